@@ -1,1 +1,2 @@
 //! agentic-schema
+pub mod lenient;

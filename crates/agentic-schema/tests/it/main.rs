@@ -1,0 +1,4 @@
+//! Tests against fixtures outside the repository.
+
+mod fixtures;
+mod json_repair;

@@ -54,7 +54,8 @@ impl<'t> Cursor<'t> {
 
     /// Skips white space, comments, fences and escaped newlines between tokens.
     pub(super) fn skip_filler(&mut self) {
-        while self.skip_space(true) || self.skip_comment() || self.skip_fence() || self.skip_escaped_space() {}
+        while self.skip_space(true) || self.skip_comment() || self.skip_fence() || self.skip_escaped_space() {
+        }
     }
 
     fn skip_space(&mut self, newlines: bool) -> bool {

@@ -11,9 +11,10 @@ const CANDIDATES: usize = 64;
 
 pub(super) fn read(text: &str, options: &Options) -> Result<Parsed, LenientError> {
     let start = after_reasoning(text);
-    let body = text.get(start..).unwrap_or("");
-    let lead = body.len() - body.trim_start_matches(is_space).len();
-    let value = body.get(lead..).unwrap_or("");
+    let value = without_lead(text.get(start..).unwrap_or(""));
+    if value.starts_with("[```") || value.starts_with("{```") {
+        return from(text, text.len() - value.len() + 1, text.len(), options);
+    }
     if stands_alone(value) {
         return from(text, start, text.len(), options);
     }
@@ -52,7 +53,9 @@ fn exact(text: &str, at: usize, end: usize, value: Value) -> Parsed {
 /// Where the text after leading reasoning tags begins.
 fn after_reasoning(text: &str) -> usize {
     let trimmed = text.trim_start();
-    for (open, close) in [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>")] {
+    for (open, close) in
+        [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>")]
+    {
         if trimmed.starts_with(open)
             && let Some(end) = text.find(close)
         {
@@ -60,6 +63,24 @@ fn after_reasoning(text: &str) -> usize {
         }
     }
     0
+}
+
+/// The text after leading white space and comments.
+fn without_lead(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start_matches(is_space);
+        let end = if text.starts_with("/*") {
+            text.find("*/").map(|end| end + 2)
+        } else if text.starts_with("//") {
+            text.find('\n')
+        } else {
+            None
+        };
+        match end.and_then(|end| text.get(end..)) {
+            Some(rest) => text = rest,
+            None => return text,
+        }
+    }
 }
 
 /// Whether the text begins with what only a value begins with, so that nothing is prose before it.
@@ -75,7 +96,8 @@ fn stands_alone(text: &str) -> bool {
         _ => {
             let name = text.find(|c| !is_name(c)).unwrap_or(text.len());
             let call = text.get(name..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with('('));
-            call && text.starts_with(is_name_start) && text.trim_end_matches(|c| is_space(c) || c == ';').ends_with(')')
+            call && text.starts_with(is_name_start)
+                && text.trim_end_matches(|c| is_space(c) || c == ';').ends_with(')')
         }
     }
 }
@@ -172,17 +194,24 @@ fn is_plausible(text: &str) -> bool {
     let Some(first) = inside.chars().next() else { return matches!(open, '{' | '[') };
     match open {
         '{' => {
-            if is_quote(first) || matches!(first, '}' | '\\') || inside.starts_with("/*") || inside.starts_with("//") {
+            if is_quote(first)
+                || matches!(first, '}' | '\\')
+                || inside.starts_with("/*")
+                || inside.starts_with("//")
+            {
                 return true;
             }
             let name = inside.find(|c: char| !is_name(c) && c != '-').unwrap_or(inside.len());
-            name > 0 && inside.get(name..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with([':', '=']))
+            name > 0
+                && inside.get(name..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with([':', '=']))
         }
         '[' => {
             is_quote(first)
                 || first.is_ascii_digit()
                 || matches!(first, '{' | '[' | ']' | '-')
-                || ["true", "false", "null", "True", "False", "None"].iter().any(|word| inside.starts_with(word))
+                || ["true", "false", "null", "True", "False", "None"]
+                    .iter()
+                    .any(|word| inside.starts_with(word))
         }
         _ => false,
     }

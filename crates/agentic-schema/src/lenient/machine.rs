@@ -61,9 +61,10 @@ impl<'t> Machine<'t> {
                 self.cursor.skip_filler();
             }
             let Some(c) = self.cursor.peek() else { break };
-            let separated = comma || self.cursor.look_back(0, self.cursor.at).is_none_or(|(at, _)| {
-                self.cursor.text.get(at..self.cursor.at).is_some_and(|gap| gap.contains('\n'))
-            });
+            let separated = comma
+                || self.cursor.look_back(0, self.cursor.at).is_none_or(|(at, _)| {
+                    self.cursor.text.get(at..self.cursor.at).is_some_and(|gap| gap.contains('\n'))
+                });
             let nested = matches!(c, '{' | '[');
             let alike = match values.first() {
                 Some(Value::Object(_) | Value::Array(_)) => nested,

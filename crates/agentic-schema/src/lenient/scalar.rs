@@ -12,7 +12,9 @@ impl Cursor<'_> {
     pub(super) fn enter_call(&mut self) -> bool {
         let rest = self.rest();
         let skipped = if rest.starts_with("new ") { 4 } else { 0 };
-        let Some(rest) = rest.get(skipped..).filter(|rest| rest.starts_with(is_name_start)) else { return false };
+        let Some(rest) = rest.get(skipped..).filter(|rest| rest.starts_with(is_name_start)) else {
+            return false;
+        };
         let name = rest.find(|c| !is_name(c) && c != '.').unwrap_or(rest.len());
         let Some(rest) = rest.get(name..) else { return false };
         let space = rest.find(|c| !is_space(c)).unwrap_or(rest.len());
@@ -79,7 +81,8 @@ impl Cursor<'_> {
             {
                 break;
             }
-            if role == Role::Member && previous.is_some_and(is_space) && !is_space(c) && self.is_bare_member() {
+            if role == Role::Member && previous.is_some_and(is_space) && !is_space(c) && self.is_bare_member()
+            {
                 break;
             }
             previous = Some(c);
@@ -101,8 +104,11 @@ impl Cursor<'_> {
             return false;
         }
         let name = rest.bytes().take(48).take_while(|b| is_name(char::from(*b))).count();
-        rest.get(name..).is_some_and(|rest| rest.starts_with(": ") || rest.starts_with(":\"") || rest.starts_with(":["))
-            && rest.get(..name).is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_'))
+        rest.get(name..)
+            .is_some_and(|rest| rest.starts_with(": ") || rest.starts_with(":\"") || rest.starts_with(":["))
+            && rest
+                .get(..name)
+                .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_'))
     }
 
     fn all_text(&mut self) -> Value {
@@ -159,9 +165,14 @@ impl Cursor<'_> {
             None => true,
             Some(c) if ends_unquoted(c) || matches!(c, ')' | ';' | '}') => true,
             Some('/') => self.text.get(next..)?.starts_with("//") || self.text.get(next..)?.starts_with("/*"),
-            Some(c) if is_quote(c) => next > after || !matches!(self.look(next + c.len_utf8()).1, None | Some(',' | '}' | ']')),
+            Some(c) if is_quote(c) => {
+                next > after || !matches!(self.look(next + c.len_utf8()).1, None | Some(',' | '}' | ']'))
+            }
             Some(c) if next > after => {
-                c.is_ascii_digit() || c == '-' || (role == Role::Member && self.is_bare_key(next)) || self.text.get(next..)?.starts_with("...")
+                c.is_ascii_digit()
+                    || c == '-'
+                    || (role == Role::Member && self.is_bare_key(next))
+                    || self.text.get(next..)?.starts_with("...")
             }
             Some(':') => role == Role::Element,
             Some(_) => false,
@@ -200,9 +211,8 @@ fn literal(word: &str) -> Option<Value> {
     Some(match word {
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
-        "null" | "Null" | "NULL" | "None" | "undefined" | "nil" | "NaN" | "nan" | "Infinity" | "-Infinity" | "+Infinity" => {
-            Value::Null
-        }
+        "null" | "Null" | "NULL" | "None" | "undefined" | "nil" | "NaN" | "nan" | "Infinity"
+        | "-Infinity" | "+Infinity" => Value::Null,
         _ => return None,
     })
 }

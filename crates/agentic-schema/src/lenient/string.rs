@@ -2,7 +2,9 @@
 
 mod escape;
 
-use super::chars::{ends_string, ends_unquoted, is_delimiter, is_name, is_name_start, is_quote, is_space, is_url};
+use super::chars::{
+    ends_string, ends_unquoted, is_delimiter, is_name, is_name_start, is_quote, is_space, is_url,
+};
 use super::cursor::Cursor;
 use super::{LenientError, RepairKind};
 
@@ -49,6 +51,8 @@ struct Draft {
     parens: i32,
     /// The last quote that was taken for a part of the string.
     inner: Option<usize>,
+    /// Whether an odd number of inner quotes was read: one waits for its partner.
+    open_inner: bool,
 }
 
 impl Draft {
@@ -138,7 +142,8 @@ impl Cursor<'_> {
             self.bump(open);
         }
         let out = String::new();
-        let mut draft = Draft { body: self.at, role, stop, out, solid: 0, parens: 0, inner: None };
+        let mut draft =
+            Draft { body: self.at, role, stop, out, solid: 0, parens: 0, inner: None, open_inner: false };
         loop {
             let Some(c) = self.peek() else { return Ok(self.unended(start, draft)) };
             if stop == Stop::At(self.at) {
@@ -158,6 +163,7 @@ impl Cursor<'_> {
                     Verdict::Inner => {
                         self.note(RepairKind::UnescapedQuote);
                         draft.inner = Some(self.at);
+                        draft.open_inner = !draft.open_inner;
                         draft.push(c);
                         self.bump(c);
                     }
@@ -209,12 +215,23 @@ impl Cursor<'_> {
                 }
                 return Verdict::End;
             }
-            Some(',') if draft.role == Role::Member && self.text_goes_on(next + 1, quote) => return Verdict::Inner,
+            Some(',') if draft.role == Role::Member && self.text_goes_on(next + 1, quote) => {
+                return Verdict::Inner;
+            }
+            // `say "hi""`: the partner of the inner quote, then the end.
+            Some(c) if draft.open_inner && next == after && c == quote => {
+                if matches!(self.look_over_lines(after + c.len_utf8()).1, None | Some(',' | '}' | ']')) {
+                    return Verdict::Inner;
+                }
+                return Verdict::End;
+            }
             None => return Verdict::End,
             Some('/') if self.is_comment(next) => return Verdict::End,
             Some(c) if is_delimiter(c) && !matches!(c, '/' | '(') => return Verdict::End,
             Some(c) if is_quote(c) || c.is_ascii_digit() || c == '\\' => return Verdict::End,
-            Some(_) if self.text.get(next..).is_some_and(|rest| rest.starts_with("```")) => return Verdict::End,
+            Some(_) if self.text.get(next..).is_some_and(|rest| rest.starts_with("```")) => {
+                return Verdict::End;
+            }
             Some(_) => {}
         }
         match self.look_back(draft.body, self.at) {
@@ -274,13 +291,16 @@ impl Cursor<'_> {
     fn unended(&mut self, start: usize, draft: Draft) -> Attempt {
         if draft.stop == Stop::Quote
             && let Some((_, last)) = self.look_back(draft.body, self.at)
-            && (is_delimiter(last) && !matches!(last, ':' | '(' | ')'))
+            && ((is_delimiter(last) && !matches!(last, ':' | '(' | ')'))
+                || self.text.trim_end().ends_with("```"))
         {
-            return Attempt::Again(if draft.role == Role::Member && last != '+' && !self.holds_member(draft.body) {
-                Stop::At(self.without_closers(draft.body))
-            } else {
-                Stop::Delimiter
-            });
+            return Attempt::Again(
+                if draft.role == Role::Member && last != '+' && !self.holds_member(draft.body) {
+                    Stop::At(self.without_closers(draft.body))
+                } else {
+                    Stop::Delimiter
+                },
+            );
         }
         self.note_at(RepairKind::MissingEndQuote, start);
         Attempt::Done(draft.cut())
@@ -312,6 +332,7 @@ impl Cursor<'_> {
                 '}' if spare[0] > 0 => spare[0] -= 1,
                 ']' if spare[1] > 0 => spare[1] -= 1,
                 ',' => {}
+                '`' if body.get(..end).is_some_and(|body| body.ends_with("```")) => end -= 2,
                 c if is_space(c) => {}
                 _ => break,
             }

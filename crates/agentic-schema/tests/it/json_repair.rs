@@ -16,12 +16,17 @@ fn cases(suite: &str) -> Option<Vec<Value>> {
 fn score(cases: &[Value]) -> (usize, usize) {
     let mut right = 0;
     let mut all = 0;
-    for case in cases.iter().filter(|case| case["raises"].as_str().is_none() && case.get("expected_value").is_some()) {
+    for case in
+        cases.iter().filter(|case| case["raises"].as_str().is_none() && case.get("expected_value").is_some())
+    {
         let input = case["input"].as_str().unwrap();
         all += 1;
         match lenient::parse(input) {
             Ok(value) if value == case["expected_value"] => right += 1,
-            other => println!("{}: {input:?}\n    got  {other:?}\n    want {}", case["test"], case["expected_value"]),
+            other => println!(
+                "{}: {input:?}\n    got  {other:?}\n    want {}",
+                case["test"], case["expected_value"]
+            ),
         }
     }
     (right, all)

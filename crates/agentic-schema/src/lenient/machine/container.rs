@@ -14,14 +14,26 @@ pub(super) struct Frame {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Array { items: Vec<Value> },
-    Object { members: Map<String, Value>, key: Option<String> },
+    Array {
+        items: Vec<Value>,
+    },
+    Object {
+        members: Map<String, Value>,
+        key: Option<String>,
+    },
     /// Parentheses around values.
-    Tuple { items: Vec<Value>, comma: bool },
+    Tuple {
+        items: Vec<Value>,
+        comma: bool,
+    },
     /// The arguments of a call.
-    Call { items: Vec<Value> },
+    Call {
+        items: Vec<Value>,
+    },
     /// Values without keys in braces.
-    Set { items: Vec<Value> },
+    Set {
+        items: Vec<Value>,
+    },
 }
 
 impl Frame {
@@ -40,7 +52,10 @@ impl Frame {
 
     fn items(&mut self) -> Option<&mut Vec<Value>> {
         match &mut self.kind {
-            Kind::Array { items } | Kind::Tuple { items, .. } | Kind::Call { items } | Kind::Set { items } => Some(items),
+            Kind::Array { items }
+            | Kind::Tuple { items, .. }
+            | Kind::Call { items }
+            | Kind::Set { items } => Some(items),
             Kind::Object { .. } => None,
         }
     }
@@ -94,7 +109,10 @@ impl Machine<'_> {
     /// Delivers a string; before a colon in an array it is the key of an object without braces.
     pub(super) fn deliver_string(&mut self, text: String) -> Expect {
         let in_array = self.stack.last().is_some_and(|frame| matches!(frame.kind, Kind::Array { .. }));
-        if in_array && self.stack.len() < self.max_depth && self.cursor.look_over_lines(self.cursor.at).1 == Some(':') {
+        if in_array
+            && self.stack.len() < self.max_depth
+            && self.cursor.look_over_lines(self.cursor.at).1 == Some(':')
+        {
             self.cursor.note(RepairKind::BareMember);
             self.stack.push(Frame { kind: Kind::Object { members: Map::new(), key: Some(text) } });
             self.cursor.skip_filler();
@@ -150,9 +168,8 @@ impl Machine<'_> {
         let Some(top) = self.stack.last() else { return Expect::End };
         if top.closer() == c {
             // `{"a": 1}, "b": 2}`: the object goes on.
-            let goes_on = self.stack.len() == 1
-                && top.is_object()
-                && self.cursor.is_next_member(self.cursor.at + 1);
+            let goes_on =
+                self.stack.len() == 1 && top.is_object() && self.cursor.is_next_member(self.cursor.at + 1);
             self.cursor.at += 1;
             if goes_on {
                 self.cursor.note(RepairKind::WrongCloser);
@@ -166,7 +183,8 @@ impl Machine<'_> {
             self.cursor.spend(self.stack.len());
             return Expect::Separator;
         };
-        let outer_is_object = depth.checked_sub(1).and_then(|outer| self.stack.get(outer)).is_some_and(Frame::is_object);
+        let outer_is_object =
+            depth.checked_sub(1).and_then(|outer| self.stack.get(outer)).is_some_and(Frame::is_object);
         if c == '}' && !outer_is_object && self.cursor.is_next_member(self.cursor.at + 1) {
             // The wrong kind of closer: the object it would close has further members.
             self.cursor.note(RepairKind::WrongCloser);
@@ -184,7 +202,11 @@ impl super::Cursor<'_> {
         use crate::lenient::chars::{ends_unquoted, is_space};
         let start = self.at;
         while let Some(c) = self.peek() {
-            if ends_unquoted(c) || matches!(c, ':' | '=' | ')') || is_quote(c) || self.rest().starts_with("/*") {
+            if ends_unquoted(c)
+                || matches!(c, ':' | '=' | ')')
+                || is_quote(c)
+                || self.rest().starts_with("/*")
+            {
                 break;
             }
             self.bump(c);

@@ -27,8 +27,8 @@ impl Cursor<'_> {
                 self.at += 2;
             }
             // Regular expressions whose backslash was not doubled: it means something, so it stays.
-            'd' | 's' | 'w' | 'D' | 'S' | 'W' | '.' | '(' | ')' | '[' | ']' | '{' | '}' | '*' | '+' | '?' | '$'
-            | '^' | '|' | '-' => {
+            'd' | 's' | 'w' | 'D' | 'S' | 'W' | '.' | '(' | ')' | '[' | ']' | '{' | '}' | '*' | '+' | '?'
+            | '$' | '^' | '|' | '-' => {
                 self.note_at(RepairKind::BadEscape, start);
                 draft.push_escaped('\\');
                 draft.push_escaped(c);
@@ -66,7 +66,8 @@ impl Cursor<'_> {
             draft.push_escaped(c);
             return Ok(());
         }
-        let low = (code < 0xdc00 && self.rest().starts_with("\\u")).then(|| self.hex(self.at + 2, 4)).flatten();
+        let low =
+            (code < 0xdc00 && self.rest().starts_with("\\u")).then(|| self.hex(self.at + 2, 4)).flatten();
         if let Some(low) = low.filter(|low| (0xdc00..0xe000).contains(low)) {
             let whole = 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00);
             draft.push_escaped(char::from_u32(whole).unwrap_or('\u{fffd}'));

@@ -2,3 +2,4 @@
 
 mod fixtures;
 mod json_repair;
+mod json_schema_suite;

@@ -1,6 +1,7 @@
 //! The suites of other JSON repair libraries.
 
 use agentic_schema::lenient::{self, Options};
+use agentic_schema::partial::{self, Allow, PartialError};
 use serde_json::Value;
 
 use crate::fixtures;
@@ -57,4 +58,41 @@ fn the_share_of_the_python_suite_is_reported() {
     let (right, all) = score(&cases);
     println!("json_repair: {right} of {all} values");
     assert!(right >= 70, "{right} of {all}");
+}
+
+/// The modes of partial-json-parser, in our words.
+fn allow(mode: &str) -> Allow {
+    let one = |name: &str| match name.trim() {
+        "ALL" => Allow::ALL,
+        "STR" => Allow::STRINGS,
+        "NUM" => Allow::NUMBERS,
+        "ARR" => Allow::ARRAYS,
+        "OBJ" => Allow::OBJECTS,
+        "NULL" => Allow::NULL,
+        "BOOL" => Allow::BOOLEANS,
+        other => panic!("unknown mode {other}"),
+    };
+    match mode.strip_prefix('~') {
+        Some(not) => Allow::ALL.without(one(not)),
+        None => mode.split('|').map(one).fold(Allow::NONE, |all, next| all | next),
+    }
+}
+
+#[test]
+fn partial_json_parser_cases_are_all_right() {
+    let Some(cases) = cases("partial-json-parser") else { return };
+    for case in &cases {
+        let read = partial::parse_partial_with(
+            case["input"].as_str().unwrap(),
+            allow(case["options"]["allow"].as_str().unwrap()),
+        );
+        match case["raises"].as_str() {
+            Some("PartialJSON") => assert_eq!(read, Err(PartialError::Incomplete), "{case}"),
+            Some(_) => assert!(matches!(read, Err(PartialError::Malformed { .. })), "{case}: {read:?}"),
+            None => {
+                assert_eq!(read.as_ref().map(|partial| &partial.value), Ok(&case["expected_value"]), "{case}")
+            }
+        }
+    }
+    println!("partial-json-parser: {} of {} cases", cases.len(), cases.len());
 }

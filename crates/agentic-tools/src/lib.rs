@@ -1,1 +1,3 @@
 //! agentic-tools
+
+pub mod react;

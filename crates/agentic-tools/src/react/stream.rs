@@ -72,11 +72,8 @@ struct InputState {
 impl InputState {
     fn take(&mut self, c: char) {
         match c {
-            _ if self.json.is_none() => {
-                if !c.is_whitespace() {
-                    self.json = Some(matches!(c, '{' | '['));
-                }
-            }
+            _ if self.json.is_none() && c.is_whitespace() => {}
+            _ if self.json.is_none() => self.json = Some(matches!(c, '{' | '[')),
             _ if self.json == Some(false) => {}
             _ if self.escaped => self.escaped = false,
             '\\' if self.in_string => self.escaped = true,

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Goal, Message, Messages, ModelRequest, Outcome, RunContext, ToolCall, async_trait,
+    Agent, AgentError, ChatModel, Goal, Message, Messages, ModelRequest, Outcome, RunContext, ToolCall,
+    async_trait,
 };
 
 use crate::agent::builder::{AgentBuilder, Buildable, Settings};

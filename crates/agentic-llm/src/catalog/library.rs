@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Catalog, CatalogError, Entry, FetchError, Fetcher, LocalModel, ModelSpec, Progress, Purpose, Store,
+    Catalog, CatalogError, Entry, FetchError, Fetcher, HubFile, LocalModel, ModelSpec, Progress, Purpose,
+    Source, Store,
 };
 
 /// The models of this user: a [`Catalog`] and the [`Store`] its files go to.
@@ -118,7 +119,7 @@ impl ModelLibrary {
     pub fn remove(&self, spec: &str) -> Result<u64, CatalogError> {
         match spec.parse()? {
             ModelSpec::Id(name) => self.store.remove(self.catalog.get(&name)?),
-            ModelSpec::Hub(hub) => self.store.remove(&Entry::from_hub(&hub)),
+            ModelSpec::Hub(hub) => self.store.remove(&self.hub_entry(&hub)),
             ModelSpec::Path(_) => Err(CatalogError::InvalidSpec {
                 spec: spec.to_owned(),
                 reason: "a file given by its path is not in the store; remove it yourself".to_owned(),
@@ -187,10 +188,23 @@ impl ModelLibrary {
         }
     }
 
+    /// The catalog's entry of this hub file, if it has one: its content is known and it may have
+    /// other sources.
+    fn hub_entry(&self, hub: &HubFile) -> Entry {
+        let same = |source: &Source| {
+            matches!(source, Source::Hub { repo, revision, file }
+            if (repo, revision, file) == (&hub.repo, &hub.revision, &hub.file))
+        };
+        let mut entries = self.catalog.entries().iter();
+        let known =
+            entries.find(|entry| matches!(entry.files.as_slice(), [file] if file.sources.iter().any(same)));
+        known.cloned().unwrap_or_else(|| Entry::from_hub(hub))
+    }
+
     fn target(&self, spec: &str) -> Result<Target, CatalogError> {
         match spec.parse()? {
             ModelSpec::Id(name) => Ok(Target::Entry(self.catalog.get(&name)?.clone())),
-            ModelSpec::Hub(hub) => Ok(Target::Entry(Entry::from_hub(&hub))),
+            ModelSpec::Hub(hub) => Ok(Target::Entry(self.hub_entry(&hub))),
             ModelSpec::Path(path) => {
                 let path = match path.strip_prefix("~") {
                     Ok(rest) => {

@@ -64,5 +64,6 @@ impl Fetcher {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;

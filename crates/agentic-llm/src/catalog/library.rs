@@ -26,7 +26,7 @@ pub enum Resolved {
     /// All files are on this machine.
     Ready(LocalModel),
     /// The model is known, and must be fetched first.
-    Missing(Box<Entry>),
+    Missing(Entry),
 }
 
 /// What a spec names.
@@ -84,7 +84,7 @@ impl ModelLibrary {
         };
         Ok(match self.store.find(&entry)? {
             Some(model) => Resolved::Ready(model),
-            None => Resolved::Missing(Box::new(entry)),
+            None => Resolved::Missing(entry),
         })
     }
 

@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
         for source in &file.sources {
             let name = source.to_string();
             self.tell(&FetchEvent::Trying { file: file.name.clone(), source: name.clone() });
-            match self.from_source(file, source, lock).await {
+            match self.take_from(file, source, lock).await {
                 Ok(path) => {
                     self.tell(&FetchEvent::Ready { file: file.name.clone(), path: path.clone() });
                     return Ok(path);
@@ -138,7 +138,7 @@ impl<'a> Job<'a> {
         Err(FetchError::AllSourcesFailed { model, file, failures })
     }
 
-    async fn from_source(
+    async fn take_from(
         &self,
         file: &FileEntry,
         source: &Source,

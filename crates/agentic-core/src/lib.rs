@@ -1,1 +1,92 @@
-//! agentic-core
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod approval;
+mod budget;
+mod cancel;
+mod context;
+mod digest;
+mod driver;
+mod effect;
+mod embed;
+mod event;
+mod goal;
+mod id;
+mod memory;
+mod message;
+mod model;
+mod model_error;
+mod plan;
+mod reflect;
+mod run;
+mod scope;
+mod sources;
+mod step;
+mod store;
+mod team;
+mod time;
+mod tool;
+mod usage;
+
+// Traits here are async: implement them with this attribute.
+pub use async_trait::async_trait;
+
+// What is wanted, and who works on it.
+pub use agent::{Agent, AgentError, Partial};
+pub use goal::{Criterion, Goal, GoalVerdict, Outcome};
+pub use run::{Reason, RunStatus};
+
+// The one way to the world.
+pub use approval::{Approval, Decision};
+pub use budget::{Budget, BudgetError, Held, Ledger, Reservation, Resource};
+pub use cancel::{CancelReason, Cancellation};
+pub use context::RunContext;
+pub use effect::{DeltaSink, EffectClass, EffectContext, EffectGrant};
+pub use event::{Event, EventKind, EventSink};
+pub use step::{Step, StepDetail, StepError, StepKind};
+
+// What drivers implement.
+pub use driver::{Driver, Ticket};
+pub use sources::Sources;
+pub use step::{Delivered, Done, Launch, StepRequest, StepValue};
+
+// Models.
+pub use embed::{Embedder, EmbedderInfo, Embeddings};
+pub use message::{Image, ImageSource, Message, Messages, Part, Role, ToolCall, ToolResult};
+pub use model::{
+    Capabilities, ChatModel, ChatModelExt, FinishReason, ModelDelta, ModelEvent, ModelInfo, ModelRequest,
+    ModelResponse, ModelStream, OutputFormat, Sampling, ToolChoice, ToolSet,
+};
+pub use model_error::{ModelError, ModelErrorKind};
+pub use usage::{NanoUsd, Price, Spend, Usage};
+
+// Tools.
+pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
+
+// Memory, reflection and teams: the words and traits that the crates above share.
+pub use memory::{Memory, MemoryEntry, MemoryError, MemoryErrorKind, MemoryKind, MemoryQuery, Recalled};
+pub use plan::{Plan, PlanError, Planner, Task, TaskStatus};
+pub use reflect::{Critique, Reflection, Reflector, Score};
+pub use store::{Hit, Record, StoreError, StoreErrorKind, VectorStore};
+pub use team::{AgentMessage, AgentMessageKind, AgentRole};
+
+// Small words.
+pub use digest::Digest;
+pub use id::{RunId, StepId};
+pub use time::Timestamp;
+
+// `dyn`-compatible, every one of them: backends are chosen when a program runs.
+const _: () = {
+    const fn usable<T: ?Sized + Send + Sync + 'static>() {}
+    usable::<dyn Agent>();
+    usable::<dyn ChatModel>();
+    usable::<dyn Embedder>();
+    usable::<dyn Tool>();
+    usable::<dyn Driver>();
+    usable::<dyn Memory>();
+    usable::<dyn VectorStore>();
+    usable::<dyn Planner>();
+    usable::<dyn Reflector>();
+    usable::<dyn EventSink>();
+    usable::<RunContext>();
+};

@@ -1,0 +1,185 @@
+//! Agents: what turns a goal into an outcome.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::budget::{BudgetError, Resource};
+use crate::cancel::CancelReason;
+use crate::context::RunContext;
+use crate::goal::{Goal, Outcome};
+use crate::model_error::ModelError;
+use crate::run::{Reason, RunStatus};
+use crate::step::StepError;
+use crate::usage::Spend;
+
+/// Turns a goal into an outcome.
+///
+/// An agent is immutable and touches the world only through its [`RunContext`]; the state of a run is local to
+/// [`run`](Agent::run). So the same code can be run again to continue where an earlier run stopped.
+#[async_trait]
+pub trait Agent: Debug + Send + Sync + 'static {
+    /// A short name for people.
+    fn name(&self) -> &str;
+
+    /// Works on the goal.
+    ///
+    /// # Errors
+    /// An [`AgentError`]. A limit that was reached is an error with the partial work, never an answer.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the run at its current await; effects that may be cut are cut.
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError>;
+}
+
+#[async_trait]
+impl<A: Agent + ?Sized> Agent for Arc<A> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        (**self).run(goal, cx).await
+    }
+}
+
+/// How an agent fails.
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[serde(tag = "error", content = "detail", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AgentError {
+    /// All turns were used and there is no answer.
+    #[error("no answer after {turns} turns; allow more turns or ask for less")]
+    TurnLimit {
+        /// The limit.
+        turns: u64,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// The same calls gave the same results again and again, hints did not help.
+    #[error("stopped in a loop: {what}")]
+    LoopDetected {
+        /// What was repeated.
+        what: String,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// A limit of the run's budget was reached.
+    #[error("{source}")]
+    Budget {
+        /// The limit.
+        source: BudgetError,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// The run was cancelled.
+    #[error("cancelled")]
+    Cancelled {
+        /// Why.
+        reason: CancelReason,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// What the model wrote can't be used, and asking again did not help.
+    #[error("the model's output can't be used: {message}")]
+    InvalidOutput {
+        /// What is wrong with it.
+        message: String,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// The model's answer was cut at its output limit.
+    #[error("the answer was cut after {tokens} tokens; allow more output tokens or ask for less")]
+    OutputLimit {
+        /// The tokens that it wrote.
+        tokens: u64,
+        /// What there is so far.
+        partial: Partial,
+    },
+    /// The goal or the settings can't be used.
+    #[error("{message}")]
+    InvalidInput {
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// The model failed.
+    #[error(transparent)]
+    Model(ModelError),
+    /// A step failed in another way.
+    #[error(transparent)]
+    Step(StepError),
+}
+
+/// The work that was done before a failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    /// What the agent had to say last, if anything.
+    pub text: String,
+    /// What was spent.
+    pub spend: Spend,
+}
+
+impl AgentError {
+    /// The goal or the settings can't be used; `message` says what is wrong and what to do.
+    pub fn invalid_input(message: impl Into<String>) -> Self {
+        Self::InvalidInput { message: message.into() }
+    }
+
+    /// A step failed after this partial work.
+    pub fn from_step(error: StepError, partial: Partial) -> Self {
+        match error {
+            StepError::Budget(source) => Self::Budget { source, partial },
+            StepError::Cancelled(reason) => Self::Cancelled { reason, partial },
+            StepError::Model(error) => Self::Model(error),
+            other => Self::Step(other),
+        }
+    }
+
+    /// The reason that a run ending with this error carries.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::TurnLimit { .. } => Reason::TurnLimit,
+            Self::LoopDetected { .. } => Reason::LoopDetected,
+            Self::Budget { source, .. } if source.what == Resource::WallTimeMs => Reason::TimedOut,
+            Self::Budget { .. } => Reason::BudgetExhausted,
+            Self::Cancelled { reason: CancelReason::TimedOut, .. } => Reason::TimedOut,
+            Self::Cancelled { .. } => Reason::Cancelled,
+            Self::OutputLimit { .. } => Reason::OutputLimit,
+            Self::InvalidOutput { .. } => Reason::InvalidOutput,
+            Self::InvalidInput { .. } => Reason::InvalidInput,
+            Self::Model(_) | Self::Step(StepError::Model(_)) => Reason::ModelError,
+            Self::Step(StepError::Tool(_)) => Reason::ToolError,
+            Self::Step(_) => Reason::Internal,
+        }
+    }
+
+    /// The status of a run that ends with this error.
+    pub fn status(&self) -> RunStatus {
+        match self.reason() {
+            Reason::Cancelled => RunStatus::Cancelled,
+            _ => RunStatus::Failed,
+        }
+    }
+
+    /// The work that was done before, where there is any.
+    pub fn partial(&self) -> Option<&Partial> {
+        match self {
+            Self::TurnLimit { partial, .. }
+            | Self::LoopDetected { partial, .. }
+            | Self::Budget { partial, .. }
+            | Self::Cancelled { partial, .. }
+            | Self::OutputLimit { partial, .. }
+            | Self::InvalidOutput { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+}
+
+impl From<StepError> for AgentError {
+    fn from(error: StepError) -> Self {
+        Self::from_step(error, Partial::default())
+    }
+}

@@ -1,0 +1,340 @@
+//! Budgets: limits that a whole tree of agents shares, and the ledger that keeps them.
+//!
+//! Every model call first *reserves* an upper bound of what it may take and *settles* what it took afterwards.
+//! So agents that run at the same time can't overrun a limit together.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::usage::{NanoUsd, Price, Spend, Usage};
+
+/// The limits of a run; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Input and output tokens of all model calls.
+    pub tokens: Option<u64>,
+    /// Money of all model calls. A model without a known price is refused.
+    pub cost: Option<NanoUsd>,
+    /// Model calls.
+    pub model_calls: Option<u64>,
+    /// Tool calls.
+    pub tool_calls: Option<u64>,
+    /// Turns of all agents together.
+    pub turns: Option<u64>,
+    /// Time from the run's start.
+    pub wall_time: Option<Duration>,
+    /// How deep agents may nest. Default: 16, the only limit that is set unless you say otherwise.
+    pub depth: Option<u32>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            tokens: None,
+            cost: None,
+            model_calls: None,
+            tool_calls: None,
+            turns: None,
+            wall_time: None,
+            depth: Some(16),
+        }
+    }
+}
+
+impl Budget {
+    /// No limit but the default depth.
+    pub fn unlimited() -> Self {
+        Self::default()
+    }
+
+    /// The same limits with at most this many tokens.
+    pub fn with_tokens(mut self, tokens: u64) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// The same limits with at most this much money.
+    pub fn with_cost(mut self, cost: NanoUsd) -> Self {
+        self.cost = Some(cost);
+        self
+    }
+
+    /// The same limits with at most this many model calls.
+    pub fn with_model_calls(mut self, calls: u64) -> Self {
+        self.model_calls = Some(calls);
+        self
+    }
+
+    /// The same limits with at most this many tool calls.
+    pub fn with_tool_calls(mut self, calls: u64) -> Self {
+        self.tool_calls = Some(calls);
+        self
+    }
+
+    /// The same limits with at most this many turns.
+    pub fn with_turns(mut self, turns: u64) -> Self {
+        self.turns = Some(turns);
+        self
+    }
+
+    /// The same limits with at most this much time.
+    pub fn with_wall_time(mut self, time: Duration) -> Self {
+        self.wall_time = Some(time);
+        self
+    }
+
+    /// The same limits with agents nested at most this deep.
+    pub fn with_depth(mut self, depth: u32) -> Self {
+        self.depth = Some(depth);
+        self
+    }
+}
+
+/// A limit would be passed. Nothing was done and nothing was spent.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[error(
+    "budget of {limit} {what} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less"
+)]
+pub struct BudgetError {
+    /// Which limit.
+    pub what: Resource,
+    /// The limit, in the resource's unit.
+    pub limit: u64,
+    /// What is spent of it.
+    pub spent: u64,
+    /// What calls in flight hold of it.
+    pub reserved: u64,
+    /// What was asked for.
+    pub asked: u64,
+}
+
+/// What a budget limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Resource {
+    /// Tokens.
+    Tokens,
+    /// Billionths of a US dollar.
+    NanoUsd,
+    /// Model calls.
+    ModelCalls,
+    /// Tool calls.
+    ToolCalls,
+    /// Turns.
+    Turns,
+    /// Milliseconds of wall time.
+    WallTimeMs,
+    /// Levels of nested agents.
+    Depth,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tokens => "tokens",
+            Self::NanoUsd => "billionths of a dollar",
+            Self::ModelCalls => "model calls",
+            Self::ToolCalls => "tool calls",
+            Self::Turns => "turns",
+            Self::WallTimeMs => "ms of wall time",
+            Self::Depth => "levels of nested agents",
+        })
+    }
+}
+
+/// What a step wants to reserve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reservation {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// One tool call.
+    ToolCall,
+    /// One model call.
+    Model {
+        /// An upper bound of its input tokens.
+        input_tokens: u64,
+        /// The most output tokens that it wants; it is granted fewer if fewer are left.
+        output_tokens: u64,
+        /// The model's price, if known.
+        price: Option<Price>,
+        /// Turns that it begins: 1 if it is the model call of an agent's turn, else 0.
+        turns: u64,
+    },
+}
+
+/// What a step holds of the budget until it is settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "a held reservation must be settled"]
+pub struct Held {
+    spend: Spend,
+    limited: bool,
+}
+
+impl Held {
+    /// The output tokens that a model call may write; `None` if the budget sets no limit to them.
+    pub fn output_tokens(&self) -> Option<u64> {
+        self.limited.then_some(self.spend.usage.output_tokens)
+    }
+
+    /// All that is held: what to book for a call that was cut off, since it may have taken all of it.
+    pub fn all(&self) -> Spend {
+        self.spend
+    }
+
+    /// The calls that are held, without tokens and money: what to book for a call that failed.
+    pub fn calls(&self) -> Spend {
+        let Spend { model_calls, tool_calls, turns, .. } = self.spend;
+        Spend { model_calls, tool_calls, turns, ..Spend::default() }
+    }
+}
+
+/// Keeps a run's budget: what is spent, what is held by steps in flight. One for the whole tree of agents.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    budget: Budget,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spent: Spend,
+    held: Spend,
+}
+
+/// A model call that could not even write this much is refused rather than cut short.
+const LEAST_OUTPUT: u64 = 16;
+
+impl Ledger {
+    /// A ledger with nothing spent.
+    pub fn new(budget: Budget) -> Self {
+        Self { budget, state: Mutex::default() }
+    }
+
+    /// The limits.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// What was settled so far.
+    pub fn spent(&self) -> Spend {
+        self.lock().spent
+    }
+
+    /// What steps in flight hold.
+    pub fn held(&self) -> Spend {
+        self.lock().held
+    }
+
+    /// Holds what a step may take.
+    ///
+    /// # Errors
+    /// [`BudgetError`] if a limit would be passed; then nothing is held.
+    pub fn reserve(&self, reservation: &Reservation) -> Result<Held, BudgetError> {
+        let mut state = self.lock();
+        let spend = self.plan(&state, reservation)?;
+        state.held += spend;
+        Ok(self.held_of(spend))
+    }
+
+    /// Holds what a step may take, even beyond the limits: for a step that a journal says was granted.
+    pub fn reserve_recorded(&self, reservation: &Reservation) -> Held {
+        let mut state = self.lock();
+        let spend = self.plan(&state, reservation).unwrap_or_else(|_| unlimited(reservation));
+        state.held += spend;
+        self.held_of(spend)
+    }
+
+    fn held_of(&self, spend: Spend) -> Held {
+        Held { spend, limited: self.budget.tokens.is_some() || self.budget.cost.is_some() }
+    }
+
+    /// Gives back what was held and books what was taken.
+    pub fn settle(&self, held: Held, taken: Spend) {
+        let mut state = self.lock();
+        state.held = minus(state.held, held.spend);
+        state.spent += taken;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is plain numbers, changed in one go: a panic elsewhere can't leave it half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, state: &State, reservation: &Reservation) -> Result<Spend, BudgetError> {
+        let Budget { tokens, cost, model_calls, tool_calls, turns, .. } = self.budget;
+        let room = |what, limit: Option<u64>, count: fn(&Spend) -> u64, asked| -> Result<u64, BudgetError> {
+            let Some(limit) = limit else { return Ok(u64::MAX) };
+            let (spent, reserved) = (count(&state.spent), count(&state.held));
+            let left = limit.saturating_sub(spent).saturating_sub(reserved);
+            if asked <= left { Ok(left) } else { Err(BudgetError { what, limit, spent, reserved, asked }) }
+        };
+        let mut plan = unlimited(reservation);
+        match *reservation {
+            Reservation::Nothing => {}
+            Reservation::ToolCall => {
+                room(Resource::ToolCalls, tool_calls, |spend| spend.tool_calls, 1)?;
+            }
+            Reservation::Model { input_tokens, output_tokens, price, turns: begun } => {
+                room(Resource::Turns, turns, |spend| spend.turns, begun)?;
+                room(Resource::ModelCalls, model_calls, |spend| spend.model_calls, 1)?;
+                let least = output_tokens.min(LEAST_OUTPUT);
+                let left = room(Resource::Tokens, tokens, Spend::tokens, input_tokens.saturating_add(least))?;
+                let mut output = output_tokens.min(left.saturating_sub(input_tokens));
+                if let Some(limit) = cost {
+                    let price_of = |output_tokens| {
+                        let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+                        // An unknown price may be any price.
+                        price.map_or(u64::MAX, |price| price.of(&usage).0)
+                    };
+                    let dollars = |spend: &Spend| spend.cost.0;
+                    let left = room(Resource::NanoUsd, Some(limit.0), dollars, price_of(least))?;
+                    let for_output = left.saturating_sub(price_of(0));
+                    let each = price.map_or(0, |price| price.output.0);
+                    if each > 0 {
+                        let affordable = u128::from(for_output) * 1_000_000 / u128::from(each);
+                        output = output.min(u64::try_from(affordable).unwrap_or(u64::MAX)).max(least);
+                    }
+                }
+                plan.usage.output_tokens = output;
+                plan.cost = price.map_or(NanoUsd(0), |price| price.of(&plan.usage));
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// What a reservation holds where nothing limits it.
+fn unlimited(reservation: &Reservation) -> Spend {
+    match *reservation {
+        Reservation::Nothing => Spend::default(),
+        Reservation::ToolCall => Spend { tool_calls: 1, ..Spend::default() },
+        Reservation::Model { input_tokens, output_tokens, price, turns } => {
+            let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+            let cost = price.map_or(NanoUsd(0), |price| price.of(&usage));
+            Spend { usage, cost, model_calls: 1, turns, ..Spend::default() }
+        }
+    }
+}
+
+fn minus(from: Spend, what: Spend) -> Spend {
+    let usage = Usage {
+        input_tokens: from.usage.input_tokens.saturating_sub(what.usage.input_tokens),
+        cached_input_tokens: from.usage.cached_input_tokens.saturating_sub(what.usage.cached_input_tokens),
+        output_tokens: from.usage.output_tokens.saturating_sub(what.usage.output_tokens),
+        reasoning_tokens: from.usage.reasoning_tokens.saturating_sub(what.usage.reasoning_tokens),
+    };
+    Spend {
+        usage,
+        cost: NanoUsd(from.cost.0.saturating_sub(what.cost.0)),
+        model_calls: from.model_calls.saturating_sub(what.model_calls),
+        tool_calls: from.tool_calls.saturating_sub(what.tool_calls),
+        turns: from.turns.saturating_sub(what.turns),
+    }
+}

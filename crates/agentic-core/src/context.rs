@@ -1,0 +1,413 @@
+//! The run context: the only way for an agent to touch the world.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::agent::{Agent, AgentError};
+use crate::approval::{Approval, Decision};
+use crate::budget::{BudgetError, Ledger, Reservation, Resource};
+use crate::cancel::Cancellation;
+use crate::digest::Digest;
+use crate::driver::Driver;
+use crate::effect::{EffectClass, EffectContext};
+use crate::embed::{Embedder, Embeddings};
+use crate::event::EventKind;
+use crate::goal::{Goal, Outcome};
+use crate::id::{RunId, StepId};
+use crate::model::{ChatModel, ChatModelExt as _, ModelRequest, ModelResponse};
+use crate::scope::Scope;
+use crate::step::{Done, EffectFuture, Step, StepDetail, StepError, StepKind, StepRequest, StepValue, Work};
+use crate::time::Timestamp;
+use crate::tool::{Tool, ToolError};
+use crate::usage::{NanoUsd, Spend, Usage};
+
+/// The only way for an agent to touch the world: model calls, tool calls, time, ids, randomness, waiting,
+/// asking a person and any other effect.
+///
+/// Each effect is a [`Step`] with an id derived from its scope. Because every effect goes through here, a driver
+/// can record and replay it, charge it to a budget, refuse it, show it and cut it off, for every agent alike.
+///
+/// A step takes its id when the method is *called*. So make scopes before the futures that use them, and name
+/// parallel scopes by a key ([`keyed`](Self::keyed)); [`all`](Self::all) does both.
+///
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct RunContext {
+    driver: Arc<dyn Driver>,
+    scope: Arc<Scope>,
+}
+
+impl fmt::Debug for RunContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunContext").field("run", &self.run_id()).field("path", &self.path()).finish()
+    }
+}
+
+/// A model call that names no output limit, of a model that names none either, reserves this much.
+const DEFAULT_OUTPUT_TOKENS: u64 = 4096;
+
+impl RunContext {
+    /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
+    pub fn new(driver: Arc<dyn Driver>) -> Self {
+        Self { driver, scope: Arc::new(Scope::root()) }
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> RunId {
+        self.driver.run_id()
+    }
+
+    /// The scope's path; empty at the root.
+    pub fn path(&self) -> &str {
+        self.scope.path()
+    }
+
+    /// A child scope. It takes its ordinal now.
+    pub fn scope(&self, name: &str) -> Self {
+        self.within(self.scope.child(name))
+    }
+
+    /// The scope of an agent's next turn, `turn@n`: one model call and its tools. Its first model call takes
+    /// one of the turns that the budget allows.
+    pub fn turn(&self) -> Self {
+        self.within(self.scope.turn())
+    }
+
+    /// A child scope named by a key, `name:key`: for scopes that run in parallel, so that their ids tell which
+    /// is which.
+    pub fn keyed(&self, name: &str, key: impl fmt::Display) -> Self {
+        self.scope(&format!("{name}:{key}"))
+    }
+
+    fn within(&self, scope: Scope) -> Self {
+        Self { driver: self.driver.clone(), scope: Arc::new(scope) }
+    }
+
+    // ------------------------------------------------------------------------------------------ effects
+
+    /// Asks a chat model. Reserves the prompt's upper bound and the output limit of the budget; where less is
+    /// left, the output limit is lowered to it.
+    ///
+    /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails.
+    pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
+        let info = model.info();
+        let price = info.price;
+        let turns = self.scope.begins_turn();
+        let reservation = Reservation::Model {
+            input_tokens: request.token_bound(&info.id),
+            output_tokens: request
+                .max_output_tokens
+                .or(info.max_output_tokens)
+                .unwrap_or(DEFAULT_OUTPUT_TOKENS),
+            price,
+            turns,
+        };
+        let digest = request.digest(&info.id);
+        let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
+        let model = model.clone();
+        let effect = move |ecx: EffectContext| -> EffectFuture {
+            Box::pin(async move {
+                let mut request = request;
+                if let Some(granted) = ecx.output_tokens() {
+                    request.max_output_tokens = Some(granted);
+                }
+                let response = model.complete(request, ecx).await?;
+                let cost = price.map_or(NanoUsd(0), |price| price.of(&response.usage));
+                let spend = Spend { usage: response.usage, cost, model_calls: 1, turns, ..Spend::default() };
+                Ok(Done { value: Box::new(response), spend })
+            })
+        };
+        self.step(
+            StepKind::Model,
+            EffectClass::Idempotent,
+            "model",
+            digest,
+            reservation,
+            detail,
+            None,
+            effect,
+        )
+    }
+
+    /// Asks an embedding model for the vectors of some texts.
+    ///
+    /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails.
+    pub fn embed(
+        &self,
+        embedder: &Arc<dyn Embedder>,
+        texts: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Step<Embeddings> {
+        let texts: Arc<[String]> = texts.into_iter().map(Into::into).collect();
+        let info = embedder.info();
+        let price = info.price;
+        let bytes: usize = texts.iter().map(String::len).sum();
+        let reservation =
+            Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price, turns: 0 };
+        let digest = Digest::of(&(&*info.id, &*texts)).unwrap_or_default();
+        let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
+        let embedder = embedder.clone();
+        let effect = move |ecx: EffectContext| -> EffectFuture {
+            Box::pin(async move {
+                let embeddings = embedder.embed(texts, ecx).await?;
+                let usage: Usage = embeddings.usage;
+                let cost = price.map_or(NanoUsd(0), |price| price.of(&usage));
+                let spend = Spend { usage, cost, model_calls: 1, ..Spend::default() };
+                Ok(Done { value: Box::new(embeddings), spend })
+            })
+        };
+        self.step(
+            StepKind::Embed,
+            EffectClass::Idempotent,
+            "embed",
+            digest,
+            reservation,
+            detail,
+            None,
+            effect,
+        )
+    }
+
+    /// Calls a tool with arguments that are valid by its schema, within the time of its policy.
+    ///
+    /// Most agents call tools through an executor, which also validates, asks for approval and keeps a history.
+    ///
+    /// The step gives [`StepError::Tool`] or [`StepError::Budget`] when it fails.
+    pub fn tool(&self, tool: &Arc<dyn Tool>, arguments: Value) -> Step<Value> {
+        let spec = tool.spec();
+        let class = tool.effect(&arguments);
+        let digest = Digest::of(&(&spec.name, &arguments)).unwrap_or_default();
+        let detail = StepDetail { name: spec.name.as_str().into(), arguments: arguments.clone() };
+        let (name, timeout) = (format!("tool:{}", spec.name), spec.policy.timeout);
+        let tool = tool.clone();
+        let effect = move |ecx: EffectContext| -> EffectFuture {
+            Box::pin(async move {
+                let earlier = match class {
+                    EffectClass::Checkable if ecx.attempt() > 1 => {
+                        tool.check(&arguments, ecx.clone()).await?
+                    }
+                    _ => None,
+                };
+                let value = match earlier {
+                    Some(value) => value,
+                    None => tool.call(arguments, ecx).await?,
+                };
+                Ok(Done { value: Box::new(value), spend: Spend { tool_calls: 1, ..Spend::default() } })
+            })
+        };
+        self.step(StepKind::Tool, class, &name, digest, Reservation::ToolCall, detail, Some(timeout), effect)
+    }
+
+    /// Runs an effect of the agent's own: anything that is neither a model nor a tool.
+    ///
+    /// `request` is everything that shapes the outcome: it is digested, so that a changed request is noticed
+    /// when the run is replayed. The value goes through JSON when the run is recorded.
+    ///
+    /// The step gives [`StepError::Failed`] with the error's text when the effect fails.
+    pub fn effect<T, R, F, Fut, E>(&self, name: &str, class: EffectClass, request: &R, effect: F) -> Step<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + ?Sized,
+        F: FnOnce(EffectContext) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let digest = Digest::of(&(name, request)).unwrap_or_default();
+        let detail = StepDetail { name: name.into(), arguments: Value::Null };
+        let id = self.scope.step(name);
+        let step = id.clone();
+        let effect = move |ecx: EffectContext| -> EffectFuture {
+            Box::pin(async move {
+                let value = effect(ecx)
+                    .await
+                    .map_err(|error| StepError::Failed { step, message: error.to_string() })?;
+                Ok(Done { value: Box::new(value) as Box<dyn StepValue>, spend: Spend::default() })
+            })
+        };
+        let (kind, reservation) = (StepKind::Effect, Reservation::Nothing);
+        let work = Work::Effect(Box::new(effect));
+        self.request(StepRequest { id, kind, class, digest, reservation, timeout: None, detail, work })
+    }
+
+    /// Asks a person, who may take as long as they like.
+    pub fn approve(&self, approval: Approval) -> Step<Decision> {
+        let digest = Digest::of(&approval).unwrap_or_default();
+        let detail = StepDetail { name: approval.question.as_str().into(), arguments: Value::Null };
+        let work = Work::Approval(approval);
+        self.plain(StepKind::Approval, "approve", digest, Reservation::Nothing, detail, work)
+    }
+
+    /// Waits.
+    pub fn sleep(&self, duration: Duration) -> Step<()> {
+        let digest = Digest::of(&duration).unwrap_or_default();
+        let work = Work::Sleep(duration);
+        self.plain(StepKind::Sleep, "sleep", digest, Reservation::Nothing, StepDetail::default(), work)
+    }
+
+    // ---------------------------------------------------------------------------------- values drawn once
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.driver.now(&self.scope.step("now"))
+    }
+
+    /// A new unique id.
+    pub fn next_id(&self) -> Uuid {
+        self.driver.next_id(&self.scope.step("id"))
+    }
+
+    /// 64 random bits; not for secrets.
+    pub fn random(&self) -> u64 {
+        self.driver.random(&self.scope.step("random"))
+    }
+
+    /// Which version of a change in the agent's code this run follows: `newest` in a run that gets here live, 0
+    /// in one that older code recorded past this point. Ask before you add, remove or reorder steps.
+    pub fn version(&self, change: &str, newest: u32) -> u32 {
+        self.driver.version(&StepId::new(format!("version:{change}")), newest)
+    }
+
+    // -------------------------------------------------------------------------------------- combinations
+
+    /// Runs another agent in a scope of its own, one level deeper, with events at its start and end.
+    ///
+    /// # Errors
+    /// The agent's, or [`AgentError::Budget`] if agents nest too deep.
+    pub async fn call(&self, name: &str, agent: &dyn Agent, goal: Goal) -> Result<Outcome, AgentError> {
+        let cx = self.within(self.scope.deeper(name));
+        let (depth, limit) = (cx.scope.depth(), self.ledger().budget().depth);
+        if let Some(limit) = limit.filter(|limit| depth > *limit) {
+            let (limit, spent) = (u64::from(limit), u64::from(depth) - 1);
+            let what = Resource::Depth;
+            return Err(StepError::Budget(BudgetError { what, limit, spent, reserved: 0, asked: 1 }).into());
+        }
+        cx.emit(|| EventKind::AgentStarted { agent: agent.name().into() });
+        let outcome = agent.run(goal, &cx).await;
+        cx.emit(|| EventKind::AgentFinished {
+            agent: agent.name().into(),
+            error: outcome.as_ref().err().map(ToString::to_string),
+        });
+        outcome
+    }
+
+    /// The future's output, or `None` if `duration` passes first. The loser is dropped.
+    pub async fn timeout<T>(
+        &self,
+        duration: Duration,
+        future: impl Future<Output = T>,
+    ) -> Result<Option<T>, StepError> {
+        match self.race(future, self.sleep(duration)).await {
+            Either::Left(value) => Ok(Some(value)),
+            Either::Right(woken) => woken.map(|()| None),
+        }
+    }
+
+    /// The output of whichever of two futures is answered first, in the order of delivery, which a recorded run
+    /// repeats. The loser is dropped.
+    pub async fn race<A, B>(
+        &self,
+        left: impl Future<Output = A>,
+        right: impl Future<Output = B>,
+    ) -> Either<A, B> {
+        match select(std::pin::pin!(left), std::pin::pin!(right)).await {
+            Either::Left((value, _)) => Either::Left(value),
+            Either::Right((value, _)) => Either::Right(value),
+        }
+    }
+
+    /// Runs `work` for each item, at most `parallel` at a time (at least one), each in a scope `name:key` of its
+    /// own. Gives the outputs in the order of the items.
+    pub async fn all<K, T, Fut>(
+        &self,
+        name: &str,
+        parallel: usize,
+        items: impl IntoIterator<Item = K>,
+        mut work: impl FnMut(Self, K) -> Fut,
+    ) -> Vec<T>
+    where
+        K: fmt::Display,
+        Fut: Future<Output = T>,
+    {
+        let scoped: Vec<_> = items.into_iter().map(|key| (self.keyed(name, &key), key)).collect();
+        let mut waiting = scoped.into_iter();
+        let mut running = FuturesOrdered::new();
+        let mut outputs = Vec::with_capacity(waiting.len());
+        loop {
+            while running.len() < parallel.max(1) {
+                let Some((cx, key)) = waiting.next() else { break };
+                running.push_back(work(cx, key));
+            }
+            match running.next().await {
+                Some(output) => outputs.push(output),
+                None => return outputs,
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------------------- the run as a whole
+
+    /// Publishes an event; it is made only if somebody watches.
+    pub fn emit(&self, event: impl FnOnce() -> EventKind) {
+        if self.driver.is_watched() {
+            self.driver.emit(self.path(), event());
+        }
+    }
+
+    /// The budget and what is spent of it, by the whole run.
+    pub fn ledger(&self) -> &Ledger {
+        self.driver.ledger()
+    }
+
+    /// The run's cancellation.
+    pub fn cancellation(&self) -> &Cancellation {
+        self.driver.cancellation()
+    }
+
+    // ------------------------------------------------------------------------------------------ plumbing
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one private struct")]
+    fn step<T>(
+        &self,
+        kind: StepKind,
+        class: EffectClass,
+        name: &str,
+        digest: Digest,
+        reservation: Reservation,
+        detail: StepDetail,
+        timeout: Option<Duration>,
+        effect: impl FnOnce(EffectContext) -> EffectFuture + Send + 'static,
+    ) -> Step<T> {
+        let (id, work) = (self.scope.step(name), Work::Effect(Box::new(effect)));
+        self.request(StepRequest { id, kind, class, digest, reservation, timeout, detail, work })
+    }
+
+    fn plain<T>(
+        &self,
+        kind: StepKind,
+        name: &str,
+        digest: Digest,
+        reservation: Reservation,
+        detail: StepDetail,
+        work: Work,
+    ) -> Step<T> {
+        let (id, class) = (self.scope.step(name), EffectClass::Pure);
+        self.request(StepRequest { id, kind, class, digest, reservation, timeout: None, detail, work })
+    }
+
+    fn request<T>(&self, request: StepRequest) -> Step<T> {
+        Step::new(self.driver.clone(), request)
+    }
+}
+
+impl From<ToolError> for AgentError {
+    fn from(error: ToolError) -> Self {
+        Self::Step(StepError::Tool(error))
+    }
+}

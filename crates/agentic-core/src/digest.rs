@@ -1,0 +1,91 @@
+//! Request digests: how a driver notices that code or prompts changed under a recorded run.
+
+use std::fmt;
+use std::io;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest, shortened to 128 bits; as text 32 hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest of a value's JSON form.
+    ///
+    /// Maps must iterate in a fixed order (`BTreeMap`, not `HashMap`), or equal requests get unequal digests.
+    ///
+    /// # Errors
+    /// If the value can't be written as JSON.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Self> {
+        let mut hasher = Hasher::default();
+        serde_json::to_writer(&mut hasher, value)?;
+        Ok(hasher.finish())
+    }
+
+    /// The digest of this digest followed by `value`: extends a chain without reading what came before.
+    ///
+    /// # Errors
+    /// If the value can't be written as JSON.
+    pub fn chain<T: Serialize + ?Sized>(self, value: &T) -> serde_json::Result<Self> {
+        let mut hasher = Hasher::default();
+        hasher.buffer.extend_from_slice(&self.0);
+        serde_json::to_writer(&mut hasher, value)?;
+        Ok(hasher.finish())
+    }
+}
+
+/// Collects the bytes first: hashing once is far cheaper than hashing each token that serde writes.
+#[derive(Default)]
+struct Hasher {
+    buffer: Vec<u8>,
+}
+
+impl Hasher {
+    fn finish(self) -> Digest {
+        let full = Sha256::digest(&self.buffer);
+        let mut short = [0; 16];
+        short.copy_from_slice(&full[..16]);
+        Digest(short)
+    }
+}
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = u128::from_str_radix(&text, 16)
+            .ok()
+            .filter(|_| text.len() == 32)
+            .ok_or_else(|| de::Error::custom("a digest is 32 hexadecimal digits"))?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}

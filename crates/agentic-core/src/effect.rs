@@ -1,0 +1,167 @@
+//! Effects: what they do to the world, and what a model or a tool gets to work with.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cancel::{CancelReason, Cancellation};
+use crate::model::ModelDelta;
+use crate::sources::Sources;
+use crate::time::Timestamp;
+
+/// What an effect does to the world, hence what may be done when it is unknown whether it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectClass {
+    /// Changes nothing: may run again.
+    Pure,
+    /// Running it twice is like running it once: may run again.
+    Idempotent,
+    /// Takes an idempotency key ([`EffectContext::key`]): runs again with the same key.
+    Keyed,
+    /// Can be asked whether it happened ([`Tool::check`](crate::Tool::check)).
+    Checkable,
+    /// Must not happen twice and can't be asked: a person or a policy decides.
+    Unsafe,
+}
+
+impl EffectClass {
+    /// Whether work of this class may be cut off when nobody waits for it any more.
+    ///
+    /// `checkable` and `unsafe` work is never cut: half of it might have happened.
+    pub fn may_be_cut(self) -> bool {
+        self < Self::Checkable
+    }
+}
+
+/// What a model or a tool gets to work with. Only a driver can make one, so neither can be called around the
+/// run context.
+#[derive(Clone, Debug)]
+pub struct EffectContext(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    grant: EffectGrant,
+    deltas: AtomicU32,
+}
+
+/// What a driver gives to one effect.
+#[derive(Clone, Debug)]
+pub struct EffectGrant {
+    /// The same for every attempt at this step: an idempotency key.
+    pub key: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it has to be done, if there is a limit.
+    pub deadline: Option<Timestamp>,
+    /// The run's cancellation.
+    pub cancellation: Cancellation,
+    /// Time and randomness for the effect's own needs; what they give is not recorded.
+    pub sources: Arc<dyn Sources>,
+    /// Takes the pieces of a model's answer; `None` if nobody watches.
+    pub deltas: Option<Arc<dyn DeltaSink>>,
+    /// The output tokens that the budget allows a model call; `None` if it sets no limit.
+    pub output_tokens: Option<u64>,
+}
+
+/// Takes the pieces of one step's answer as they come.
+pub trait DeltaSink: std::fmt::Debug + Send + Sync + 'static {
+    /// The piece `index` (from 0, without gaps) of attempt `attempt`.
+    fn delta(&self, attempt: u32, index: u32, delta: ModelDelta);
+}
+
+impl EffectContext {
+    pub(crate) fn new(grant: EffectGrant) -> Self {
+        Self(Arc::new(Inner { grant, deltas: AtomicU32::new(0) }))
+    }
+
+    /// The idempotency key: the same for every attempt at this step, different for every other step.
+    pub fn key(&self) -> &str {
+        &self.0.grant.key
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.grant.attempt
+    }
+
+    /// How much time is left, if there is a limit; zero once it is over.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.0.grant.deadline.map(|deadline| deadline.since(self.now()))
+    }
+
+    /// Whether the run was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.grant.cancellation.is_cancelled()
+    }
+
+    /// Waits until the run is cancelled. Safe to drop.
+    pub async fn cancelled(&self) -> CancelReason {
+        self.0.grant.cancellation.cancelled().await
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.0.grant.sources.now()
+    }
+
+    /// 64 random bits, for jitter and the like; not for secrets.
+    pub fn random(&self) -> u64 {
+        self.0.grant.sources.random()
+    }
+
+    /// Ends after `duration`. Safe to drop.
+    pub async fn sleep(&self, duration: Duration) {
+        self.0.grant.sources.sleep(duration).await;
+    }
+
+    /// Whether somebody watches the answer as it comes; if not, it need not be streamed.
+    pub fn wants_deltas(&self) -> bool {
+        self.0.grant.deltas.is_some()
+    }
+
+    /// Shows a piece of the answer to whoever watches.
+    pub fn delta(&self, delta: ModelDelta) {
+        if let Some(sink) = &self.0.grant.deltas {
+            let index = self.0.deltas.fetch_add(1, Ordering::Relaxed);
+            sink.delta(self.attempt(), index, delta);
+        }
+    }
+
+    pub(crate) fn output_tokens(&self) -> Option<u64> {
+        self.0.grant.output_tokens
+    }
+}
+
+thread_local! {
+    static INSIDE_EFFECT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the current thread is polling an effect: no step may start there.
+pub(crate) fn inside_effect() -> bool {
+    INSIDE_EFFECT.get()
+}
+
+/// Marks the thread as being inside an effect while the inner future is polled.
+#[derive(Debug)]
+pub(crate) struct InsideEffect<F>(pub(crate) F);
+
+impl<F: Future + Unpin> Future for InsideEffect<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Restore(bool);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                INSIDE_EFFECT.set(self.0);
+            }
+        }
+        let _restore = Restore(INSIDE_EFFECT.replace(true));
+        Pin::new(&mut self.0).poll(cx)
+    }
+}

@@ -1,0 +1,154 @@
+//! Events: one typed stream for the terminal, services, logs and tests.
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::approval::{Approval, Decision};
+use crate::digest::Digest;
+use crate::effect::EffectClass;
+use crate::goal::GoalVerdict;
+use crate::id::{RunId, StepId};
+use crate::model::ModelDelta;
+use crate::run::{Reason, RunStatus};
+use crate::step::{StepDetail, StepKind};
+use crate::time::Timestamp;
+use crate::usage::Spend;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The run.
+    pub run: RunId,
+    /// Its number in the run, from 1 and without gaps. A delta has none: it is numbered within its step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// When it happened, in milliseconds since 1970.
+    pub at: Timestamp,
+    /// The scope's path; empty for the run itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The run began.
+    RunStarted {
+        /// The agent's name.
+        agent: String,
+        /// The goal's text.
+        goal: String,
+    },
+    /// The run ended. The last event.
+    RunFinished {
+        /// How.
+        status: RunStatus,
+        /// Why, if it is not completed.
+        reason: Option<Reason>,
+        /// The output; what there is of it if the run did not complete.
+        output: Value,
+        /// Whether the goal was met.
+        goal: GoalVerdict,
+        /// What was spent.
+        usage: Spend,
+        /// The error in one line.
+        error: Option<String>,
+    },
+    /// An agent began to work in this scope.
+    AgentStarted {
+        /// Its name.
+        agent: String,
+    },
+    /// The agent of this scope ended.
+    AgentFinished {
+        /// Its name.
+        agent: String,
+        /// The error in one line, if it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A step's effect starts.
+    StepStarted {
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
+        /// What it does to the world.
+        class: EffectClass,
+        /// The digest of its request.
+        digest: Digest,
+        /// What it is about.
+        #[serde(flatten)]
+        detail: StepDetail,
+    },
+    /// A piece of a model's answer.
+    StepDelta {
+        /// The step.
+        step: StepId,
+        /// Which attempt at the step, from 1.
+        attempt: u32,
+        /// The piece's number within the attempt, from 0.
+        index: u32,
+        /// The piece.
+        delta: ModelDelta,
+    },
+    /// A step's outcome was delivered.
+    StepFinished {
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
+        /// The result, if it went well.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        result: Value,
+        /// The error in one line, if it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// What it took.
+        spend: Spend,
+    },
+    /// A step was dropped before its outcome was delivered.
+    StepDropped {
+        /// The step.
+        step: StepId,
+    },
+    /// A person is asked.
+    ApprovalRequested {
+        /// The step.
+        step: StepId,
+        /// The question.
+        approval: Approval,
+    },
+    /// A person answered.
+    ApprovalDecided {
+        /// The step.
+        step: StepId,
+        /// The answer.
+        decision: Decision,
+    },
+    /// The library did something that a reader should know: repaired arguments, cut output, gave a hint.
+    Note {
+        /// What it did, in one line.
+        text: String,
+    },
+    /// Something of the agent's own.
+    Custom {
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: Value,
+    },
+}
+
+/// Takes the events of runs. Called in their order, on the thread where they happen: be quick.
+pub trait EventSink: Debug + Send + Sync + 'static {
+    /// Takes one event.
+    fn on_event(&self, event: &Event);
+}

@@ -1,0 +1,139 @@
+//! What is wanted, and what came of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::usage::Spend;
+
+/// What is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Goal {
+    /// The wish, in words.
+    pub text: String,
+    /// Named inputs, shown to the agent beside the text.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// What must hold for the goal to be met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<Criterion>,
+}
+
+impl Goal {
+    /// A goal in words alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// The same goal with one more named input.
+    pub fn with_input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.inputs.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same goal with one more criterion.
+    pub fn with_criterion(mut self, criterion: Criterion) -> Self {
+        self.criteria.push(criterion);
+        self
+    }
+
+    /// The goal as a model gets to read it: the text, then the inputs as JSON, one a line.
+    pub fn prompt(&self) -> String {
+        let mut prompt = self.text.clone();
+        for (name, value) in &self.inputs {
+            prompt.push_str(&format!("\n{name}: {value}"));
+        }
+        prompt
+    }
+}
+
+impl From<&str> for Goal {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Goal {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// Something that must hold for a goal to be met, as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Criterion {
+    /// The output equals this value.
+    Equals {
+        /// The value.
+        value: Value,
+    },
+    /// The output's text matches this regular expression.
+    Matches {
+        /// The expression.
+        pattern: String,
+    },
+    /// The output keeps to this JSON Schema.
+    Schema {
+        /// The schema.
+        schema: Value,
+    },
+    /// The output is a number near this one.
+    Near {
+        /// The number.
+        value: f64,
+        /// How far off it may be.
+        tolerance: f64,
+    },
+    /// A judge finds that this holds.
+    Judged {
+        /// What must hold, in words.
+        rubric: String,
+    },
+}
+
+/// Whether a goal was met. A run that ended well has not necessarily met its goal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalVerdict {
+    /// Checked, and it holds.
+    Met,
+    /// Checked, and it does not hold.
+    NotMet,
+    /// Nobody checked.
+    #[default]
+    Unverified,
+}
+
+/// What came of a goal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The result: text as a JSON string, structured output as it is.
+    pub output: Value,
+    /// Whether the goal was met.
+    #[serde(default)]
+    pub verdict: GoalVerdict,
+    /// What the verdict rests on, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// What it took, agents below included.
+    #[serde(default)]
+    pub spend: Spend,
+}
+
+impl Outcome {
+    /// An outcome that nobody checked.
+    pub fn new(output: impl Into<Value>, spend: Spend) -> Self {
+        Self { output: output.into(), spend, ..Self::default() }
+    }
+
+    /// The output as text: a string as it is, anything else as JSON.
+    pub fn text(&self) -> String {
+        match &self.output {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Steps: the one thing that a run context hands out, and what a driver gets to run.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt as _;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::approval::Approval;
+use crate::budget::{BudgetError, Reservation};
+use crate::cancel::CancelReason;
+use crate::digest::Digest;
+use crate::driver::{Driver, Ticket};
+use crate::effect::{EffectClass, EffectContext, EffectGrant, InsideEffect, inside_effect};
+use crate::id::StepId;
+use crate::model_error::ModelError;
+use crate::tool::ToolError;
+use crate::usage::Spend;
+
+/// What kind of effect a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// A call of a chat model.
+    Model,
+    /// A call of an embedding model.
+    Embed,
+    /// A call of a tool.
+    Tool,
+    /// An effect of the agent's own.
+    Effect,
+    /// A question to a person.
+    Approval,
+    /// Waiting.
+    Sleep,
+}
+
+/// How a step fails. It can be recorded, so a replayed failure is the same failure.
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[serde(tag = "error", content = "detail", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepError {
+    /// The model failed.
+    #[error(transparent)]
+    Model(ModelError),
+    /// The tool failed.
+    #[error(transparent)]
+    Tool(ToolError),
+    /// A limit of the run would be passed.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
+    /// The run was cancelled.
+    #[error("the run was cancelled ({})", match .0 { CancelReason::Requested => "requested", CancelReason::TimedOut => "its time was up" })]
+    Cancelled(CancelReason),
+    /// An effect of the agent's own failed.
+    #[error("step `{step}` failed: {message}")]
+    Failed {
+        /// The step.
+        step: StepId,
+        /// What the effect said.
+        message: String,
+    },
+    /// The step was started where no step may start.
+    #[error(
+        "step `{step}` was started inside an effect; models and tools get an EffectContext and start no steps"
+    )]
+    InsideEffect {
+        /// The step.
+        step: StepId,
+    },
+    /// A recorded outcome has another form than the code expects.
+    #[error(
+        "the outcome of step `{step}` can't be read: {message}; the code may have changed since it was recorded"
+    )]
+    Decode {
+        /// The step.
+        step: StepId,
+        /// What the decoder said.
+        message: String,
+    },
+    /// The driver can't run the step.
+    #[error("step `{step}` can't run: {message}")]
+    Driver {
+        /// The step.
+        step: StepId,
+        /// Why.
+        message: String,
+    },
+}
+
+impl From<ModelError> for StepError {
+    fn from(error: ModelError) -> Self {
+        Self::Model(error)
+    }
+}
+
+impl From<ToolError> for StepError {
+    fn from(error: ToolError) -> Self {
+        Self::Tool(error)
+    }
+}
+
+/// A value that a step can give: it goes through a journal as JSON.
+pub trait StepValue: Send + 'static {
+    /// The value as JSON.
+    ///
+    /// # Errors
+    /// If it has no JSON form.
+    fn to_json(&self) -> serde_json::Result<Value>;
+
+    /// The value for downcasting.
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+}
+
+impl<T: Serialize + Send + 'static> StepValue for T {
+    fn to_json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+}
+
+impl fmt::Debug for dyn StepValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StepValue")
+    }
+}
+
+/// What an effect gave, and what it took.
+#[derive(Debug)]
+pub struct Done {
+    /// The value.
+    pub value: Box<dyn StepValue>,
+    /// What it took of the budget.
+    pub spend: Spend,
+}
+
+/// The outcome that a driver delivers to a step.
+#[derive(Debug)]
+pub enum Delivered {
+    /// The value itself.
+    Value(Box<dyn StepValue>),
+    /// The value in its recorded form.
+    Recorded(Value),
+}
+
+/// A step as a driver gets it. Only a run context makes one.
+pub struct StepRequest {
+    /// Its derived id.
+    pub id: StepId,
+    /// Its kind.
+    pub kind: StepKind,
+    /// What it does to the world.
+    pub class: EffectClass,
+    /// The digest of everything that shapes its outcome.
+    pub digest: Digest,
+    /// What it wants of the budget.
+    pub reservation: Reservation,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What it is about, for people: the model or tool and its arguments.
+    pub detail: StepDetail,
+    pub(crate) work: Work,
+}
+
+/// What a step is about, for events and journals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepDetail {
+    /// The model, tool or effect.
+    pub name: Arc<str>,
+    /// A tool's arguments.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub arguments: Value,
+}
+
+pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;
+
+/// What starts the work of a step.
+pub(crate) enum Work {
+    /// An effect.
+    Effect(Box<dyn FnOnce(EffectContext) -> EffectFuture + Send>),
+    /// A question to a person.
+    Approval(Approval),
+    /// Waiting.
+    Sleep(Duration),
+}
+
+/// The work of a step, taken out of its request.
+pub enum Launch {
+    /// Run this future to its end.
+    Effect(BoxFuture<'static, Result<Done, StepError>>),
+    /// Ask a person; the outcome is a [`Decision`](crate::Decision).
+    Approval(Approval),
+    /// Wait this long; the outcome is `()`.
+    Sleep(Duration),
+}
+
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Effect(_) => f.write_str("Effect"),
+            Self::Approval(approval) => f.debug_tuple("Approval").field(approval).finish(),
+            Self::Sleep(duration) => f.debug_tuple("Sleep").field(duration).finish(),
+        }
+    }
+}
+
+impl StepRequest {
+    /// Takes the work out, to be started with what the driver grants it. The effect's context is made here and
+    /// nowhere else.
+    pub fn launch(self, grant: EffectGrant) -> Launch {
+        match self.work {
+            Work::Effect(start) => {
+                Launch::Effect(InsideEffect(Box::pin(start_inside(start, EffectContext::new(grant)))).boxed())
+            }
+            Work::Approval(approval) => Launch::Approval(approval),
+            Work::Sleep(duration) => Launch::Sleep(duration),
+        }
+    }
+}
+
+/// Also the making of the future runs inside the effect, not only its polling.
+async fn start_inside(
+    start: Box<dyn FnOnce(EffectContext) -> EffectFuture + Send>,
+    ecx: EffectContext,
+) -> Result<Done, StepError> {
+    start(ecx).await
+}
+
+impl fmt::Debug for StepRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepRequest")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("class", &self.class)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One step of a run: a future of its outcome.
+///
+/// The step took its id when it was made; it is registered with the driver when it is first polled, and the
+/// driver, not this future, does the work. A step is never ready at its first poll, so steps that are polled
+/// together are all started before one of them is answered.
+///
+/// # Cancel safety
+/// Dropping a step that was started cuts its effect off, unless the effect is `checkable` or `unsafe`: then it
+/// runs to its end and nobody is told. Dropping a step that was never polled does nothing.
+#[must_use = "a step does nothing unless awaited"]
+pub struct Step<T> {
+    driver: Arc<dyn Driver>,
+    id: StepId,
+    state: State,
+    gives: PhantomData<fn() -> T>,
+}
+
+enum State {
+    New(Box<StepRequest>),
+    Waiting(Ticket),
+    Done,
+}
+
+impl<T> Step<T> {
+    pub(crate) fn new(driver: Arc<dyn Driver>, request: StepRequest) -> Self {
+        Self { driver, id: request.id.clone(), state: State::New(Box::new(request)), gives: PhantomData }
+    }
+
+    /// The step's derived id.
+    pub fn id(&self) -> &StepId {
+        &self.id
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Future for Step<T> {
+    type Output = Result<T, StepError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if matches!(this.state, State::New(_)) {
+            if inside_effect() {
+                this.state = State::Done;
+                return Poll::Ready(Err(StepError::InsideEffect { step: this.id.clone() }));
+            }
+            if let State::New(request) = std::mem::replace(&mut this.state, State::Done) {
+                this.state = State::Waiting(this.driver.register(*request));
+            }
+        }
+        let State::Waiting(ticket) = this.state else {
+            // As futures do that are polled after their end: never ready again.
+            return Poll::Pending;
+        };
+        let outcome = std::task::ready!(this.driver.poll(ticket, cx));
+        this.state = State::Done;
+        Poll::Ready(outcome.and_then(|delivered| decode(&this.id, delivered)))
+    }
+}
+
+fn decode<T: DeserializeOwned + 'static>(step: &StepId, delivered: Delivered) -> Result<T, StepError> {
+    let wrong = |message: String| StepError::Decode { step: step.clone(), message };
+    match delivered {
+        Delivered::Recorded(value) => serde_json::from_value(value).map_err(|error| wrong(error.to_string())),
+        Delivered::Value(value) => match value.into_any().downcast::<T>() {
+            Ok(value) => Ok(*value),
+            Err(_) => Err(wrong(format!("the driver delivered no {}", std::any::type_name::<T>()))),
+        },
+    }
+}
+
+impl<T> Drop for Step<T> {
+    fn drop(&mut self) {
+        if let State::Waiting(ticket) = self.state {
+            self.driver.abandon(ticket);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Step<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::New(_) => "new",
+            State::Waiting(_) => "waiting",
+            State::Done => "done",
+        };
+        f.debug_struct("Step").field("id", &self.id).field("state", &state).finish()
+    }
+}

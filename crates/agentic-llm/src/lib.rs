@@ -1,1 +1,3 @@
 //! agentic-llm
+
+pub mod adapter;

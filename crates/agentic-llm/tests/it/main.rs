@@ -2,3 +2,5 @@
 
 #[cfg(feature = "local")]
 mod local_engine;
+#[cfg(feature = "local")]
+mod local_model;

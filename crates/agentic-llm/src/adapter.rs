@@ -1,0 +1,4 @@
+//! Model adapters: one file each.
+
+#[cfg(feature = "local")]
+pub mod local;

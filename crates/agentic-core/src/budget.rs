@@ -156,8 +156,6 @@ pub enum Reservation {
     Nothing,
     /// One tool call.
     ToolCall,
-    /// One turn of an agent.
-    Turn,
     /// One model call.
     Model {
         /// An upper bound of its input tokens.
@@ -166,6 +164,8 @@ pub enum Reservation {
         output_tokens: u64,
         /// The model's price, if known.
         price: Option<Price>,
+        /// Turns that it begins: 1 if it is the model call of an agent's turn, else 0.
+        turns: u64,
     },
 }
 
@@ -174,12 +174,24 @@ pub enum Reservation {
 #[must_use = "a held reservation must be settled"]
 pub struct Held {
     spend: Spend,
+    limited: bool,
 }
 
 impl Held {
-    /// The output tokens that a model call may write.
-    pub fn output_tokens(&self) -> u64 {
-        self.spend.usage.output_tokens
+    /// The output tokens that a model call may write; `None` if the budget sets no limit to them.
+    pub fn output_tokens(&self) -> Option<u64> {
+        self.limited.then_some(self.spend.usage.output_tokens)
+    }
+
+    /// All that is held: what to book for a call that was cut off, since it may have taken all of it.
+    pub fn all(&self) -> Spend {
+        self.spend
+    }
+
+    /// The calls that are held, without tokens and money: what to book for a call that failed.
+    pub fn calls(&self) -> Spend {
+        let Spend { model_calls, tool_calls, turns, .. } = self.spend;
+        Spend { model_calls, tool_calls, turns, ..Spend::default() }
     }
 }
 
@@ -228,7 +240,7 @@ impl Ledger {
         let mut state = self.lock();
         let spend = self.plan(&state, reservation)?;
         state.held += spend;
-        Ok(Held { spend })
+        Ok(self.held_of(spend))
     }
 
     /// Holds what a step may take, even beyond the limits: for a step that a journal says was granted.
@@ -236,7 +248,11 @@ impl Ledger {
         let mut state = self.lock();
         let spend = self.plan(&state, reservation).unwrap_or_else(|_| unlimited(reservation));
         state.held += spend;
-        Held { spend }
+        self.held_of(spend)
+    }
+
+    fn held_of(&self, spend: Spend) -> Held {
+        Held { spend, limited: self.budget.tokens.is_some() || self.budget.cost.is_some() }
     }
 
     /// Gives back what was held and books what was taken.
@@ -265,10 +281,8 @@ impl Ledger {
             Reservation::ToolCall => {
                 room(Resource::ToolCalls, tool_calls, |spend| spend.tool_calls, 1)?;
             }
-            Reservation::Turn => {
-                room(Resource::Turns, turns, |spend| spend.turns, 1)?;
-            }
-            Reservation::Model { input_tokens, output_tokens, price } => {
+            Reservation::Model { input_tokens, output_tokens, price, turns: begun } => {
+                room(Resource::Turns, turns, |spend| spend.turns, begun)?;
                 room(Resource::ModelCalls, model_calls, |spend| spend.model_calls, 1)?;
                 let least = output_tokens.min(LEAST_OUTPUT);
                 let left = room(Resource::Tokens, tokens, Spend::tokens, input_tokens.saturating_add(least))?;
@@ -301,11 +315,10 @@ fn unlimited(reservation: &Reservation) -> Spend {
     match *reservation {
         Reservation::Nothing => Spend::default(),
         Reservation::ToolCall => Spend { tool_calls: 1, ..Spend::default() },
-        Reservation::Turn => Spend { turns: 1, ..Spend::default() },
-        Reservation::Model { input_tokens, output_tokens, price } => {
+        Reservation::Model { input_tokens, output_tokens, price, turns } => {
             let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
             let cost = price.map_or(NanoUsd(0), |price| price.of(&usage));
-            Spend { usage, cost, model_calls: 1, ..Spend::default() }
+            Spend { usage, cost, model_calls: 1, turns, ..Spend::default() }
         }
     }
 }

@@ -72,17 +72,23 @@ impl RunContext {
 
     /// A child scope. It takes its ordinal now.
     pub fn scope(&self, name: &str) -> Self {
-        self.child(name, 0)
+        self.within(self.scope.child(name))
+    }
+
+    /// The scope of an agent's next turn, `turn@n`: one model call and its tools. Its first model call takes
+    /// one of the turns that the budget allows.
+    pub fn turn(&self) -> Self {
+        self.within(self.scope.turn())
     }
 
     /// A child scope named by a key, `name:key`: for scopes that run in parallel, so that their ids tell which
     /// is which.
     pub fn keyed(&self, name: &str, key: impl fmt::Display) -> Self {
-        self.child(&format!("{name}:{key}"), 0)
+        self.scope(&format!("{name}:{key}"))
     }
 
-    fn child(&self, name: &str, deeper: u32) -> Self {
-        Self { driver: self.driver.clone(), scope: Arc::new(self.scope.child(name, deeper)) }
+    fn within(&self, scope: Scope) -> Self {
+        Self { driver: self.driver.clone(), scope: Arc::new(scope) }
     }
 
     // ------------------------------------------------------------------------------------------ effects
@@ -94,6 +100,7 @@ impl RunContext {
     pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
         let info = model.info();
         let price = info.price;
+        let turns = self.scope.begins_turn();
         let reservation = Reservation::Model {
             input_tokens: request.token_bound(&info.id),
             output_tokens: request
@@ -101,6 +108,7 @@ impl RunContext {
                 .or(info.max_output_tokens)
                 .unwrap_or(DEFAULT_OUTPUT_TOKENS),
             price,
+            turns,
         };
         let digest = request.digest(&info.id);
         let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
@@ -113,7 +121,7 @@ impl RunContext {
                 }
                 let response = model.complete(request, ecx).await?;
                 let cost = price.map_or(NanoUsd(0), |price| price.of(&response.usage));
-                let spend = Spend { usage: response.usage, cost, model_calls: 1, ..Spend::default() };
+                let spend = Spend { usage: response.usage, cost, model_calls: 1, turns, ..Spend::default() };
                 Ok(Done { value: Box::new(response), spend })
             })
         };
@@ -141,7 +149,8 @@ impl RunContext {
         let info = embedder.info();
         let price = info.price;
         let bytes: usize = texts.iter().map(String::len).sum();
-        let reservation = Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price };
+        let reservation =
+            Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price, turns: 0 };
         let digest = Digest::of(&(&*info.id, &*texts)).unwrap_or_default();
         let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
         let embedder = embedder.clone();
@@ -242,12 +251,6 @@ impl RunContext {
         self.plain(StepKind::Sleep, "sleep", digest, Reservation::Nothing, StepDetail::default(), work)
     }
 
-    /// Takes one turn of the run's turns. Gives [`StepError::Budget`] when there is none left.
-    pub fn take_turn(&self) -> Step<()> {
-        let (digest, detail) = (Digest::default(), StepDetail::default());
-        self.plain(StepKind::Turn, "take", digest, Reservation::Turn, detail, Work::Nothing)
-    }
-
     // ---------------------------------------------------------------------------------- values drawn once
 
     /// The time now.
@@ -278,7 +281,7 @@ impl RunContext {
     /// # Errors
     /// The agent's, or [`AgentError::Budget`] if agents nest too deep.
     pub async fn call(&self, name: &str, agent: &dyn Agent, goal: Goal) -> Result<Outcome, AgentError> {
-        let cx = self.child(name, 1);
+        let cx = self.within(self.scope.deeper(name));
         let (depth, limit) = (cx.scope.depth(), self.ledger().budget().depth);
         if let Some(limit) = limit.filter(|limit| depth > *limit) {
             let (limit, spent) = (u64::from(limit), u64::from(depth) - 1);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::id::StepId;
@@ -11,17 +12,40 @@ use crate::id::StepId;
 pub(crate) struct Scope {
     path: Arc<str>,
     depth: u32,
+    // Whether the next model call here begins a turn.
+    turn: AtomicBool,
     // Looked up by key alone, never iterated: its order can't reach a run.
     used: Mutex<HashMap<Box<str>, u32>>,
 }
 
 impl Scope {
     pub(crate) fn root() -> Self {
-        Self { path: "".into(), depth: 0, used: Mutex::default() }
+        Self::at("".into(), 0)
     }
 
-    pub(crate) fn child(&self, name: &str, deeper: u32) -> Self {
-        Self { path: self.next(name).into(), depth: self.depth + deeper, used: Mutex::default() }
+    pub(crate) fn child(&self, name: &str) -> Self {
+        Self::at(self.next(name).into(), self.depth)
+    }
+
+    /// The scope of an agent below this one.
+    pub(crate) fn deeper(&self, name: &str) -> Self {
+        Self::at(self.next(name).into(), self.depth + 1)
+    }
+
+    /// The scope of a turn: its first model call counts as one.
+    pub(crate) fn turn(&self) -> Self {
+        let scope = self.child("turn");
+        scope.turn.store(true, Ordering::Relaxed);
+        scope
+    }
+
+    fn at(path: Arc<str>, depth: u32) -> Self {
+        Self { path, depth, turn: AtomicBool::new(false), used: Mutex::default() }
+    }
+
+    /// 1 for the first model call of a turn, else 0.
+    pub(crate) fn begins_turn(&self) -> u64 {
+        u64::from(self.turn.swap(false, Ordering::Relaxed))
     }
 
     pub(crate) fn step(&self, name: &str) -> StepId {

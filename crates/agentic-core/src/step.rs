@@ -43,8 +43,6 @@ pub enum StepKind {
     Approval,
     /// Waiting.
     Sleep,
-    /// Taking one of the turns that a budget allows.
-    Turn,
 }
 
 /// How a step fails. It can be recorded, so a replayed failure is the same failure.
@@ -197,8 +195,6 @@ pub(crate) enum Work {
     Approval(Approval),
     /// Waiting.
     Sleep(Duration),
-    /// Nothing to do but to reserve.
-    Nothing,
 }
 
 /// The work of a step, taken out of its request.
@@ -209,8 +205,6 @@ pub enum Launch {
     Approval(Approval),
     /// Wait this long; the outcome is `()`.
     Sleep(Duration),
-    /// Nothing to do: the outcome is `()` at once.
-    Nothing,
 }
 
 impl fmt::Debug for Launch {
@@ -219,7 +213,6 @@ impl fmt::Debug for Launch {
             Self::Effect(_) => f.write_str("Effect"),
             Self::Approval(approval) => f.debug_tuple("Approval").field(approval).finish(),
             Self::Sleep(duration) => f.debug_tuple("Sleep").field(duration).finish(),
-            Self::Nothing => f.write_str("Nothing"),
         }
     }
 }
@@ -234,7 +227,6 @@ impl StepRequest {
             }
             Work::Approval(approval) => Launch::Approval(approval),
             Work::Sleep(duration) => Launch::Sleep(duration),
-            Work::Nothing => Launch::Nothing,
         }
     }
 }

@@ -1,1 +1,13 @@
-//! agentic-runtime
+#![doc = include_str!("../README.md")]
+
+mod approver;
+mod driven;
+mod ephemeral;
+mod report;
+mod sources;
+mod watch;
+
+pub use approver::{ApproveAll, Approver, DenyAll};
+pub use ephemeral::{Ephemeral, RunContextExt};
+pub use report::RunReport;
+pub use sources::SystemSources;

@@ -1,1 +1,15 @@
-//! agentic-testkit
+#![doc = include_str!("../README.md")]
+// A test kit's job is to panic when something is wrong.
+#![allow(clippy::panic, clippy::expect_used)]
+
+pub mod conformance;
+
+mod fixtures;
+mod log;
+mod scripted;
+mod sources;
+
+pub use fixtures::fixture;
+pub use log::EventLog;
+pub use scripted::ScriptedModel;
+pub use sources::FakeSources;

@@ -1,0 +1,84 @@
+//! Polls an agent and delivers outcomes to it, one at a time, each when the agent has come to rest.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::task::AtomicWaker;
+
+/// What has outcomes to deliver.
+pub(crate) trait Deliver {
+    /// Keeps the waker to call when there is something to deliver.
+    fn on_outcome(&self, waker: &Waker);
+
+    /// Delivers the next outcome, if there is one.
+    fn deliver_next(&self) -> bool;
+}
+
+/// A root future, driven: polled until it rests, then given one outcome, and so on.
+///
+/// So the order in which an agent sees outcomes is the order in which they are delivered, whatever combinators
+/// it uses.
+pub(crate) struct Driven<'a, F, D: ?Sized> {
+    root: F,
+    outcomes: &'a D,
+    waker: Arc<RootWaker>,
+}
+
+impl<'a, F, D: Deliver + ?Sized> Driven<'a, F, D> {
+    pub(crate) fn new(root: F, outcomes: &'a D) -> Self {
+        Self { root, outcomes, waker: Arc::new(RootWaker::default()) }
+    }
+}
+
+/// Rounds of one poll before others get their turn.
+const ROUNDS: usize = 256;
+
+impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        this.outcomes.on_outcome(cx.waker());
+        this.waker.task.register(cx.waker());
+        let root_waker = Waker::from(this.waker.clone());
+        for _ in 0..ROUNDS {
+            this.waker.busy.store(true, Ordering::SeqCst);
+            this.waker.woken.store(false, Ordering::SeqCst);
+            let polled = Pin::new(&mut this.root).poll(&mut Context::from_waker(&root_waker));
+            if polled.is_ready() {
+                return polled;
+            }
+            // A wake from here on goes to the task; one from before was noted.
+            let delivered = !this.waker.woken.load(Ordering::SeqCst) && this.outcomes.deliver_next();
+            this.waker.busy.store(false, Ordering::SeqCst);
+            if !delivered && !this.waker.woken.load(Ordering::SeqCst) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The waker that the agent sees: it only notes a wake while the driver is at work anyway.
+#[derive(Debug, Default)]
+struct RootWaker {
+    task: AtomicWaker,
+    woken: AtomicBool,
+    busy: AtomicBool,
+}
+
+impl Wake for RootWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        if !self.busy.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+}

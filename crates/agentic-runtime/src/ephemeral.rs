@@ -1,0 +1,137 @@
+//! The ephemeral driver: effects just happen.
+
+mod driver;
+mod slots;
+
+use std::sync::Arc;
+
+use agentic_core::{
+    Agent, Budget, CancelReason, Cancellation, EventKind, EventSink, Goal, RunContext, RunId, Sources,
+};
+use futures_util::future::{Either, select};
+
+use crate::approver::{Approver, DenyAll};
+use crate::driven::Driven;
+use crate::report::RunReport;
+use crate::sources::SystemSources;
+use crate::watch::Watch;
+
+use self::driver::{EphemeralDriver, Shared};
+
+/// Makes ephemeral runs: effects just happen, nothing is recorded.
+///
+/// Effects run as tokio tasks of their own, so a tool that is busy delays nobody, and one whose effect must not be
+/// cut off ends even if its run is dropped.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Ephemeral {
+    budget: Budget,
+    sources: Arc<dyn Sources>,
+    events: Option<Arc<dyn EventSink>>,
+    approver: Arc<dyn Approver>,
+    cancellation: Cancellation,
+}
+
+impl Default for Ephemeral {
+    fn default() -> Self {
+        Self {
+            budget: Budget::default(),
+            sources: Arc::new(SystemSources),
+            events: None,
+            approver: Arc::new(DenyAll),
+            cancellation: Cancellation::new(),
+        }
+    }
+}
+
+impl Ephemeral {
+    /// No limits but the default depth, the system's clock and ids, nobody who watches, every approval denied.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With these limits.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// With time, ids and randomness from here.
+    pub fn sources(mut self, sources: impl Sources) -> Self {
+        self.sources = Arc::new(sources);
+        self
+    }
+
+    /// With the events going here.
+    pub fn events(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.events = Some(sink);
+        self
+    }
+
+    /// With approvals answered by this.
+    pub fn approver(mut self, approver: impl Approver) -> Self {
+        self.approver = Arc::new(approver);
+        self
+    }
+
+    /// Cancelled by this.
+    pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
+        self.cancellation = cancellation;
+        self
+    }
+
+    /// The context of a new run, for `agent.run(goal, &cx)`. Needs a tokio runtime once a step is polled.
+    ///
+    /// Outcomes are delivered one at a time, and the agent's task is given a turn between two of them. Whether
+    /// it has come to rest by then can't be seen from here; [`run`](Self::run) waits until it has.
+    pub fn context(self) -> RunContext {
+        RunContext::new(Arc::new(EphemeralDriver(self.shared())))
+    }
+
+    /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
+    /// time is up. A cancelled run ends after the effects that must not be cut off.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the run; effects that must not be cut off end by themselves.
+    pub async fn run(self, agent: &dyn Agent, goal: impl Into<Goal>) -> RunReport {
+        let (goal, wall_time) = (goal.into(), self.budget.wall_time);
+        let shared = self.shared();
+        shared.drive_from_root();
+        let cx = RunContext::new(Arc::new(EphemeralDriver(shared.clone())));
+        let (name, text) = (agent.name().to_owned(), goal.text.clone());
+        cx.emit(|| EventKind::RunStarted { agent: name, goal: text });
+        let root = Driven::new(agent.run(goal, &cx), &*shared);
+        let result = match wall_time {
+            None => root.await,
+            Some(time) => match select(root, shared.sources.sleep(time)).await {
+                Either::Left((result, _)) => result,
+                Either::Right(((), root)) => {
+                    shared.cancellation.cancel(CancelReason::TimedOut);
+                    root.await
+                }
+            },
+        };
+        shared.settled().await;
+        let report = RunReport::new(cx.run_id(), result, shared.ledger.spent());
+        cx.emit(|| report.event());
+        report
+    }
+
+    fn shared(self) -> Arc<Shared> {
+        let run = RunId(self.sources.id());
+        let watch = Watch::new(run, self.sources.clone(), self.events);
+        Arc::new(Shared::new(run, self.budget, self.sources, watch, self.approver, self.cancellation))
+    }
+}
+
+/// `RunContext::ephemeral()`, for programs that just want to run an agent.
+pub trait RunContextExt {
+    /// A new ephemeral run with the defaults of [`Ephemeral::new`].
+    fn ephemeral() -> RunContext;
+}
+
+impl RunContextExt for RunContext {
+    fn ephemeral() -> RunContext {
+        Ephemeral::new().context()
+    }
+}

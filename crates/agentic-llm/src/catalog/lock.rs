@@ -11,7 +11,7 @@ use std::{
 /// The file stays: removing it while another process waits for it would give two holders.
 #[derive(Debug)]
 pub(crate) struct StoreLock {
-    _file: File,
+    file: File,
 }
 
 impl StoreLock {
@@ -22,9 +22,17 @@ impl StoreLock {
         }
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+impl Drop for StoreLock {
+    /// Closing alone would not do: a child process being started by another thread holds a copy
+    /// of the handle for a moment, and with it the lock.
+    fn drop(&mut self) {
+        self.file.unlock().ok();
     }
 }

@@ -105,6 +105,7 @@
 
 mod action;
 mod input;
+mod json;
 pub(super) mod label;
 mod section;
 
@@ -119,7 +120,7 @@ use action::Read;
 use label::Label;
 use section::Section;
 
-/// Reads one JSON value; the error is a short reason. A lenient reader can be put in the place of the strict one.
+/// Reads one JSON value; the error is a short reason.
 pub type ReadJson = fn(&str) -> Result<Value, String>;
 
 /// What a reply says.
@@ -258,7 +259,7 @@ impl Reply {
     }
 }
 
-/// Reads a reply without knowing the tools, JSON strictly.
+/// Reads a reply without knowing the tools.
 ///
 /// # Errors
 ///
@@ -281,9 +282,9 @@ impl Default for ReactParser {
 }
 
 impl ReactParser {
-    /// Knows no tools and reads JSON strictly.
+    /// Knows no tools; reads JSON objects leniently where only their notation is broken.
     pub fn new() -> Self {
-        Self { tools: Vec::new(), read: |text| serde_json::from_str(text).map_err(|error| error.to_string()) }
+        Self { tools: Vec::new(), read: json::read_lenient }
     }
 
     /// Names the tools, so that `tool[argument]` on a line of its own is an action without a label.
@@ -293,7 +294,7 @@ impl ReactParser {
         self
     }
 
-    /// Reads JSON with `read`.
+    /// Reads JSON with `read` in the place of the usual reader.
     #[must_use]
     pub fn with_json(mut self, read: ReadJson) -> Self {
         self.read = read;

@@ -172,9 +172,14 @@ impl<'a> Job<'a> {
             Source::File { path } => self.copy(file, path, &partial, lock).await?,
         }
         let sum = self.verify(file, expected, &partial, lock).await?;
-        let place = self.store.place(&self.entry.id, file, sum, &partial.part);
+        // Syncing a large file may take seconds.
+        let (store, model, file) = (self.store.clone(), self.entry.id.clone(), file.clone());
+        let part = partial.part.clone();
+        let place = move |_: &blocking::Watch| Ok(store.place(&model, &file, sum, &part));
+        let placed = blocking::run(lock, &self.stop, |_| (), place).await;
+        let path = placed.map_err(FetchError::io("write", &partial.part))?.map_err(FetchError::from)?;
         fs::remove_file(&partial.state).ok();
-        Ok(place.map_err(FetchError::from)?)
+        Ok(path)
     }
 
     /// Where the unfinished file of this source lies. Each source has its own, so that none spoils

@@ -32,6 +32,9 @@ impl World {
         let store = Store::new(dir.path().join("store"));
         let options = FetchOptions {
             pip: Pip::with_commands([["/nonexistent/pip"]]),
+            // A busy machine must not look like one that is offline.
+            connect_timeout: Duration::from_secs(600),
+            stall_timeout: Duration::from_secs(600),
             retry_pause: Duration::ZERO,
             lock_poll: Duration::from_millis(1),
             ..FetchOptions::default()

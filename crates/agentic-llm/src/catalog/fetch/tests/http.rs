@@ -212,6 +212,7 @@ async fn the_next_source_is_tried_and_every_failure_is_told() {
     sources.push(url_source(&good.url("/m")));
     let path = world.fetch(&entry(&content, &sources)).await.unwrap();
     assert_eq!(fs::read(path).unwrap(), content);
+    let events: Vec<String> = world.events.lock().unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(
         world.story(),
         [
@@ -229,7 +230,8 @@ async fn the_next_source_is_tried_and_every_failure_is_told() {
             "downloading",
             "verifying",
             "ready m.gguf"
-        ]
+        ],
+        "{events:#?}"
     );
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Address<'a> {
 impl<'a> Address<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, OpenError> {
         let text = text.trim();
-        let no_scheme = || OpenError::NoScheme { address: text.split('?').next().unwrap_or_default().to_owned() };
+        let no_scheme =
+            || OpenError::NoScheme { address: text.split('?').next().unwrap_or_default().to_owned() };
         let (scheme, rest) = text.split_once(':').ok_or_else(no_scheme)?;
         if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(no_scheme());

@@ -13,6 +13,7 @@ macro_rules! adapters {
 }
 
 adapters! {
+    #[cfg(feature = "local")] local => local::open_address,
     #[cfg(feature = "openai")] openai => openai::open,
     #[cfg(feature = "scripted")] scripted => scripted::open,
 }

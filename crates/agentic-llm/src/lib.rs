@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod adapter;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 mod open;
 mod secret;
-#[cfg(feature = "openai")]
+#[cfg(feature = "sse")]
 pub mod sse;
+pub mod toolcall;
 pub mod wrap;
 
 // Models by address.

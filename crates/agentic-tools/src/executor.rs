@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, Decision, EffectClass, EventKind, Goal, RunContext, Spend, StepError, Timestamp, ToolCall, ToolError,
-    ToolErrorKind, ToolResult,
+    Approval, Decision, EffectClass, EventKind, Goal, RunContext, Spend, StepError, Timestamp, ToolCall,
+    ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};
@@ -102,14 +102,19 @@ impl ActionExecutor {
         let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
             let running = group.iter().map(|(n, cx, call)| async move {
-                if *n < self.options.max_calls { self.run(cx, call).await } else { Ok(self.too_many(cx, call)) }
+                if *n < self.options.max_calls {
+                    self.run(cx, call).await
+                } else {
+                    Ok(self.too_many(cx, call))
+                }
             });
             let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
             while let Some(one) = running.next().await {
                 ran.push(one?);
             }
         }
-        let mut turn = Turn { results: Vec::with_capacity(ran.len()), changes: Vec::with_capacity(ran.len()) };
+        let mut turn =
+            Turn { results: Vec::with_capacity(ran.len()), changes: Vec::with_capacity(ran.len()) };
         for (Ran { action, spend, changes }, call) in ran.into_iter().zip(calls) {
             turn.results.push(ToolResult {
                 call_id: call.id.clone(),
@@ -128,7 +133,8 @@ impl ActionExecutor {
     }
 
     fn too_many(&self, cx: &RunContext, call: &ToolCall) -> Ran {
-        let message = format!("not run: only {} calls a turn are; call again next turn", self.options.max_calls);
+        let message =
+            format!("not run: only {} calls a turn are; call again next turn", self.options.max_calls);
         let error = ToolError::new(ToolErrorKind::LimitReached, message);
         failed(call, Value::String(call.arguments.clone()), Vec::new(), cx.now(), &error)
     }
@@ -198,7 +204,9 @@ impl ActionExecutor {
             Decision::Approve => Ok(arguments),
             Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
                 Ok(()) => Ok(arguments),
-                Err(invalid) => Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}"))),
+                Err(invalid) => {
+                    Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}")))
+                }
             },
             Decision::Deny { reason } => {
                 Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}")))
@@ -233,14 +241,14 @@ fn usable(entry: &Entry, text: &str) -> Result<(Value, Vec<String>), ToolError> 
             parsed
         }
     };
-    let Err(invalid) = entry.schema.validate(&value) else { return Ok((value, mended)) };
-    match repair::repair(&value, &entry.schema) {
-        Some(repaired) => {
-            mended.extend(repaired.changes.iter().map(ToString::to_string));
-            Ok((repaired.value, mended))
-        }
-        None => Err(ToolError::invalid(format!("the arguments of `{}` are invalid: {invalid}", entry.spec.name))),
+    if entry.schema.is_valid(&value) {
+        return Ok((value, mended));
     }
+    let repaired = repair(&value, &entry.schema).map_err(|invalid| {
+        ToolError::invalid(format!("the arguments of `{}` are invalid: {invalid}", entry.spec.name))
+    })?;
+    mended.extend(repaired.changes.iter().map(ToString::to_string));
+    Ok((repaired.value, mended))
 }
 
 fn failed(call: &ToolCall, arguments: Value, mended: Vec<String>, at: Timestamp, error: &ToolError) -> Ran {

@@ -101,7 +101,8 @@ fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> [u8; 32] {
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let ordered: BTreeMap<_, _> = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            let ordered: BTreeMap<_, _> =
+                map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
             Value::Object(ordered.into_iter().collect())
         }
         Value::Array(items) => items.iter().map(sorted).collect(),
@@ -151,13 +152,17 @@ mod tests {
 
     #[test]
     fn waiting_for_a_result_that_changes_is_no_loop() {
-        assert_eq!(verdicts(&[&[("poll", "10 %", false)], &[("poll", "20 %", false)], &[("poll", "30 %", false)]]), "...");
+        assert_eq!(
+            verdicts(&[&[("poll", "10 %", false)], &[("poll", "20 %", false)], &[("poll", "30 %", false)]]),
+            "..."
+        );
     }
 
     #[test]
     fn testing_after_each_edit_is_no_loop_though_the_test_says_the_same() {
         let test: &[_] = &[("test", "1 failed", false)];
-        let edits: [&[_]; 3] = [&[("edit 1", "ok", true)], &[("edit 2", "ok", true)], &[("edit 3", "ok", true)]];
+        let edits: [&[_]; 3] =
+            [&[("edit 1", "ok", true)], &[("edit 2", "ok", true)], &[("edit 3", "ok", true)]];
         assert_eq!(verdicts(&[test, edits[0], test, edits[1], test, edits[2], test]), ".......");
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, ChatModel, FinishReason, Goal, ModelError, ModelErrorKind, ModelRequest, ModelResponse, Outcome,
-    Partial, RunContext, Spend, StepError, ToolCall, ToolResult,
+    AgentError, ChatModel, FinishReason, Goal, ModelError, ModelErrorKind, ModelRequest, ModelResponse,
+    Outcome, Partial, RunContext, Spend, StepError, ToolCall, ToolResult,
 };
 use serde_json::Value;
 
@@ -76,7 +76,11 @@ impl<'a> Work<'a> {
             FinishReason::Refusal => {
                 let said = if self.last_words.is_empty() { "no reason given" } else { &self.last_words };
                 let message = format!("the model refused: {said}");
-                Err(AgentError::Model(ModelError::new(ModelErrorKind::Refused, &*self.model.info().id, message)))
+                Err(AgentError::Model(ModelError::new(
+                    ModelErrorKind::Refused,
+                    &*self.model.info().id,
+                    message,
+                )))
             }
             _ => Ok(response),
         }
@@ -110,7 +114,9 @@ impl<'a> Work<'a> {
                     last.content.push_str(&format!("\n[hint: {hint}]"));
                 }
             }
-            LoopVerdict::Stop(what) => return Err(AgentError::LoopDetected { what, partial: self.partial() }),
+            LoopVerdict::Stop(what) => {
+                return Err(AgentError::LoopDetected { what, partial: self.partial() });
+            }
         }
         Ok(results)
     }

@@ -144,8 +144,9 @@ fn python_call(text: &str, description: impl Fn(&str) -> Option<Value>) -> Optio
         return Some((name.to_owned(), json!({})));
     }
     // Keyword arguments read as members, those before them as elements.
+    let marks: Vec<String> = names.iter().map(|name| format!("{name}=")).collect();
     let first_keyword =
-        names.iter().flat_map(|name| arguments.match_indices(&format!("{name}="))).map(|(at, _)| at);
+        marks.iter().flat_map(|mark| arguments.match_indices(mark.as_str())).map(|(at, _)| at);
     let split = first_keyword
         .filter(|at| *at == 0 || arguments[..*at].trim_end().ends_with(','))
         .min()

@@ -156,8 +156,7 @@ impl Cursor<'_> {
         if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
             return None;
         }
-        // `1+2`: not a number, but a sign ends it unless it belongs to an exponent.
-        let text = text.trim_end_matches(|c| c == '_');
+        let text = text.trim_end_matches('_');
         let after = self.at + text.len();
         let (value, odd) = number(text)?;
         let (next, c) = self.look(after);

@@ -144,13 +144,15 @@ fn python_call(text: &str, description: impl Fn(&str) -> Option<Value>) -> Optio
         return Some((name.to_owned(), json!({})));
     }
     // Keyword arguments read as members, those before them as elements.
-    let marks: Vec<String> = names.iter().map(|name| format!("{name}=")).collect();
-    let first_keyword =
-        marks.iter().flat_map(|mark| arguments.match_indices(mark.as_str())).map(|(at, _)| at);
-    let split = first_keyword
-        .filter(|at| *at == 0 || arguments[..*at].trim_end().ends_with(','))
-        .min()
-        .unwrap_or(arguments.len());
+    let begins_keyword = |at: &usize| {
+        let rest = &arguments[*at..];
+        names.iter().any(|name| {
+            rest.strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='))
+        })
+    };
+    let after_commas =
+        arguments.match_indices(',').map(|(at, _)| arguments.len() - arguments[at + 1..].trim_start().len());
+    let split = std::iter::once(0).chain(after_commas).find(begins_keyword).unwrap_or(arguments.len());
     let (positional, keywords) = arguments.split_at(split);
     let mut all = Map::new();
     if !positional.trim().is_empty() {

@@ -1,3 +1,4 @@
 //! agentic-llm
 
 pub mod adapter;
+pub mod toolcall;

@@ -1,0 +1,103 @@
+//! Cancellation, time limits and approvals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic_core::{
+    Approval, Budget, CancelReason, Cancellation, Decision, EffectClass::*, EffectContext, Reason, RunStatus,
+    StepError, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
+use agentic_core::{EffectClass, RunContext};
+use agentic_runtime::{ApproveAll, Ephemeral, RunContextExt as _};
+use serde_json::{Value, json};
+
+use crate::support::{Trace, agent, run, slow};
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_answers_every_open_step_and_each_later_one() {
+    let (run, _) = run();
+    let cancellation = Cancellation::new();
+    let trace = Trace::default();
+    let (seen, cancel) = (trace.clone(), cancellation.clone());
+    let agent = agent(move |cx| {
+        let (trace, cancel) = (trace.clone(), cancel.clone());
+        async move {
+            let open = futures_util::future::join(
+                slow(&cx, &trace, "pure", Pure, 1_000),
+                slow(&cx, &trace, "unsafe", Unsafe, 1_000),
+            );
+            let canceller = async {
+                cx.sleep(Duration::from_millis(10)).await.ok();
+                cancel.cancel(CancelReason::Requested);
+            };
+            let ((pure, unsafe_), ()) = futures_util::join!(open, canceller);
+            let cancelled = StepError::Cancelled(CancelReason::Requested);
+            assert_eq!((pure.unwrap_err(), unsafe_.unwrap_err()), (cancelled.clone(), cancelled));
+            slow(&cx, &trace, "later", Pure, 1).await
+        }
+    });
+    let report = run.cancellation(cancellation).run(&agent, "go").await;
+    assert_eq!((report.status, report.reason), (RunStatus::Cancelled, Some(Reason::Cancelled)));
+    assert_eq!(seen.notes(), ["pure starts", "unsafe starts", "unsafe ends"], "unsafe work is never cut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_time_is_up_is_cancelled_for_that() {
+    let (run, _) = run();
+    let agent = agent(|cx| async move { slow(&cx, &Trace::default(), "long", Pure, 10_000).await });
+    let budget = Budget::unlimited().with_wall_time(Duration::from_secs(1));
+    let report = run.budget(budget).run(&agent, "go").await;
+    assert_eq!((report.status, report.reason), (RunStatus::Failed, Some(Reason::TimedOut)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_limit_also_holds_where_nobody_drives() {
+    let cx = Ephemeral::new()
+        .sources(agentic_testkit::FakeSources::seeded(1))
+        .budget(Budget::unlimited().with_wall_time(Duration::from_secs(1)))
+        .context();
+    let trace = Trace::default();
+    let error = slow(&cx, &trace, "long", Pure, 10_000).await.unwrap_err();
+    assert_eq!(error, StepError::Cancelled(CancelReason::TimedOut));
+    assert!(slow(&cx, &trace, "next", Pure, 1).await.is_err());
+    assert_eq!(trace.notes(), ["long starts"]);
+}
+
+#[derive(Debug)]
+struct Sleepy(Arc<ToolSpec>);
+
+#[async_trait]
+impl Tool for Sleepy {
+    fn spec(&self) -> &Arc<ToolSpec> {
+        &self.0
+    }
+
+    fn effect(&self, _: &Value) -> EffectClass {
+        Pure
+    }
+
+    async fn call(&self, _: Value, ecx: EffectContext) -> Result<Value, ToolError> {
+        ecx.sleep(Duration::from_secs(100)).await;
+        Ok(Value::Null)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_takes_too_long_is_stopped_and_named() {
+    let policy = ToolPolicy::default().with_timeout(Duration::from_secs(2));
+    let spec = ToolSpec::new("sleepy", "Sleeps.", json!({"type": "object"})).with_policy(policy);
+    let tool: Arc<dyn Tool> = Arc::new(Sleepy(Arc::new(spec)));
+    let cx = Ephemeral::new().sources(agentic_testkit::FakeSources::seeded(1)).context();
+    let Err(StepError::Tool(error)) = cx.tool(&tool, json!({})).await else { panic!("it times out") };
+    assert_eq!(error.kind(), ToolErrorKind::TimedOut);
+    assert_eq!(error.message(), "`sleepy` took longer than its 2.0 s and was stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn approvals_are_denied_unless_somebody_is_there() {
+    let approval = || Approval { question: "May I?".into(), tool: None, arguments: Value::Null };
+    let denied = RunContext::ephemeral().approve(approval()).await.unwrap();
+    assert!(matches!(denied, Decision::Deny { reason } if reason == "nobody is there to approve it"));
+    let cx = Ephemeral::new().approver(ApproveAll).context();
+    assert_eq!(cx.approve(approval()).await.unwrap(), Decision::Approve);
+}

@@ -5,6 +5,6 @@ mod function_calling;
 mod react;
 mod work;
 
-pub use builder::{AgentBuilder, BuildError};
+pub use builder::{AgentBuilder, BuildError, Buildable};
 pub use function_calling::FunctionCallingAgent;
 pub use react::ReActAgent;

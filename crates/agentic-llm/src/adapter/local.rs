@@ -3,6 +3,7 @@
 //! [`Engine`] is the lower half: tokens in, tokens out, several requests at once on one KV cache.
 
 mod abort;
+mod address;
 mod backend;
 mod calls;
 mod disk;
@@ -24,6 +25,7 @@ mod utf8;
 mod vocab;
 mod worker;
 
+pub(crate) use address::open_address;
 pub use engine::{Engine, Totals};
 pub use error::EngineError;
 pub use grammar::Grammar;

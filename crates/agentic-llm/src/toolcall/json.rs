@@ -1,17 +1,41 @@
 //! Calls written as JSON.
 
+use agentic_schema::lenient::{self, RepairKind};
 use serde_json::{Map, Value};
 
 use super::convert::ToolSchemas;
 use super::event::{Call, ToolCallError};
 use super::scan::JsonScan;
 
-/// Reads one JSON value; the error is a short reason. A lenient reader can be put in the place of the strict one.
+/// Reads one JSON value; the error is a short reason.
 pub type ReadJson = fn(&str) -> Result<Value, String>;
 
-/// The strict reader.
-pub(super) fn read_strict(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+/// The usual reader: lenient about notation (quotes, commas, literals, comments), strict about content. Text that stops in
+/// the middle is an error, for half an argument must never be taken for a whole one.
+pub(super) fn read_lenient(text: &str) -> Result<Value, String> {
+    let parsed =
+        lenient::parse_with(text, &lenient::Options::document()).map_err(|error| error.to_string())?;
+    let guessed = parsed.repairs.iter().find(|repair| {
+        !matches!(
+            repair.kind,
+            RepairKind::Comment
+                | RepairKind::OddSpace
+                | RepairKind::OddQuotes
+                | RepairKind::UnquotedString
+                | RepairKind::UnescapedQuote
+                | RepairKind::RawControl
+                | RepairKind::BadEscape
+                | RepairKind::JoinedStrings
+                | RepairKind::MissingComma
+                | RepairKind::ExtraComma
+                | RepairKind::ForeignLiteral
+                | RepairKind::Tuple
+        )
+    });
+    match guessed {
+        Some(repair) => Err(repair.to_string()),
+        None => Ok(parsed.value),
+    }
 }
 
 const NAMES: [&str; 4] = ["name", "tool", "tool_name", "function"];

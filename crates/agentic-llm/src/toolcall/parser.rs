@@ -4,7 +4,7 @@ use super::body;
 use super::convert::ToolSchemas;
 use super::dialect::{Dialect, Kind, Marker, Thinking};
 use super::event::{Call, Event, Malformed, Reply, ToolCallError};
-use super::json::{ReadJson, read_bare, read_strict};
+use super::json::{ReadJson, read_bare, read_lenient};
 use super::region::{Found, Region};
 use super::scan::{JsonScan, Match, is_json_char, match_tag};
 
@@ -79,7 +79,7 @@ impl ToolCallParser {
         Self {
             dialect,
             schemas,
-            read: read_strict,
+            read: read_lenient,
             state,
             buffer: String::new(),
             at: 0,
@@ -93,7 +93,7 @@ impl ToolCallParser {
         }
     }
 
-    /// Reads JSON with `read` in the place of the strict reader.
+    /// Reads JSON with `read` in the place of the usual reader, which is lenient about notation.
     #[must_use]
     pub fn with_json(mut self, read: ReadJson) -> Self {
         self.read = read;

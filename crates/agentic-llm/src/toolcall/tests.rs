@@ -118,7 +118,7 @@ fn broken_calls_tell_why() {
         assert_eq!((reply.calls.len(), reply.content.as_str()), (0, ""));
         reply.malformed[0].error.clone()
     };
-    assert!(matches!(of("{\"name\": f}"), ToolCallError::Json(_)));
+    assert!(matches!(of("{\"name\" \"f\"}"), ToolCallError::Json(_)));
     assert_eq!(of("{\"arguments\": {}}"), ToolCallError::NoName);
     assert_eq!(of("{\"name\": \"f\", \"arguments\": [1]}"), ToolCallError::Arguments("f".into()));
     assert_eq!(of("do it"), ToolCallError::Unrecognised);
@@ -315,11 +315,19 @@ fn python_like_values() {
 }
 
 #[test]
-fn a_lenient_reader_can_be_put_in() {
-    let mut parser = ToolCallParser::new(Dialect::hermes(), ToolSchemas::new())
-        .with_json(|text| serde_json::from_str(&text.replace('\'', "\"")).map_err(|error| error.to_string()));
-    let events = parser.feed("<tool_call>{'name': 'f', 'arguments': {}}</tool_call>");
-    assert_eq!(events, [call("f", json!({}))]);
+fn json_is_read_leniently_but_never_completed() {
+    let text = "<tool_call>{'name': 'f', 'arguments': {'a': True, 'b': [1,],}}</tool_call>";
+    check(Dialect::hermes(), text, &[call("f", json!({"a": true, "b": [1]}))]);
+    let strict = ToolCallParser::new(Dialect::hermes(), ToolSchemas::new())
+        .with_json(|text| serde_json::from_str(text).map_err(|error| error.to_string()))
+        .feed(text);
+    assert!(matches!(strict[..], [Event::Malformed(_)]));
+    let cut = parse(
+        Dialect::hermes(),
+        &ToolSchemas::new(),
+        "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"hal",
+    );
+    assert_eq!((cut.calls.len(), &cut.malformed[0].error), (0, &ToolCallError::Unfinished));
 }
 
 /// Each of these texts invites a parser to look at the same characters again and again. At this size a quadratic one

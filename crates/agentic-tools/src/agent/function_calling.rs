@@ -25,6 +25,53 @@ impl FunctionCallingAgent {
     pub fn builder() -> AgentBuilder<Self> {
         AgentBuilder::new()
     }
+
+    /// Goes on with a conversation: the user says something, and the agent works until it can answer.
+    ///
+    /// `conversation` is empty at first; it grows by the user's message, the turns and the answer. After an error
+    /// it is as it was before.
+    ///
+    /// # Errors
+    /// As [`Agent::run`].
+    ///
+    /// # Cancel safety
+    /// As [`Agent::run`]; the conversation is then as it was before.
+    pub async fn reply(
+        &self,
+        conversation: &mut Messages,
+        goal: Goal,
+        cx: &RunContext,
+    ) -> Result<Outcome, AgentError> {
+        let mut messages = conversation.clone();
+        if messages.is_empty() && !self.settings.instructions.is_empty() {
+            messages.push(Message::system(&self.settings.instructions));
+        }
+        messages.push(Message::user(goal.prompt()));
+        let request = ModelRequest::new(messages).with_tools(self.executor.registry().tool_set().clone());
+        let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
+        for _ in 0..self.settings.max_turns {
+            let turn = cx.turn();
+            let response = work.ask(&turn).await?;
+            work.keep(&response);
+            let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
+            if !calls.is_empty() {
+                let results = work.act(&turn, &calls).await?;
+                work.request.messages.push(Message::tool_results(results));
+                continue;
+            }
+            let text = response.text();
+            if !text.trim().is_empty() {
+                let outcome = work.done(text);
+                *conversation = work.request.messages;
+                return Ok(outcome);
+            }
+            work.unusable("it neither calls a tool nor says anything")?;
+            work.request.messages.push(Message::user(
+                "Your answer was empty. Call a tool, or give the final answer in words.",
+            ));
+        }
+        Err(work.out_of_turns())
+    }
 }
 
 impl Buildable for FunctionCallingAgent {
@@ -50,33 +97,6 @@ impl Agent for FunctionCallingAgent {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let mut messages = Messages::new();
-        if !self.settings.instructions.is_empty() {
-            messages.push(Message::system(&self.settings.instructions));
-        }
-        messages.push(Message::user(goal.prompt()));
-        let request = ModelRequest::new(messages).with_tools(self.executor.registry().tool_set().clone());
-        let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
-        for _ in 0..self.settings.max_turns {
-            let turn = cx.turn();
-            let response = work.ask(&turn).await?;
-            let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
-            if !calls.is_empty() {
-                work.keep(&response);
-                let results = work.act(&turn, &calls).await?;
-                work.request.messages.push(Message::tool_results(results));
-                continue;
-            }
-            let text = response.text();
-            if !text.trim().is_empty() {
-                return Ok(work.done(text));
-            }
-            work.unusable("it neither calls a tool nor says anything")?;
-            work.keep(&response);
-            work.request.messages.push(Message::user(
-                "Your answer was empty. Call a tool, or give the final answer in words.",
-            ));
-        }
-        Err(work.out_of_turns())
+        self.reply(&mut Messages::new(), goal, cx).await
     }
 }

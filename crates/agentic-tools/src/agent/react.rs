@@ -33,6 +33,64 @@ impl ReActAgent {
         AgentBuilder::new()
     }
 
+    /// Goes on with a conversation: the user says something, and the agent works until it can answer.
+    ///
+    /// `conversation` is empty at first; it grows by the user's message, the turns and the answer. After an error
+    /// it is as it was before.
+    ///
+    /// # Errors
+    /// As [`Agent::run`].
+    ///
+    /// # Cancel safety
+    /// As [`Agent::run`]; the conversation is then as it was before.
+    pub async fn reply(
+        &self,
+        conversation: &mut Messages,
+        goal: Goal,
+        cx: &RunContext,
+    ) -> Result<Outcome, AgentError> {
+        let mut messages = conversation.clone();
+        if messages.is_empty() {
+            messages.push(Message::system(self.system_prompt()));
+        }
+        messages.push(Message::user(goal.prompt()));
+        let request = ModelRequest::new(messages).with_stop(["\nObservation:"]);
+        let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
+        for number in 0..self.settings.max_turns {
+            let turn = cx.turn();
+            let response = work.ask(&turn).await?;
+            let reply = match self.parser.parse(&response.text()) {
+                Ok(reply) => reply.first_only(),
+                Err(error) => {
+                    work.unusable(&error.to_string())?;
+                    work.keep(&response);
+                    work.request.messages.push(Message::user(format!("Observation: {error}")));
+                    continue;
+                }
+            };
+            // The conversation keeps what was read, not what was cut.
+            match reply.cut {
+                Some(_) => work.request.messages.push(Message::assistant(written(&reply))),
+                None => work.keep(&response),
+            }
+            match &reply.step {
+                ReactStep::Finish { answer } => {
+                    let outcome = work.done(answer.as_str());
+                    *conversation = work.request.messages;
+                    return Ok(outcome);
+                }
+                ReactStep::Actions(actions) => {
+                    let calls: Vec<_> = actions.iter().map(|action| call(number, action)).collect();
+                    let results = work.act(&turn, &calls).await?;
+                    let observations: Vec<_> =
+                        results.iter().map(|result| format!("Observation: {}", result.content)).collect();
+                    work.request.messages.push(Message::user(observations.join("\n")));
+                }
+            }
+        }
+        Err(work.out_of_turns())
+    }
+
     /// The instructions, the tools and the form to write in.
     fn system_prompt(&self) -> String {
         let mut prompt = self.settings.instructions.clone();
@@ -82,41 +140,7 @@ impl Agent for ReActAgent {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let messages: Messages =
-            [Message::system(self.system_prompt()), Message::user(goal.prompt())].into_iter().collect();
-        let request = ModelRequest::new(messages).with_stop(["\nObservation:"]);
-        let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
-        for number in 0..self.settings.max_turns {
-            let turn = cx.turn();
-            let response = work.ask(&turn).await?;
-            let text = response.text();
-            let reply = match self.parser.parse(&text) {
-                Ok(reply) => reply.first_only(),
-                Err(error) => {
-                    work.unusable(&error.to_string())?;
-                    work.keep(&response);
-                    work.request.messages.push(Message::user(format!("Observation: {error}")));
-                    continue;
-                }
-            };
-            match &reply.step {
-                ReactStep::Finish { answer } => return Ok(work.done(answer.as_str())),
-                ReactStep::Actions(actions) => {
-                    let calls: Vec<_> = actions.iter().map(|action| call(number, action)).collect();
-                    // The conversation keeps what was read, not what was cut.
-                    if reply.cut.is_some() {
-                        work.request.messages.push(Message::assistant(written(&reply)));
-                    } else {
-                        work.keep(&response);
-                    }
-                    let results = work.act(&turn, &calls).await?;
-                    let observations: Vec<_> =
-                        results.iter().map(|result| format!("Observation: {}", result.content)).collect();
-                    work.request.messages.push(Message::user(observations.join("\n")));
-                }
-            }
-        }
-        Err(work.out_of_turns())
+        self.reply(&mut Messages::new(), goal, cx).await
     }
 }
 
@@ -133,6 +157,9 @@ fn written(reply: &Reply) -> String {
     let mut text = String::new();
     if !reply.thought.is_empty() {
         let _ = writeln!(text, "Thought: {}", reply.thought);
+    }
+    if let Some(answer) = reply.answer() {
+        let _ = writeln!(text, "Final Answer: {answer}");
     }
     for action in reply.actions() {
         let _ = writeln!(text, "Action: {}\nAction Input: {}", action.tool, action.input);

@@ -105,6 +105,7 @@
 
 mod action;
 mod input;
+mod json;
 pub(super) mod label;
 mod section;
 
@@ -119,7 +120,7 @@ use action::Read;
 use label::Label;
 use section::Section;
 
-/// Reads one JSON value; the error is a short reason. A lenient reader can be put in the place of the strict one.
+/// Reads one JSON value; the error is a short reason.
 pub type ReadJson = fn(&str) -> Result<Value, String>;
 
 /// What a reply says.
@@ -258,7 +259,7 @@ impl Reply {
     }
 }
 
-/// Reads a reply without knowing the tools, JSON strictly.
+/// Reads a reply without knowing the tools.
 ///
 /// # Errors
 ///
@@ -281,9 +282,9 @@ impl Default for ReactParser {
 }
 
 impl ReactParser {
-    /// Knows no tools and reads JSON strictly.
+    /// Knows no tools; reads JSON objects leniently where only their notation is broken.
     pub fn new() -> Self {
-        Self { tools: Vec::new(), read: |text| serde_json::from_str(text).map_err(|error| error.to_string()) }
+        Self { tools: Vec::new(), read: json::read_lenient }
     }
 
     /// Names the tools, so that `tool[argument]` on a line of its own is an action without a label.
@@ -293,7 +294,7 @@ impl ReactParser {
         self
     }
 
-    /// Reads JSON with `read`.
+    /// Reads JSON with `read` in the place of the usual reader.
     #[must_use]
     pub fn with_json(mut self, read: ReadJson) -> Self {
         self.read = read;
@@ -309,19 +310,19 @@ impl ReactParser {
         if text.trim().is_empty() {
             return Err(ReactError::Empty);
         }
-        let mut walk = Walk::default();
-        let mut rest = text;
-        if let Some(inner) = text.trim_start().strip_prefix("<think>") {
-            let (thought, after) = inner.split_once("</think>").unwrap_or((inner, ""));
-            walk.think(thought);
-            rest = after;
-        }
-        for section in section::split(rest, self.read) {
-            if self.take(&mut walk, section) {
-                break;
+        let (reasoning, rest) = match text.trim_start().strip_prefix("<think>") {
+            Some(inner) => inner.split_once("</think>").unwrap_or((inner, "")),
+            None => ("", text),
+        };
+        let mut walk = self.walk(reasoning, rest);
+        if walk.found_nothing() {
+            let (begin, calls) = action::without_label(rest, &self.tools, self.read);
+            if !calls.is_empty() {
+                walk = self.walk(reasoning, &rest[..begin]);
+                walk.calls(calls);
             }
         }
-        self.end(walk, rest)
+        walk.end()
     }
 
     /// Reads the text behind an `Action:` label: `Tool[argument]`, `tool(argument)` or JSON.
@@ -335,6 +336,18 @@ impl ReactParser {
             Read::Name(tool) => Err(ReactError::MissingInput { tool }),
             Read::Nothing | Read::Bad => Err(bad(text)),
         }
+    }
+
+    fn walk(&self, reasoning: &str, text: &str) -> Walk {
+        let mut walk = Walk::default();
+        walk.think(reasoning);
+        for section in section::split(text, self.read) {
+            if self.take(&mut walk, section) {
+                break;
+            }
+        }
+        walk.settle();
+        walk
     }
 
     /// Takes one section; returns whether the rest of the reply does not count.
@@ -385,46 +398,6 @@ impl ReactParser {
             return true;
         }
         walk.error.is_some() && section.label != Some(Label::Thought)
-    }
-
-    fn end(&self, mut walk: Walk, text: &str) -> Result<Reply, ReactError> {
-        walk.settle();
-        if walk.answer.is_none() && walk.actions.is_empty() && walk.error.is_none() && walk.cut.is_none() {
-            let calls = action::without_label(text, &self.tools, self.read);
-            walk.calls(calls);
-        }
-        let thought = walk.thought.join("\n\n");
-        let (cut, step) = (walk.cut, ReactStep::Actions(Vec::new()));
-        let mut reply = Reply { thought, step, cut };
-        if let Some(answer) = walk.answer {
-            reply.step = ReactStep::Finish { answer };
-            return Ok(reply);
-        }
-        let mut actions = walk.actions;
-        // A finish behind other actions was written before their observations.
-        match actions.iter().position(Action::is_finish) {
-            Some(0) => {
-                reply.step = ReactStep::Finish { answer: actions.swap_remove(0).into_answer() };
-                return Ok(reply);
-            }
-            Some(at) => {
-                actions.truncate(at);
-                reply.cut = Some(Cut::Answer);
-            }
-            None => {}
-        }
-        if !actions.is_empty() {
-            if walk.error.is_some() {
-                reply.cut = Some(Cut::Unreadable);
-            }
-            reply.step = ReactStep::Actions(actions);
-            return Ok(reply);
-        }
-        Err(match walk.error {
-            Some(error) => error,
-            None if walk.cut == Some(Cut::Observation) => ReactError::ObservationFirst,
-            None => ReactError::NoStep,
-        })
     }
 }
 
@@ -504,5 +477,44 @@ impl Walk {
 
     fn fail(&mut self, error: ReactError) {
         self.error.get_or_insert(error);
+    }
+
+    fn found_nothing(&self) -> bool {
+        self.answer.is_none() && self.actions.is_empty() && self.error.is_none() && self.cut.is_none()
+    }
+
+    fn end(self) -> Result<Reply, ReactError> {
+        let thought = self.thought.join("\n\n");
+        let (cut, step) = (self.cut, ReactStep::Actions(Vec::new()));
+        let mut reply = Reply { thought, step, cut };
+        if let Some(answer) = self.answer {
+            reply.step = ReactStep::Finish { answer };
+            return Ok(reply);
+        }
+        let mut actions = self.actions;
+        // A finish behind other actions was written before their observations.
+        match actions.iter().position(Action::is_finish) {
+            Some(0) => {
+                reply.step = ReactStep::Finish { answer: actions.swap_remove(0).into_answer() };
+                return Ok(reply);
+            }
+            Some(at) => {
+                actions.truncate(at);
+                reply.cut = Some(Cut::Answer);
+            }
+            None => {}
+        }
+        if !actions.is_empty() {
+            if self.error.is_some() {
+                reply.cut = Some(Cut::Unreadable);
+            }
+            reply.step = ReactStep::Actions(actions);
+            return Ok(reply);
+        }
+        Err(match self.error {
+            Some(error) => error,
+            None if self.cut == Some(Cut::Observation) => ReactError::ObservationFirst,
+            None => ReactError::NoStep,
+        })
     }
 }

@@ -61,8 +61,10 @@ pub(super) fn read(text: &str, read: ReadJson) -> Read {
 }
 
 /// Finds actions in a text without labels: JSON that names an action and its input, or a known tool with brackets.
-pub(super) fn without_label(text: &str, tools: &[String], read: ReadJson) -> Vec<Action> {
+/// Returns where the first begins, too.
+pub(super) fn without_label(text: &str, tools: &[String], read: ReadJson) -> (usize, Vec<Action>) {
     let mut calls = Vec::new();
+    let mut begins = text.len();
     let mut rest = text;
     let mut fresh = true;
     while !rest.is_empty() {
@@ -86,9 +88,12 @@ pub(super) fn without_label(text: &str, tools: &[String], read: ReadJson) -> Vec
         {
             calls.append(&mut found);
         }
+        if !calls.is_empty() {
+            begins = begins.min(text.len() - rest.len());
+        }
         rest = &rest[taken..];
     }
-    calls
+    (begins, calls)
 }
 
 fn action(tool: &str, input: ActionInput) -> Action {

@@ -156,11 +156,20 @@ fn inputs_that_are_text() {
 }
 
 #[test]
+fn json_with_broken_notation() {
+    json_action("Action: f\nAction Input: {'a': True, b: [1,],}", "f", json!({"a": true, "b": [1]}));
+    let text = "Action: f\nAction Input: {'a': True}";
+    let strict =
+        ReactParser::new().with_json(|text| serde_json::from_str(text).map_err(|error| error.to_string()));
+    assert_eq!(strict.parse(text).unwrap().actions()[0].input, ActionInput::Text("{'a': True}".into()));
+    // Half an input stays text: nothing is made up.
+    text_action("Action: f\nAction Input: {\"a\": [1, 2", "f", "{\"a\": [1, 2");
+}
+
+#[test]
 fn labels_inside_json_strings() {
-    let lenient: ReadJson =
-        |text| serde_json::from_str(&text.replace('\n', "\\n")).map_err(|error| error.to_string());
     let text = "Action: f\nAction Input: {\"a\": \"x\nObservation: y\"}";
-    let reply = ReactParser::new().with_json(lenient).parse(text).unwrap();
+    let reply = parse(text).unwrap();
     assert_eq!(reply.actions()[0].input, ActionInput::Json(json!({"a": "x\nObservation: y"})));
     assert_eq!(reply.cut, None);
     // A string that does not end does not hide labels.

@@ -39,10 +39,10 @@ pub(crate) fn tool(
             None => quote_spanned!(ty.span()=> __schema.property::<#ty>(#key, #description);),
         }
     });
-    let call = call(&quote!(#ident), arguments, &values, function, &private, false);
+    let body = call(&quote!(#ident), arguments, &values, function, &private, false);
     let check = settings.check.as_ref().map(|check| {
-        let call = call(&quote!(#check), arguments, &values, function, &private, true);
-        quote!(.with_check(|__arguments, __ecx| ::std::boxed::Box::pin(async move { #call })))
+        let body = call(&quote!(#check), arguments, &values, function, &private, true);
+        quote!(.with_check(|__arguments, __ecx| ::std::boxed::Box::pin(async move { #body })))
     });
     quote! {
         #(#outer)*
@@ -53,7 +53,7 @@ pub(crate) fn tool(
             #private::FnTool::new(
                 #private::ToolSpec::new(#name, #description, __schema.finish()).with_policy(#policy),
                 #private::EffectClass::#class,
-                |__arguments, __ecx| ::std::boxed::Box::pin(async move { #call }),
+                |__arguments, __ecx| ::std::boxed::Box::pin(async move { #body }),
             )
             #check
             .into_tool()

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl HttpGet {
     /// `unavailable` if the system's certificates can't be loaded.
     pub fn new() -> Result<Self, ToolError> {
         let policy = ToolPolicy::default().with_timeout(Duration::from_secs(30));
-        Ok(Self { client: client(false)?, private: false, spec: spec::<Arguments>(NAME, DESCRIPTION, policy) })
+        Ok(Self { client: client(Client::builder(), false)?, private: false, spec: spec::<Arguments>(NAME, DESCRIPTION, policy) })
     }
 
     /// The same tool, but it reaches private addresses too: for a service on this machine or the local network.
@@ -68,7 +68,7 @@ impl HttpGet {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn allow_private_addresses(self) -> Result<Self, ToolError> {
-        Ok(Self { client: client(true)?, private: true, spec: self.spec })
+        Ok(Self { client: client(Client::builder(), true)?, private: true, spec: self.spec })
     }
 
     async fn get(&self, url: Url) -> Result<String, ToolError> {
@@ -186,7 +186,7 @@ fn allowed(url: &Url, private: bool) -> Result<(), Refused> {
     }
 }
 
-fn client(private: bool) -> Result<Client, ToolError> {
+fn client(builder: ClientBuilder, private: bool) -> Result<Client, ToolError> {
     let redirects = Policy::custom(move |attempt: Attempt<'_>| {
         if attempt.previous().len() > MAX_REDIRECTS {
             return attempt.error(Refused::Redirects);
@@ -196,7 +196,7 @@ fn client(private: bool) -> Result<Client, ToolError> {
             Err(refused) => attempt.error(refused),
         }
     });
-    let mut builder = Client::builder()
+    let mut builder = builder
         .user_agent(concat!("agentic/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
         .referer(false)

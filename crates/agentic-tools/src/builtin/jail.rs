@@ -206,7 +206,6 @@ pub(super) fn about(what: &str, path: impl Display, error: io::Error) -> ToolErr
         Kind::PermissionDenied => (ToolErrorKind::Forbidden, "the system does not permit it"),
         Kind::NotADirectory => (ToolErrorKind::InvalidArguments, "a part of the path is a file and no folder"),
         Kind::IsADirectory => (ToolErrorKind::InvalidArguments, "it is a folder; use list_dir"),
-        Kind::FilesystemLoop => (ToolErrorKind::Forbidden, "its links go in a circle"),
         Kind::StorageFull | Kind::QuotaExceeded => (ToolErrorKind::LimitReached, "the disk is full"),
         Kind::InvalidFilename => (ToolErrorKind::InvalidArguments, "the name is too long or not allowed"),
         _ => {

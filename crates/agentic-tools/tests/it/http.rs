@@ -30,14 +30,14 @@ async fn serve() -> SocketAddr {
                 let request = String::from_utf8_lossy(&request);
                 let path = request.split(' ').nth(1).unwrap_or_default();
                 // The other end may hang up in the middle of a long answer.
-                let _ = stream.write_all(&answer(path, address)).await;
+                let _ = stream.write_all(&answer(path)).await;
             });
         }
     });
     address
 }
 
-fn answer(path: &str, address: SocketAddr) -> Vec<u8> {
+fn answer(path: &str) -> Vec<u8> {
     let ok = |kind: &str, body: &str| format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let to = |place: &str| format!("HTTP/1.1 302 Found\r\nlocation: {place}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     match path {
@@ -49,7 +49,6 @@ fn answer(path: &str, address: SocketAddr) -> Vec<u8> {
         "/here" => to("/json"),
         "/round" => to("/round"),
         "/file" => to("file:///etc/passwd"),
-        "/private" => to(&format!("http://169.254.169.254:{}/json", address.port())),
         _ => "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into(),
     }
     .into_bytes()

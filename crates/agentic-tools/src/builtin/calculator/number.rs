@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use agentic_core::{ToolError, ToolErrorKind};
 use num_bigint::BigInt;
-use num_integer::Roots as _;
 use num_rational::BigRational;
 use num_traits::{FromPrimitive as _, One as _, Signed as _, ToPrimitive as _, Zero as _};
 

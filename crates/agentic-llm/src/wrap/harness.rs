@@ -1,0 +1,1 @@
+//! What the tests of the wrappers share: a driver that only makes effect contexts, and a model of fixed answers.

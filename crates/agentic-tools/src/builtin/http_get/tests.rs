@@ -10,14 +10,43 @@ use super::{Arguments, HttpGet, NAME, client, spec};
 
 #[test]
 fn tells_public_addresses_from_others() {
-    for address in ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "2a00:1450:400f::200e", "64:ff9b::101:101"] {
+    for address in ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "2a00:1450:400f::200e", "64:ff9b::101:101"]
+    {
         assert!(is_public(address.parse().expect("an address")), "{address}");
     }
     for address in [
-        "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.0.9", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-        "192.0.0.1", "192.0.2.1", "192.168.1.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255",
-        "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "fe80::1", "fc00::1", "fd12::1", "ff02::1",
-        "2001:db8::1", "2001::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b:1::1", "3fff::1", "fec0::1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "127.0.0.1",
+        "127.255.0.9",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "203.0.113.9",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "fe80::1",
+        "fc00::1",
+        "fd12::1",
+        "ff02::1",
+        "2001:db8::1",
+        "2001::1",
+        "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "3fff::1",
+        "fec0::1",
     ] {
         assert!(!is_public(address.parse().expect("an address")), "{address}");
     }
@@ -71,7 +100,8 @@ async fn refuses_redirects_to_private_addresses() {
         private: false,
         spec: spec::<Arguments>(NAME, "", ToolPolicy::default()),
     };
-    let get = async |path: &str| tool.get(format!("http://public.test:{port}{path}").parse().expect("a URL")).await;
+    let get =
+        async |path: &str| tool.get(format!("http://public.test:{port}{path}").parse().expect("a URL")).await;
     assert!(get("/open").await.expect("the server answers").ends_with("SECRET\n"));
     for host in ["127.0.0.1", "[::1]", "localhost", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]"] {
         let error = get(&format!("/to/{host}")).await.expect_err(host);

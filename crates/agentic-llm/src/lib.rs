@@ -5,7 +5,7 @@ pub mod adapter;
 pub mod catalog;
 mod open;
 mod secret;
-#[cfg(feature = "openai")]
+#[cfg(feature = "sse")]
 pub mod sse;
 pub mod toolcall;
 pub mod wrap;

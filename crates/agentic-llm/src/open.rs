@@ -21,7 +21,8 @@ use crate::adapter::ADAPTERS;
 /// |---|---|
 /// | `openai:MODEL` | any endpoint for chat completions: `OPENAI_BASE_URL`, or OpenAI's own; the key is `OPENAI_API_KEY` |
 /// | `openai:MODEL?base_url=http://127.0.0.1:8000/v1&key_env=NAME` | the same, with the endpoint and the key's variable in the address |
-/// | `scripted:FILE` | plays a script, see [`adapter::scripted`](crate::adapter) |
+/// | `local:NAME`, `local:PATH.gguf` | a GGUF file, run in this process |
+/// | `scripted:FILE` | plays a script, see `adapter::scripted` |
 ///
 /// Which of them are there depends on the cargo features.
 ///
@@ -100,7 +101,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// The adapter says why it can't open this address.
-    #[cfg_attr(not(any(feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+    #[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
     pub(crate) fn setup(address: &Address<'_>, error: impl Error + Send + Sync + 'static) -> Self {
         let reason = error.to_string();
         let address = format!("{}:{}", address.scheme(), address.rest());

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, Messages, ModelError, ModelErrorKind as Kind, ModelEvent, ModelInfo, ModelRequest,
-    ModelStream,
+    ChatModel, EffectContext, Messages, ModelError, ModelErrorKind as Kind, ModelEvent, ModelInfo,
+    ModelRequest, ModelStream,
 };
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -122,7 +122,8 @@ impl Inner {
             let message = format!("the tools can't be written as JSON: {error}");
             self.origin.error(Kind::InvalidRequest, message)
         })?;
-        let body = request::write(&self.model, request, tools.as_deref(), stream, &self.quirks, &self.origin)?;
+        let body =
+            request::write(&self.model, request, tools.as_deref(), stream, &self.quirks, &self.origin)?;
         let mut http = Request::new(Method::POST, self.endpoint.clone());
         *http.headers_mut() = self.headers.clone();
         *http.body_mut() = Some(Body::from(body));
@@ -145,8 +146,10 @@ impl Inner {
     /// Redirects are not followed: the key would go to whom nobody named.
     fn redirected(&self, response: &Response) -> ModelError {
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
-        let message =
-            format!("the server redirects to {}; if that is right, make it the base URL", self.origin.clean(to));
+        let message = format!(
+            "the server redirects to {}; if that is right, make it the base URL",
+            self.origin.clean(to)
+        );
         self.origin.error(Kind::NotFound, message).with_status(response.status().as_u16())
     }
 }

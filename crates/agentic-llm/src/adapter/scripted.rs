@@ -91,7 +91,9 @@ impl Scripted {
     pub fn parse(name: &str, text: &str) -> Result<Self, ScriptError> {
         let script: Script = serde_saphyr::from_str(text).map_err(|error| {
             // The first line says what is wrong and where; a picture of the place follows.
-            let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            let reason = line.strip_prefix("error: ").unwrap_or(line).to_owned();
             ScriptError::Malformed { name: name.to_owned(), reason }
         })?;
         if script.turns.is_empty() {
@@ -162,7 +164,11 @@ fn answer(turn: &Turn, answers: usize, number: usize, id: &Arc<str>) -> ModelRes
         let empty = serde_json::Value::Object(serde_json::Map::new());
         let arguments = if call.arguments.is_null() { &empty } else { &call.arguments };
         // How many answers came before makes the id unique, even where a turn is played twice.
-        parts.push(Part::ToolCall(ToolCall::new(format!("call_{answers}_{number}_{at}"), &call.name, arguments)));
+        parts.push(Part::ToolCall(ToolCall::new(
+            format!("call_{answers}_{number}_{at}"),
+            &call.name,
+            arguments,
+        )));
     }
     let finish = if turn.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
     ModelResponse::new(Message { role: Role::Assistant, parts }, finish, turn.usage, id.clone())

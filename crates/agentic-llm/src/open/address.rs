@@ -4,18 +4,19 @@ use super::OpenError;
 
 /// The parts of an address. `REST` may hold anything but a `?`; model names hold colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+#[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
 pub(crate) struct Address<'a> {
     scheme: &'a str,
     rest: &'a str,
     options: Vec<(&'a str, &'a str)>,
 }
 
-#[cfg_attr(not(any(feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+#[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
 impl<'a> Address<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, OpenError> {
         let text = text.trim();
-        let no_scheme = || OpenError::NoScheme { address: text.split('?').next().unwrap_or_default().to_owned() };
+        let no_scheme =
+            || OpenError::NoScheme { address: text.split('?').next().unwrap_or_default().to_owned() };
         let (scheme, rest) = text.split_once(':').ok_or_else(no_scheme)?;
         if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(no_scheme());

@@ -55,11 +55,10 @@ fn comments_and_other_fields_are_skipped() {
 
 #[test]
 fn an_event_name_holds_for_one_event() {
-    check(b"event: error\ndata: {}\n\ndata: x\n\nevent: lost\n\ndata: y\n\n", &[
-        ("error", "{}"),
-        ("", "x"),
-        ("", "y"),
-    ]);
+    check(
+        b"event: error\ndata: {}\n\ndata: x\n\nevent: lost\n\ndata: y\n\n",
+        &[("error", "{}"), ("", "x"), ("", "y")],
+    );
 }
 
 #[test]

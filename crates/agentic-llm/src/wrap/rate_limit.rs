@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream, Timestamp,
+    ChatModel, EffectContext, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream, Timestamp, Usage,
 };
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -99,7 +99,8 @@ impl Bucket {
         // A clock that goes back fills nothing and takes nothing.
         self.at = Some(self.at.map_or(now, |at| at.max(now)));
         let passed = i128::try_from(passed).unwrap_or(i128::MAX).min(self.full());
-        self.level = self.level.saturating_add(passed.saturating_mul(i128::from(self.per_minute))).min(self.full());
+        self.level =
+            self.level.saturating_add(passed.saturating_mul(i128::from(self.per_minute))).min(self.full());
     }
 
     /// How long until `amount` is there.
@@ -182,6 +183,13 @@ struct Pass {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
+impl Pass {
+    /// Notes what the request took.
+    fn took(&mut self, usage: Usage) {
+        self.taken = Some(usage.input_tokens.saturating_add(usage.output_tokens));
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
         // Nobody knows what a failed request took: its reservation stands.
@@ -198,9 +206,8 @@ impl<M: ChatModel> RateLimit<M> {
             requests: limits.requests_per_minute.map(|limit| Bucket::new(limit.into())),
             tokens: limits.tokens_per_minute.map(Bucket::new),
         };
-        let concurrent = limits.concurrent.map(|limit| {
-            Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)))
-        });
+        let concurrent =
+            limits.concurrent.map(|limit| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))));
         let gate = Gate { concurrent, head: Mutex::new(()), buckets: std::sync::Mutex::new(buckets) };
         Self { model: Arc::new(model), gate: Arc::new(gate) }
     }
@@ -219,7 +226,7 @@ impl<M: ChatModel> ChatModel for RateLimit<M> {
         let events = self.model.stream(request, ecx).await?;
         let events = events.map(move |event| {
             if let Ok(ModelEvent::Finished(response)) = &event {
-                pass.taken = Some(response.usage.input_tokens.saturating_add(response.usage.output_tokens));
+                pass.took(response.usage);
             }
             event
         });

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, ModelDelta, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream, Timestamp,
+    ChatModel, EffectContext, ModelDelta, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream,
+    Timestamp,
 };
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
@@ -179,7 +180,7 @@ impl<M: ChatModel> Run<M> {
     }
 
     /// Waits for the next attempt. `false` if there is none.
-    async fn wait_after(&self, error: &ModelError) -> bool {
+    async fn wait_after(&mut self, error: &ModelError) -> bool {
         let Self { policy, ecx, attempt, .. } = self;
         if !error.is_retryable() || *attempt >= policy.attempts {
             return false;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use agentic_core::{
-    FinishReason, Message, Messages, ModelDelta, ModelError, ModelErrorKind as Kind, ModelResponse, Part, Role,
-    ToolCall, Usage,
+    FinishReason, Message, Messages, ModelDelta, ModelError, ModelErrorKind as Kind, ModelResponse, Part,
+    Role, ToolCall, Usage,
 };
 
 use super::ids;
@@ -282,7 +282,9 @@ impl Assembly {
     ) -> Result<ModelResponse, ModelError> {
         let invalid = |message: &str| Err(origin.error(Kind::InvalidResponse, message));
         if !self.answered {
-            return invalid("the answer holds no message; check that the base URL is one of chat completions");
+            return invalid(
+                "the answer holds no message; check that the base URL is one of chat completions",
+            );
         }
         let mut finish = match self.finish.as_str() {
             "" | "stop" | "eos" | "end_turn" | "tool_calls" | "function_call" => FinishReason::Stop,
@@ -332,19 +334,21 @@ fn is_whole(arguments: &str) -> bool {
 
 /// The counts in our sense: cached tokens are part of the input, reasoning is part of the output.
 fn count(usage: &WireUsage) -> Usage {
-    let (prompt_details, details) = (usage.prompt_tokens_details.as_ref(), usage.completion_tokens_details.as_ref());
+    let (prompt_details, details) =
+        (usage.prompt_tokens_details.as_ref(), usage.completion_tokens_details.as_ref());
     let input = usage.prompt_tokens.unwrap_or(0);
     let cached = prompt_details
         .and_then(|details| details.cached_tokens)
         .or(usage.prompt_cache_hit_tokens)
         .or(usage.num_cached_tokens)
         .unwrap_or(0);
-    let reasoning = details.and_then(|details| details.reasoning_tokens).or(usage.reasoning_tokens).unwrap_or(0);
+    let reasoning =
+        details.and_then(|details| details.reasoning_tokens).or(usage.reasoning_tokens).unwrap_or(0);
     let total = usage.total_tokens.unwrap_or(0);
     let mut output = usage.completion_tokens.unwrap_or_else(|| total.saturating_sub(input));
     // Some servers count reasoning beside the output; the total tells.
     let beside = total == input.saturating_add(output).saturating_add(reasoning);
-    if reasoning > output || (reasoning > 0 && beside) {
+    if reasoning > 0 && (beside || (total == 0 && reasoning > output)) {
         output = output.saturating_add(reasoning);
     }
     Usage {
@@ -354,6 +358,3 @@ fn count(usage: &WireUsage) -> Usage {
         reasoning_tokens: reasoning,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -158,7 +158,8 @@ impl OpenAiBuilder {
         if official && key.is_none() {
             return Err(OpenAiError::NoKey { host: name.to_owned(), key_name: self.key_name });
         }
-        let headers = headers(key.as_ref()).ok_or_else(|| OpenAiError::BadKey { key_name: self.key_name.clone() })?;
+        let headers =
+            headers(key.as_ref()).ok_or_else(|| OpenAiError::BadKey { key_name: self.key_name.clone() })?;
         let quirks = self.quirks.unwrap_or_else(|| Quirks::of_host(name));
         let mut info = self.info.unwrap_or_else(|| describe(&model, official));
         info.price = self.price.or(info.price);
@@ -245,7 +246,8 @@ pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -
     async move {
         address.allow(&["base_url", "key_env"])?;
         let mut builder = OpenAi::builder(address.rest());
-        if let Some(url) = address.option("base_url").map(str::to_owned).or_else(|| environment.get("OPENAI_BASE_URL"))
+        if let Some(url) =
+            address.option("base_url").map(str::to_owned).or_else(|| environment.get("OPENAI_BASE_URL"))
         {
             builder = builder.base_url(url);
         }

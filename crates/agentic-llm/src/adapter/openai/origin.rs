@@ -68,11 +68,15 @@ impl Origin {
         let host = &self.host;
         let cause = self.clean(&root_cause(&error));
         let (kind, message) = if error.is_connect() {
-            let message =
-                format!("can't reach {host}: {cause}; check that the server runs and that the base URL is right");
+            let message = format!(
+                "can't reach {host}: {cause}; check that the server runs and that the base URL is right"
+            );
             (Kind::Unreachable, message)
         } else if error.is_timeout() {
-            (Kind::TimedOut, format!("{host} sent nothing for too long; try again, or raise the idle timeout"))
+            (
+                Kind::TimedOut,
+                format!("{host} sent nothing for too long; try again, or raise the idle timeout"),
+            )
         } else if error.is_body() || error.is_decode() {
             (Kind::Interrupted, format!("the answer of {host} broke off: {cause}; try again"))
         } else if error.is_builder() {
@@ -148,7 +152,8 @@ impl Said {
                 }
                 // A gateway wraps what the provider behind it said.
                 if let Some(Value::String(raw)) = fields.get("metadata").and_then(|data| data.get("raw")) {
-                    let inner = serde_json::from_str::<Value>(raw).unwrap_or_else(|_| Value::from(raw.as_str()));
+                    let inner =
+                        serde_json::from_str::<Value>(raw).unwrap_or_else(|_| Value::from(raw.as_str()));
                     let mut behind = Self::default();
                     behind.read(&inner);
                     self.labels.append(&mut behind.labels);
@@ -202,7 +207,9 @@ fn classify(said: &Said, status: Option<u16>) -> Kind {
         Some(429) => Kind::RateLimited,
         Some(501) => Kind::Unsupported,
         Some(500..600) => Kind::Unavailable,
-        _ if labelled(&["invalid_api_key", "authentication_error", "permission_denied"]) => Kind::Authentication,
+        _ if labelled(&["invalid_api_key", "authentication_error", "permission_denied"]) => {
+            Kind::Authentication
+        }
         _ if labelled(&["model_not_found", "not_found_error"]) => Kind::NotFound,
         _ if labelled(&["rate_limit_exceeded", "rate_limit_error", "rate_limited"]) => Kind::RateLimited,
         Some(400..500) => Kind::InvalidRequest,

@@ -25,15 +25,17 @@ const COMMON: Quirks = Quirks {
     wide_sampling: true,
     echo_reasoning: false,
 };
-const OPENAI: Quirks =
-    Quirks { max_tokens_field: "max_completion_tokens", wide_sampling: false, ..COMMON };
+const OPENAI: Quirks = Quirks { max_tokens_field: "max_completion_tokens", wide_sampling: false, ..COMMON };
 
 /// Hosts and what lies below them. The first that fits counts.
 const HOSTS: &[(&str, Quirks)] = &[
     ("openai.com", OPENAI),
     ("openai.azure.com", OPENAI),
     // Refuses fields that it does not know; a stream ends with its usage unasked.
-    ("mistral.ai", Quirks { seed_field: "random_seed", stream_options: false, wide_sampling: false, ..COMMON }),
+    (
+        "mistral.ai",
+        Quirks { seed_field: "random_seed", stream_options: false, wide_sampling: false, ..COMMON },
+    ),
     // Thinking models want their reasoning back within a turn of tool calls.
     ("deepseek.com", Quirks { wide_sampling: false, echo_reasoning: true, ..COMMON }),
     ("moonshot.ai", Quirks { wide_sampling: false, echo_reasoning: true, ..COMMON }),

@@ -28,7 +28,9 @@ pub(super) struct Reader {
 #[derive(Debug)]
 enum Form {
     /// Not known yet: no byte that tells came. `streamed`: a stream is likely.
-    Unknown { streamed: bool },
+    Unknown {
+        streamed: bool,
+    },
     Whole(Vec<u8>),
     Events(Decoder),
 }
@@ -42,7 +44,14 @@ impl Reader {
     pub(super) fn new(origin: Arc<Origin>, content_type: &str, streamed: bool, watched: bool) -> Self {
         let streamed = streamed || content_type.contains("event-stream");
         let deltas = Deltas { watched, ..Deltas::default() };
-        Self { origin, form: Form::Unknown { streamed }, assembly: Assembly::default(), deltas, done: false, events: false }
+        Self {
+            origin,
+            form: Form::Unknown { streamed },
+            assembly: Assembly::default(),
+            deltas,
+            done: false,
+            events: false,
+        }
     }
 
     /// Takes the next bytes.
@@ -90,7 +99,10 @@ impl Reader {
     /// The body is over: gives the answer and the deltas that are left.
     ///
     /// A stream that ends early is [`Kind::Interrupted`], never a shorter answer.
-    pub(super) fn finish(self, history: &Messages) -> Result<(ModelResponse, VecDeque<ModelDelta>), ModelError> {
+    pub(super) fn finish(
+        self,
+        history: &Messages,
+    ) -> Result<(ModelResponse, VecDeque<ModelDelta>), ModelError> {
         let Self { origin, form, mut assembly, mut deltas, mut done, mut events } = self;
         let interrupted = || {
             let message = format!("the answer of {} broke off before its end; try again", origin.host);
@@ -110,7 +122,8 @@ impl Reader {
                     return Err(if error.kind() == Kind::InvalidResponse { interrupted() } else { error });
                 }
                 if !events {
-                    let message = "the answer holds no events; check that the base URL is one of chat completions";
+                    let message =
+                        "the answer holds no events; check that the base URL is one of chat completions";
                     return Err(origin.error(Kind::InvalidResponse, message));
                 }
                 if !done && !assembly.is_finished() {

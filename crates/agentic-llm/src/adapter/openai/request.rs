@@ -1,8 +1,8 @@
 //! What is sent: a request written straight to JSON bytes, borrowed from the conversation.
 
 use agentic_core::{
-    Image, ImageSource, Message, Messages, ModelError, ModelErrorKind as Kind, ModelRequest, OutputFormat, Part,
-    Role, Sampling, ToolCall, ToolChoice, ToolResult,
+    Image, ImageSource, Message, Messages, ModelError, ModelErrorKind as Kind, ModelRequest, OutputFormat,
+    Part, Role, Sampling, ToolCall, ToolChoice, ToolResult,
 };
 use serde::ser::{Error as _, SerializeMap as _, SerializeSeq as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
@@ -194,7 +194,10 @@ fn misplaced<E: serde::ser::Error>(part: &Part, message: &Message, at: usize) ->
         Part::Image(_) => "a picture",
         _ => "a part",
     };
-    E::custom(format!("message {at} ({:?}) holds {what}, which this protocol has no place for there", message.role))
+    E::custom(format!(
+        "message {at} ({:?}) holds {what}, which this protocol has no place for there",
+        message.role
+    ))
 }
 
 /// Instructions, or what the user says.

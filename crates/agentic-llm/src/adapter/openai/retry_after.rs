@@ -11,9 +11,7 @@ const LONGEST: f64 = 24.0 * 3600.0;
 /// Reads `retry-after-ms`, else `Retry-After` (RFC 9110, section 10.2.3) as seconds or as a date.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let seconds = |value: f64| {
-        value.is_finite().then(|| Duration::from_secs_f64(value.clamp(0.0, LONGEST)))
-    };
+    let seconds = |value: f64| value.is_finite().then(|| Duration::from_secs_f64(value.clamp(0.0, LONGEST)));
     if let Some(millis) = text("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
         return seconds(millis / 1000.0);
     }

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_page_is_its_title() {
-        let page = "<!DOCTYPE html>\n<html><head><TITLE> 502 Bad Gateway </TITLE></head><body>x</body></html>";
+        let page =
+            "<!DOCTYPE html>\n<html><head><TITLE> 502 Bad Gateway </TITLE></head><body>x</body></html>";
         assert_eq!(page_text(page), "an HTML page: 502 Bad Gateway");
         assert_eq!(page_text("<html><body><h1>Not</h1> here</body>"), "an HTML page: Not here");
         assert_eq!(page_text("  upstream gone \n"), "upstream gone");

@@ -122,7 +122,8 @@ pub(super) struct Details {
 impl Body<'_> {
     /// Whether there is nothing of an answer in it.
     pub(super) fn is_empty(&self) -> bool {
-        let none = |raw: Option<&RawValue>| matches!(raw.map(RawValue::get), None | Some("\"\"" | "null" | "[]"));
+        let none =
+            |raw: Option<&RawValue>| matches!(raw.map(RawValue::get), None | Some("\"\"" | "null" | "[]"));
         none(self.content)
             && none(self.reasoning)
             && none(self.reasoning_content)

@@ -11,7 +11,7 @@ mod tool;
 /// - Its **doc comment** is the description that a model reads. It is required.
 /// - Its **arguments** are plain names with owned types that implement `serde::Deserialize` and
 ///   `schemars::JsonSchema`. Their doc comments are their descriptions. An `Option` may be left out by the caller;
-///   so may an argument with `#[default(expression)]`, which then has that value.
+///   so may an argument with `#[default(expression)]`, which then has that value: `#[default(10)]`, `#[default("en")]`.
 /// - One argument may be **`&EffectContext`**, at any place; the model does not see it.
 /// - It **returns** `Result<T, E>`: `T` implements `serde::Serialize`; `E` is a `ToolError`, converts into one, or
 ///   is anything with `Display`, which then is the message of a `failed` error.
@@ -28,9 +28,6 @@ mod tool;
 /// - `approval`: a person is asked before each call.
 /// - `sequential`: calls of one turn run one after the other.
 #[proc_macro_attribute]
-pub fn tool(
-    settings: proc_macro::TokenStream,
-    function: proc_macro::TokenStream,
-) -> proc_macro::TokenStream {
+pub fn tool(settings: proc_macro::TokenStream, function: proc_macro::TokenStream) -> proc_macro::TokenStream {
     tool::expand(settings.into(), function.into()).into()
 }

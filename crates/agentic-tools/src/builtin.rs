@@ -212,9 +212,6 @@ pub fn all(root: impl Into<PathBuf>) -> Result<Vec<Arc<dyn Tool>>, ToolError> {
     open(&Settings::new(root), |_| true)
 }
 
-fn open(
-    settings: &Settings,
-    wanted: impl Fn(&Builtin) -> bool,
-) -> Result<Vec<Arc<dyn Tool>>, ToolError> {
+fn open(settings: &Settings, wanted: impl Fn(&Builtin) -> bool) -> Result<Vec<Arc<dyn Tool>>, ToolError> {
     BUILTINS.iter().filter(|builtin| wanted(builtin)).map(|builtin| builtin.open(settings)).collect()
 }

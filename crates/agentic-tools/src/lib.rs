@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-// The code that `#[tool]` writes names this crate, here as everywhere.
+#[allow(unused_extern_crates, reason = "the code that `#[tool]` writes names this crate, here as everywhere")]
 extern crate self as agentic_tools;
 
 #[cfg(feature = "builtin")]

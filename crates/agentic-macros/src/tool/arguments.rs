@@ -56,7 +56,9 @@ fn parse(input: &FnArg) -> Result<Argument> {
         Type::Reference(reference) if is_context(&reference.elem) => {
             return match &reference.mutability {
                 None => Ok(Argument::ContextRef),
-                Some(_) => Err(Error::new_spanned(reference, "the context is shared: write `&EffectContext`")),
+                Some(_) => {
+                    Err(Error::new_spanned(reference, "the context is shared: write `&EffectContext`"))
+                }
             };
         }
         Type::Reference(reference) => {
@@ -65,7 +67,10 @@ fn parse(input: &FnArg) -> Result<Argument> {
             return Err(Error::new_spanned(reference, message));
         }
         Type::ImplTrait(ty) => {
-            return Err(Error::new_spanned(ty, "a tool can't be generic: name the type that comes out of the JSON"));
+            return Err(Error::new_spanned(
+                ty,
+                "a tool can't be generic: name the type that comes out of the JSON",
+            ));
         }
         ty if is_context(ty) => return Ok(Argument::ContextOwned),
         _ => {}

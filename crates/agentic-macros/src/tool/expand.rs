@@ -35,14 +35,17 @@ pub(crate) fn tool(
         let description = description.as_deref().unwrap_or_default();
         // The type's own span, so that a type that does not fit is shown where it stands.
         match default {
-            Some(default) => quote_spanned!(ty.span()=> __schema.property_or::<#ty>(#key, #description, (#default).into());),
+            Some(default) => {
+                let default = owned(default);
+                quote_spanned!(ty.span()=> __schema.property_or::<#ty>(#key, #description, #default);)
+            }
             None => quote_spanned!(ty.span()=> __schema.property::<#ty>(#key, #description);),
         }
     });
-    let call = call(&quote!(#ident), arguments, &values, function, &private, false);
+    let body = call(&quote!(#ident), arguments, &values, function, &private, false);
     let check = settings.check.as_ref().map(|check| {
-        let call = call(&quote!(#check), arguments, &values, function, &private, true);
-        quote!(.with_check(|__arguments, __ecx| ::std::boxed::Box::pin(async move { #call })))
+        let body = call(&quote!(#check), arguments, &values, function, &private, true);
+        quote!(.with_check(|__arguments, __ecx| ::std::boxed::Box::pin(async move { #body })))
     });
     quote! {
         #(#outer)*
@@ -53,7 +56,7 @@ pub(crate) fn tool(
             #private::FnTool::new(
                 #private::ToolSpec::new(#name, #description, __schema.finish()).with_policy(#policy),
                 #private::EffectClass::#class,
-                |__arguments, __ecx| ::std::boxed::Box::pin(async move { #call }),
+                |__arguments, __ecx| ::std::boxed::Box::pin(async move { #body }),
             )
             #check
             .into_tool()
@@ -92,6 +95,14 @@ fn property(argument: &Argument) -> Option<Property<'_>> {
     }
 }
 
+/// The expression of a default; a text in it need not be written as an owned one.
+fn owned(default: &syn::Expr) -> TokenStream {
+    match default {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => quote!(#text.into()),
+        other => quote!(#other),
+    }
+}
+
 /// Takes the arguments out of the JSON and calls `path` with them.
 fn call(
     path: &TokenStream,
@@ -101,11 +112,12 @@ fn call(
     private: &TokenStream,
     is_check: bool,
 ) -> TokenStream {
-    let takes = values.iter().map(|Property { local, key, ty, default, .. }| {
-        match default {
-            Some(default) => quote_spanned!(ty.span()=> let #local = __arguments.take_or::<#ty>(#key, || (#default).into())?;),
-            None => quote_spanned!(ty.span()=> let #local = __arguments.take::<#ty>(#key)?;),
+    let takes = values.iter().map(|Property { local, key, ty, default, .. }| match default {
+        Some(default) => {
+            let default = owned(default);
+            quote_spanned!(ty.span()=> let #local = __arguments.take_or::<#ty>(#key, || #default)?;)
         }
+        None => quote_spanned!(ty.span()=> let #local = __arguments.take::<#ty>(#key)?;),
     });
     let mut locals = values.iter().map(|value| &value.local);
     let passed = arguments.0.iter().map(|argument| match argument {
@@ -136,9 +148,8 @@ fn call(
 }
 
 fn policy(settings: &Settings, private: &TokenStream) -> TokenStream {
-    let timeout = settings
-        .timeout_ms
-        .map(|ms| quote!(.with_timeout(::core::time::Duration::from_millis(#ms))));
+    let timeout =
+        settings.timeout_ms.map(|ms| quote!(.with_timeout(::core::time::Duration::from_millis(#ms))));
     let bytes = settings.max_output_bytes.as_ref().map(|bytes| quote!(.with_max_output_bytes(#bytes)));
     let approval = settings.approval.then(|| quote!(.ask_first()));
     let sequential = settings.sequential.then(|| quote!(.sequential()));

@@ -5,7 +5,9 @@ use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, ItemFn, Lit, LitInt, LitStr, Path, Result, ReturnType, Token};
+use syn::{
+    Attribute, Error, Expr, ExprLit, Ident, ItemFn, Lit, LitInt, LitStr, Path, Result, ReturnType, Token,
+};
 
 use super::Mistakes;
 use super::arguments::Arguments;
@@ -108,10 +110,10 @@ impl Settings {
     pub(crate) fn check_with(&self, arguments: &Arguments, function: &ItemFn) -> Result<()> {
         let error = |message: &str| Err(Error::new(self.effect_span, message));
         match (self.effect, &self.check) {
-            (Effect::Checkable, None) => {
-                error("a `checkable` tool needs `check = path`: an async function with the same arguments that returns \
-                       `Result<Option<T>, E>`, `None` if the call certainly did not happen")
-            }
+            (Effect::Checkable, None) => error(
+                "a `checkable` tool needs `check = path`: an async function with the same arguments that returns \
+                       `Result<Option<T>, E>`, `None` if the call certainly did not happen",
+            ),
             (effect, Some(check)) if effect != Effect::Checkable => {
                 Err(Error::new_spanned(check, "`check` goes with `effect = \"checkable\"` only"))
             }
@@ -132,14 +134,16 @@ pub(crate) fn check_signature(function: &ItemFn) -> Result<()> {
         mistakes.add(Error::new_spanned(signature.fn_token, "a tool is an async function: write `async fn`"));
     }
     if !signature.generics.params.is_empty() {
-        let message = "a tool can't be generic: a model calls it by name, with JSON; write one tool for each type";
+        let message =
+            "a tool can't be generic: a model calls it by name, with JSON; write one tool for each type";
         mistakes.add(Error::new_spanned(&signature.generics, message));
     }
     if let Some(what) = &signature.generics.where_clause {
         mistakes.add(Error::new_spanned(what, "a tool can't be generic: it has no `where`"));
     }
     if let Some(what) = &signature.unsafety {
-        mistakes.add(Error::new_spanned(what, "a tool can't be an `unsafe fn`; its effect may be \"unsafe\""));
+        mistakes
+            .add(Error::new_spanned(what, "a tool can't be an `unsafe fn`; its effect may be \"unsafe\""));
     }
     if let Some(what) = &signature.abi {
         mistakes.add(Error::new_spanned(what, "a tool can't have an ABI"));
@@ -174,7 +178,9 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
             && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value
         {
             let text = text.value();
-            lines.extend(text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()));
+            lines.extend(
+                text.split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
+            );
         }
     }
     let text = lines.join("\n").trim().to_owned();
@@ -184,7 +190,9 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
 fn text_of(setting: &Setting, example: &str) -> Result<LitStr> {
     match &setting.value {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Ok(text.clone()),
-        Some(other) => Err(Error::new(other.span(), format!("write it as text: `{} = {example}`", setting.key))),
+        Some(other) => {
+            Err(Error::new(other.span(), format!("write it as text: `{} = {example}`", setting.key)))
+        }
         None => Err(Error::new_spanned(&setting.key, format!("give a value: `{} = {example}`", setting.key))),
     }
 }
@@ -216,7 +224,8 @@ fn check_name(name: &str, span: Span) -> Result<()> {
     if (1..=64).contains(&name.len()) && name.bytes().all(good) {
         return Ok(());
     }
-    let message = format!("`{name}` can't be a tool's name: 1 to 64 of the letters a-z, A-Z, 0-9, `_` and `-`");
+    let message =
+        format!("`{name}` can't be a tool's name: 1 to 64 of the letters a-z, A-Z, 0-9, `_` and `-`");
     Err(Error::new(span, message))
 }
 
@@ -237,7 +246,9 @@ fn parse_int(setting: &Setting) -> Result<LitInt> {
 fn parse_flag(setting: &Setting) -> Result<()> {
     match &setting.value {
         None => Ok(()),
-        Some(value) => Err(Error::new(value.span(), format!("`{}` stands alone, without a value", setting.key))),
+        Some(value) => {
+            Err(Error::new(value.span(), format!("`{}` stands alone, without a value", setting.key)))
+        }
     }
 }
 
@@ -254,9 +265,12 @@ fn parse_duration(setting: &Setting) -> Result<u64> {
         _ => None,
     };
     let number = value.split_at(digits).0.parse::<u64>().ok();
-    number
-        .zip(unit)
-        .and_then(|(number, unit)| number.checked_mul(unit))
-        .filter(|ms| *ms > 0)
-        .ok_or_else(|| Error::new(text.span(), format!("`{value}` is no duration; write \"500ms\", \"30s\", \"5m\" or \"1h\"")))
+    number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)).filter(|ms| *ms > 0).ok_or_else(
+        || {
+            Error::new(
+                text.span(),
+                format!("`{value}` is no duration; write \"500ms\", \"30s\", \"5m\" or \"1h\""),
+            )
+        },
+    )
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use schemars::JsonSchema;
@@ -69,7 +71,8 @@ impl Tool for CurrentTime {
 
 fn zone(name: &str) -> Result<TimeZone, ToolError> {
     TimeZone::get(name).map_err(|error| {
-        let message = format!("there is no time zone `{name}`; give an IANA name like \"Europe/Oslo\" or \"UTC\"");
+        let message =
+            format!("there is no time zone `{name}`; give an IANA name like \"Europe/Oslo\" or \"UTC\"");
         ToolError::invalid(message).with_source(error)
     })
 }

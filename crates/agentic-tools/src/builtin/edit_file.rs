@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -122,7 +124,9 @@ fn edit(text: &str, given: &Arguments, path: &Path) -> Result<(String, usize), T
         }
     };
     if !new.contains(&old) && edited.contains(&old) {
-        let message = format!("the edit of `{path}` would put the old text together anew; copy more of the text around it");
+        let message = format!(
+            "the edit of `{path}` would put the old text together anew; copy more of the text around it"
+        );
         return Err(ToolError::invalid(message));
     }
     Ok((edited, text.matches(&old).count()))
@@ -139,7 +143,8 @@ fn was_made(text: &str, given: &Arguments, path: &Path) -> Result<bool, ToolErro
         // Once, the new text stood nowhere before: the old one in it would have been a second place.
         ((true, true), true) if !given.all.unwrap_or_default() => Ok(true),
         ((true, true), true) => {
-            let message = format!("it can't be told whether `{}` was edited everywhere; read it", path.display());
+            let message =
+                format!("it can't be told whether `{}` was edited everywhere; read it", path.display());
             Err(ToolError::new(ToolErrorKind::Unavailable, message))
         }
     }

@@ -10,9 +10,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,7 +62,11 @@ impl HttpGet {
     /// `unavailable` if the system's certificates can't be loaded.
     pub fn new() -> Result<Self, ToolError> {
         let policy = ToolPolicy::default().with_timeout(Duration::from_secs(30));
-        Ok(Self { client: client(false)?, private: false, spec: spec::<Arguments>(NAME, DESCRIPTION, policy) })
+        Ok(Self {
+            client: client(Client::builder(), false)?,
+            private: false,
+            spec: spec::<Arguments>(NAME, DESCRIPTION, policy),
+        })
     }
 
     /// The same tool, but it reaches private addresses too: for a service on this machine or the local network.
@@ -68,7 +74,7 @@ impl HttpGet {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn allow_private_addresses(self) -> Result<Self, ToolError> {
-        Ok(Self { client: client(true)?, private: true, spec: self.spec })
+        Ok(Self { client: client(Client::builder(), true)?, private: true, spec: self.spec })
     }
 
     async fn get(&self, url: Url) -> Result<String, ToolError> {
@@ -85,6 +91,7 @@ impl HttpGet {
                 404 | 410 => "check the address",
                 401 | 403 => "it needs a login; use another source",
                 429 | 500.. => "try again later or use another source",
+                300..400 => "it sends the reader on to what is no web address; use another one",
                 _ => "use another address",
             };
             let kind = match code {
@@ -127,7 +134,8 @@ impl Tool for HttpGet {
     async fn call(&self, given: Value, ecx: EffectContext) -> Result<Value, ToolError> {
         let Arguments { url: given } = arguments(NAME, given)?;
         let url = Url::parse(given.trim()).map_err(|error| {
-            let message = format!("`{given}` is no web address: {error}; give one like https://example.com/page");
+            let message =
+                format!("`{given}` is no web address: {error}; give one like https://example.com/page");
             ToolError::invalid(message).with_source(error)
         })?;
         allowed(&url, self.private).map_err(|refused| refused.into_error(&url))?;
@@ -138,7 +146,8 @@ impl Tool for HttpGet {
         match futures_util::future::select(get, clock).await {
             futures_util::future::Either::Left((answer, _)) => answer.map(Value::String),
             futures_util::future::Either::Right(_) => {
-                let message = format!("`{host}` did not answer within {} s; try again later", limit.as_secs());
+                let message =
+                    format!("`{host}` did not answer within {} s; try again later", limit.as_secs());
                 Err(ToolError::new(ToolErrorKind::TimedOut, message))
             }
         }
@@ -186,7 +195,7 @@ fn allowed(url: &Url, private: bool) -> Result<(), Refused> {
     }
 }
 
-fn client(private: bool) -> Result<Client, ToolError> {
+fn client(builder: ClientBuilder, private: bool) -> Result<Client, ToolError> {
     let redirects = Policy::custom(move |attempt: Attempt<'_>| {
         if attempt.previous().len() > MAX_REDIRECTS {
             return attempt.error(Refused::Redirects);
@@ -196,7 +205,7 @@ fn client(private: bool) -> Result<Client, ToolError> {
             Err(refused) => attempt.error(refused),
         }
     });
-    let mut builder = Client::builder()
+    let mut builder = builder
         .user_agent(concat!("agentic/", env!("CARGO_PKG_VERSION")))
         .redirect(redirects)
         .referer(false)
@@ -206,7 +215,9 @@ fn client(private: bool) -> Result<Client, ToolError> {
         builder = builder.dns_resolver(Arc::new(PublicOnly));
     }
     builder.build().map_err(|error| {
-        let message = format!("the HTTP client can't start: {error}; see whether the system's certificates are installed");
+        let message = format!(
+            "the HTTP client can't start: {error}; see whether the system's certificates are installed"
+        );
         ToolError::new(ToolErrorKind::Unavailable, message).with_source(error)
     })
 }
@@ -230,11 +241,17 @@ fn failed(host: &str, error: reqwest::Error) -> ToolError {
     let mut last = error.to_string();
     while let Some(error) = cause {
         if let Some(refused) = error.downcast_ref::<Refused>() {
-            let kind = if matches!(refused, Refused::Redirects) { ToolErrorKind::LimitReached } else { ToolErrorKind::Forbidden };
+            let kind = if matches!(refused, Refused::Redirects) {
+                ToolErrorKind::LimitReached
+            } else {
+                ToolErrorKind::Forbidden
+            };
             return ToolError::new(kind, format!("`{host}` sends the reader on, but {refused}"));
         }
         if error.is::<OnlyPrivate>() {
-            let message = format!("`{host}` can't be read: it is a private address, which this tool may not reach; use a public one");
+            let message = format!(
+                "`{host}` can't be read: it is a private address, which this tool may not reach; use a public one"
+            );
             return ToolError::new(ToolErrorKind::Forbidden, message);
         }
         last = error.to_string();

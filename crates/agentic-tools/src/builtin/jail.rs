@@ -106,7 +106,9 @@ impl Jail {
         let (file, metadata) = self.open_file(path)?;
         let mut bytes = Vec::new();
         // One byte more than allowed, to see a file that grows.
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| about("can't read", path.display(), error))?;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| about("can't read", path.display(), error))?;
         if bytes.len() as u64 > limit {
             let (path, found, limit) = (path.display(), size(metadata.len().max(limit + 1)), size(limit));
             let message = format!("`{path}` has {found}, more than the {limit} that this tool takes");
@@ -185,7 +187,9 @@ fn nonblock() -> i32 {
 fn never_wait(_: &mut OpenOptions) {}
 
 fn outside(path: impl Display) -> ToolError {
-    let message = format!("`{path}` lies outside of the folder that you may use; give a path inside it, like `notes/a.txt`");
+    let message = format!(
+        "`{path}` lies outside of the folder that you may use; give a path inside it, like `notes/a.txt`"
+    );
     ToolError::new(ToolErrorKind::Forbidden, message)
 }
 
@@ -204,9 +208,10 @@ pub(super) fn about(what: &str, path: impl Display, error: io::Error) -> ToolErr
     let (kind, advice) = match error.kind() {
         Kind::NotFound => (ToolErrorKind::NotFound, "it does not exist; use list_dir to see what there is"),
         Kind::PermissionDenied => (ToolErrorKind::Forbidden, "the system does not permit it"),
-        Kind::NotADirectory => (ToolErrorKind::InvalidArguments, "a part of the path is a file and no folder"),
+        Kind::NotADirectory => {
+            (ToolErrorKind::InvalidArguments, "a part of the path is a file and no folder")
+        }
         Kind::IsADirectory => (ToolErrorKind::InvalidArguments, "it is a folder; use list_dir"),
-        Kind::FilesystemLoop => (ToolErrorKind::Forbidden, "its links go in a circle"),
         Kind::StorageFull | Kind::QuotaExceeded => (ToolErrorKind::LimitReached, "the disk is full"),
         Kind::InvalidFilename => (ToolErrorKind::InvalidArguments, "the name is too long or not allowed"),
         _ => {

@@ -100,7 +100,10 @@ fn list(jail: &Jail, path: &Path) -> Result<String, ToolError> {
     if total > MAX_ENTRIES {
         let many = if total > MAX_READ { "more than " } else { "" };
         let left = total.min(MAX_READ) - MAX_ENTRIES;
-        let _ = writeln!(text, "[cut: {many}{left} more names are not shown; use search_files with a pattern for names]");
+        let _ = writeln!(
+            text,
+            "[cut: {many}{left} more names are not shown; use search_files with a pattern for names]"
+        );
     }
     Ok(text)
 }

@@ -4,7 +4,9 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -91,7 +93,8 @@ fn read(jail: &Jail, path: &Path, first: u64, wanted: u64) -> Result<String, Too
             return Err(ToolError::invalid(message));
         }
         if skipped > MAX_SKIPPED {
-            let message = format!("line {first} of `{}` is too far into the file; use search_files", path.display());
+            let message =
+                format!("line {first} of `{}` is too far into the file; use search_files", path.display());
             return Err(ToolError::new(ToolErrorKind::LimitReached, message));
         }
     }
@@ -107,7 +110,8 @@ fn read(jail: &Jail, path: &Path, first: u64, wanted: u64) -> Result<String, Too
         }
         let is_cut = line.len() > MAX_LINE && line.last() != Some(&b'\n');
         let line_text = utf8(&line, is_cut).ok_or_else(|| {
-            let message = format!("line {next} of `{}` is not UTF-8 text; this tool reads UTF-8 only", path.display());
+            let message =
+                format!("line {next} of `{}` is not UTF-8 text; this tool reads UTF-8 only", path.display());
             ToolError::new(ToolErrorKind::Unsupported, message)
         })?;
         let shown = if is_cut { head(line_text, MAX_LINE) } else { line_text };
@@ -122,7 +126,8 @@ fn read(jail: &Jail, path: &Path, first: u64, wanted: u64) -> Result<String, Too
         }
         next += 1;
     }
-    at_end = at_end || file.fill_buf().map_err(error)?.is_empty() && text.len() <= MAX_BYTES && next - first == wanted;
+    at_end = at_end
+        || file.fill_buf().map_err(error)?.is_empty() && text.len() <= MAX_BYTES && next - first == wanted;
     finish(path, text, first, next, at_end, cut_lines)
 }
 
@@ -140,7 +145,9 @@ fn finish(
     }
     if text.is_empty() {
         let (path, last) = (path.display(), first - 1);
-        return Err(ToolError::invalid(format!("`{path}` has only {last} lines; ask for a first_line up to {last}")));
+        return Err(ToolError::invalid(format!(
+            "`{path}` has only {last} lines; ask for a first_line up to {last}"
+        )));
     }
     let mut notes = Vec::new();
     if cut_lines > 0 {
@@ -148,7 +155,9 @@ fn finish(
     }
     if !at_end {
         let last = next - 1;
-        notes.push(format!("these are lines {first} to {last}, there is more; read on with {{\"first_line\": {next}}}"));
+        notes.push(format!(
+            "these are lines {first} to {last}, there is more; read on with {{\"first_line\": {next}}}"
+        ));
     }
     if !notes.is_empty() {
         if !text.ends_with('\n') {
@@ -181,7 +190,9 @@ fn skip_line(file: &mut impl io::BufRead) -> io::Result<u64> {
 fn utf8(line: &[u8], is_cut: bool) -> Option<&str> {
     match std::str::from_utf8(line) {
         Ok(text) => Some(text),
-        Err(error) if is_cut && error.error_len().is_none() => std::str::from_utf8(&line[..error.valid_up_to()]).ok(),
+        Err(error) if is_cut && error.error_len().is_none() => {
+            std::str::from_utf8(&line[..error.valid_up_to()]).ok()
+        }
         Err(_) => None,
     }
 }

@@ -81,7 +81,9 @@ impl Tool for SearchFiles {
         let text = given.text.as_deref().filter(|text| !text.is_empty());
         let files = given.files.as_deref().filter(|files| !files.trim().is_empty());
         if text.is_none() && files.is_none() {
-            return Err(ToolError::invalid("say what to look for: give text, or files with a pattern like \"*.txt\""));
+            return Err(ToolError::invalid(
+                "say what to look for: give text, or files with a pattern like \"*.txt\"",
+            ));
         }
         let search = Search {
             matcher: text.map(|text| matcher(text, &given)).transpose()?,
@@ -102,10 +104,15 @@ fn matcher(text: &str, given: &Arguments) -> Result<RegexMatcher, ToolError> {
         .line_terminator(Some(b'\n'))
         .build(text)
         .map_err(|error| {
+            // The engine draws a picture of where it is; its last line says what it is.
+            let what = error.to_string();
+            let what = what.lines().last().unwrap_or_default().trim_start_matches("error: ");
             let message = if is_regex {
-                format!("`{text}` is no regular expression: {error}; leave regex out to look for the plain text")
+                format!(
+                    "`{text}` is no regular expression: {what}; leave regex out to look for the plain text"
+                )
             } else {
-                format!("`{text}` can't be searched: {error}; give a text of one line")
+                format!("`{}` can't be searched: {what}; give a text of one line", text.escape_debug())
             };
             ToolError::invalid(message).with_source(error)
         })
@@ -117,7 +124,8 @@ fn glob(pattern: &str) -> Result<GlobMatcher, ToolError> {
     let anywhere = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
     let glob = GlobBuilder::new(&anywhere).literal_separator(true).case_insensitive(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| {
-        let message = format!("`{pattern}` is no pattern for names: {}; write one like \"*.txt\"", error.kind());
+        let message =
+            format!("`{pattern}` is no pattern for names: {}; write one like \"*.txt\"", error.kind());
         ToolError::invalid(message).with_source(error)
     })
 }

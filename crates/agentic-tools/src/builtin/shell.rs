@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use futures_util::future::{Either, join, select};
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use schemars::JsonSchema;
@@ -103,7 +105,9 @@ impl Tool for Shell {
     async fn call(&self, given: Value, ecx: EffectContext) -> Result<Value, ToolError> {
         let Arguments { command } = arguments(NAME, given)?;
         if command.trim().is_empty() || command.contains('\0') {
-            return Err(ToolError::invalid("the command is empty or has a zero byte in it; give one like \"git status\""));
+            return Err(ToolError::invalid(
+                "the command is empty or has a zero byte in it; give one like \"git status\"",
+            ));
         }
         let mut running = self.spawn(&command).map_err(|error| {
             let message = format!("the shell can't start in `{}`: {error}", self.folder.display());
@@ -115,7 +119,9 @@ impl Tool for Shell {
             let (time, cancelled) = (std::pin::pin!(ecx.sleep(limit)), std::pin::pin!(ecx.cancelled()));
             match select(work, select(time, cancelled)).await {
                 Either::Left((done, _)) => Ok(done),
-                Either::Right((Either::Left(_), _)) => Err(format!("did not end within {} s", limit.as_secs())),
+                Either::Right((Either::Left(_), _)) => {
+                    Err(format!("did not end within {} s", limit.as_secs()))
+                }
                 Either::Right((Either::Right(_), _)) => Err("was stopped, the run is cancelled".to_owned()),
             }
         };
@@ -124,11 +130,13 @@ impl Tool for Shell {
                 Ok(json!({ "exit_code": code, "stdout": stdout.text(), "stderr": stderr.text() }))
             }
             Ok(Err(error)) => {
-                Err(ToolError::failed(format!("the command could not be followed: {error}")).with_source(error))
+                Err(ToolError::failed(format!("the command could not be followed: {error}"))
+                    .with_source(error))
             }
             Err(why) => {
                 running.kill().await;
-                let message = format!("the command {why}; all its processes were killed, what it had done stays done");
+                let message =
+                    format!("the command {why}; all its processes were killed, what it had done stays done");
                 Err(ToolError::new(ToolErrorKind::TimedOut, message))
             }
         }
@@ -223,6 +231,8 @@ impl Output {
         }
         let end = String::from_utf8_lossy(&self.end);
         let (start, dropped) = (String::from_utf8_lossy(&self.start), size(self.dropped));
-        format!("{start}\n[cut: {dropped} in the middle; write the output into a file to read all of it]\n{end}")
+        format!(
+            "{start}\n[cut: {dropped} in the middle; write the output into a file to read all of it]\n{end}"
+        )
     }
 }

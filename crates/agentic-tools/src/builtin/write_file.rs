@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait};
+use agentic_core::{
+    EffectClass, EffectContext, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,7 +68,8 @@ impl Tool for WriteFile {
         let bytes = content.len();
         if bytes > self.max_bytes {
             let (found, limit) = (size(bytes as u64), size(self.max_bytes as u64));
-            let message = format!("the content for `{path}` has {found}, more than {limit}; write several files");
+            let message =
+                format!("the content for `{path}` has {found}, more than {limit}; write several files");
             return Err(ToolError::new(ToolErrorKind::LimitReached, message));
         }
         let relative = self.jail.relative(&path)?;

@@ -11,8 +11,10 @@ use crate::support::{call, context, text};
 
 #[tokio::test]
 async fn they_keep_the_contract_of_tools() {
-    let cases: [(Arc<dyn Tool>, Value); 2] =
-        [(Arc::new(Calculator::new()), json!({ "expression": "1 + 1" })), (Arc::new(CurrentTime::new()), json!({}))];
+    let cases: [(Arc<dyn Tool>, Value); 2] = [
+        (Arc::new(Calculator::new()), json!({ "expression": "1 + 1" })),
+        (Arc::new(CurrentTime::new()), json!({})),
+    ];
     for (tool, arguments) in cases {
         conformance::tool::all(&context(), &tool, &arguments).await;
     }

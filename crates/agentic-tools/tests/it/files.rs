@@ -58,7 +58,10 @@ async fn cuts_long_lists_and_says_so() {
     let (_folder, jail) = folder(&files);
     let list = text(call(ListDir::new(jail), json!({})).await);
     assert_eq!(list.lines().count(), 501);
-    assert!(list.ends_with("[cut: 120 more names are not shown; use search_files with a pattern for names]\n"), "{list}");
+    assert!(
+        list.ends_with("[cut: 120 more names are not shown; use search_files with a pattern for names]\n"),
+        "{list}"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +74,10 @@ async fn reads_parts_and_says_how_to_read_on() {
         text(read(json!({ "path": "a.txt", "first_line": 3, "lines": 2 })).await),
         "line 3\nline 4\n[cut: these are lines 3 to 4, there is more; read on with {\"first_line\": 5}]\n"
     );
-    assert_eq!(text(read(json!({ "path": "a.txt", "first_line": 9, "lines": 2 })).await), "line 9\nline 10\n");
+    assert_eq!(
+        text(read(json!({ "path": "a.txt", "first_line": 9, "lines": 2 })).await),
+        "line 9\nline 10\n"
+    );
     assert_eq!(text(read(json!({ "path": "a.txt", "first_line": 10 })).await), "line 10\n");
     assert_eq!(text(read(json!({ "path": "empty.txt" })).await), "`empty.txt` is empty");
     for first_line in [11, 12, 100] {
@@ -95,14 +101,26 @@ async fn refuses_what_is_no_text() {
 
 #[tokio::test]
 async fn huge_files_are_read_in_bounds() {
-    let (_folder, jail) = folder(&[("long.txt", &"some words in a line\n".repeat(500_000)), ("wide.txt", &"é".repeat(5_000_000))]);
+    let (_folder, jail) = folder(&[
+        ("long.txt", &"some words in a line\n".repeat(500_000)),
+        ("wide.txt", &"é".repeat(5_000_000)),
+    ]);
     let long = text(call(ReadFile::new(jail.clone()), json!({ "path": "long.txt" })).await);
     assert!(long.len() <= 30_200, "{}", long.len());
-    assert!(long.ends_with("there is more; read on with {\"first_line\": 1429}]\n"), "{}", &long[long.len() - 200..]);
-    let on = text(call(ReadFile::new(jail.clone()), json!({ "path": "long.txt", "first_line": 500_000 })).await);
+    assert!(
+        long.ends_with("there is more; read on with {\"first_line\": 1429}]\n"),
+        "{}",
+        &long[long.len() - 200..]
+    );
+    let on =
+        text(call(ReadFile::new(jail.clone()), json!({ "path": "long.txt", "first_line": 500_000 })).await);
     assert_eq!(on, "some words in a line\n");
     let wide = text(call(ReadFile::new(jail.clone()), json!({ "path": "wide.txt" })).await);
-    assert!(wide.ends_with("…\n[cut: 1 long lines are cut at 4000 bytes]\n") && wide.len() < 4_100, "{}", wide.len());
+    assert!(
+        wide.ends_with("…\n[cut: 1 long lines are cut at 4000 bytes]\n") && wide.len() < 4_100,
+        "{}",
+        wide.len()
+    );
     let found = text(call(SearchFiles::new(jail), json!({ "text": "words" })).await);
     assert!(found.contains("of 1 files only the first 50 lines are shown"), "{found}");
 }
@@ -111,7 +129,10 @@ async fn huge_files_are_read_in_bounds() {
 async fn writes_whole_files() {
     let (folder, jail) = folder(&[("a.txt", "old")]);
     let write = |arguments| call(WriteFile::new(jail.clone()).with_max_bytes(10), arguments);
-    assert_eq!(text(write(json!({ "path": "x/y/new.txt", "content": "hello" })).await), "made `x/y/new.txt`, 5 bytes");
+    assert_eq!(
+        text(write(json!({ "path": "x/y/new.txt", "content": "hello" })).await),
+        "made `x/y/new.txt`, 5 bytes"
+    );
     assert_eq!(text(write(json!({ "path": "a.txt", "content": "new" })).await), "replaced `a.txt`, 3 bytes");
     assert_eq!(fs::read_to_string(folder.path().join("x/y/new.txt")).unwrap(), "hello");
     assert_eq!(fs::read_to_string(folder.path().join("a.txt")).unwrap(), "new");
@@ -123,7 +144,8 @@ async fn writes_whole_files() {
     }
     let error = write(json!({ "path": "a.txt/b", "content": "" })).await.expect_err("a file in between");
     assert_eq!(error.kind(), ToolErrorKind::InvalidArguments, "{error}");
-    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "no temporary file is left: {names:?}");
 }
 
@@ -164,7 +186,8 @@ async fn edits_exactly_one_place() {
         assert_eq!(error.kind(), ToolErrorKind::InvalidArguments, "{error}");
     }
     fs::write(folder.path().join("a.txt"), "aabb aabb!").unwrap();
-    let error = edit(json!({ "path": "a.txt", "old": "ab", "new": "", "all": true })).await.expect_err("comes back");
+    let error =
+        edit(json!({ "path": "a.txt", "old": "ab", "new": "", "all": true })).await.expect_err("comes back");
     assert!(error.message().contains("put the old text together anew"), "{error}");
 }
 
@@ -217,11 +240,20 @@ async fn searches_texts_and_names() {
         ("bin.dat", "total\0total\n"),
     ]);
     let search = |arguments| call(SearchFiles::new(jail.clone()), arguments);
-    assert_eq!(text(search(json!({ "text": "total" })).await), "a.txt:1: Total: 5\nsrc/main.rs:2: // total of a.b\n");
-    assert_eq!(text(search(json!({ "text": "total", "case_sensitive": true })).await), "src/main.rs:2: // total of a.b\n");
+    assert_eq!(
+        text(search(json!({ "text": "total" })).await),
+        "a.txt:1: Total: 5\nsrc/main.rs:2: // total of a.b\n"
+    );
+    assert_eq!(
+        text(search(json!({ "text": "total", "case_sensitive": true })).await),
+        "src/main.rs:2: // total of a.b\n"
+    );
     assert_eq!(text(search(json!({ "text": "total", "files": "*.txt" })).await), "a.txt:1: Total: 5\n");
     assert_eq!(text(search(json!({ "text": "a.b" })).await), "src/main.rs:2: // total of a.b\n");
-    assert_eq!(text(search(json!({ "text": "^fn \\w+", "regex": true })).await), "src/main.rs:1: fn main() {}\n");
+    assert_eq!(
+        text(search(json!({ "text": "^fn \\w+", "regex": true })).await),
+        "src/main.rs:1: fn main() {}\n"
+    );
     assert_eq!(text(search(json!({ "files": "*.rs" })).await), "src/main.rs\n");
     assert_eq!(text(search(json!({ "files": "src/**" })).await), "src/main.rs\n");
     assert_eq!(text(search(json!({ "text": "main", "path": "src" })).await), "src/main.rs:1: fn main() {}\n");
@@ -229,7 +261,9 @@ async fn searches_texts_and_names() {
         text(search(json!({ "text": "absent" })).await),
         "nothing found: the text is in none of the 3 files searched\n"
     );
-    for arguments in [json!({}), json!({ "text": "(", "regex": true }), json!({ "files": "[" }), json!({ "text": "a\nb" })] {
+    for arguments in
+        [json!({}), json!({ "text": "(", "regex": true }), json!({ "files": "[" }), json!({ "text": "a\nb" })]
+    {
         let error = search(arguments.clone()).await.expect_err("senseless");
         assert_eq!(error.kind(), ToolErrorKind::InvalidArguments, "{arguments}: {error}");
     }
@@ -245,5 +279,9 @@ async fn cuts_long_searches_and_says_so() {
     let (_folder, jail) = folder(&files);
     let found = text(call(SearchFiles::new(jail), json!({ "text": "hit" })).await);
     assert_eq!(found.lines().count(), 201);
-    assert!(found.ends_with("[cut: there is more than these 200 results; narrow the search with files or path]\n"), "{found}");
+    assert!(
+        found
+            .ends_with("[cut: there is more than these 200 results; narrow the search with files or path]\n"),
+        "{found}"
+    );
 }

@@ -45,14 +45,7 @@ async fn weather(
 }
 
 /// Adds up.
-#[tool(
-    effect = "keyed",
-    name = "add-up",
-    timeout = "5m",
-    max_output_bytes = 100,
-    approval,
-    sequential
-)]
+#[tool(effect = "keyed", name = "add-up", timeout = "5m", max_output_bytes = 100, approval, sequential)]
 async fn add(
     ecx: EffectContext,
     /// What to add up.
@@ -111,7 +104,10 @@ fn describe_themselves_to_small_models() {
             "start": { "type": "integer", "default": 10, "description": "What to begin with." }
         })
     );
-    assert_eq!(ping().spec().parameters, json!({ "type": "object", "properties": {}, "additionalProperties": false }));
+    assert_eq!(
+        ping().spec().parameters,
+        json!({ "type": "object", "properties": {}, "additionalProperties": false })
+    );
 }
 
 #[test]

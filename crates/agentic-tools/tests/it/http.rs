@@ -30,26 +30,35 @@ async fn serve() -> SocketAddr {
                 let request = String::from_utf8_lossy(&request);
                 let path = request.split(' ').nth(1).unwrap_or_default();
                 // The other end may hang up in the middle of a long answer.
-                let _ = stream.write_all(&answer(path, address)).await;
+                let _ = stream.write_all(&answer(path)).await;
             });
         }
     });
     address
 }
 
-fn answer(path: &str, address: SocketAddr) -> Vec<u8> {
-    let ok = |kind: &str, body: &str| format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let to = |place: &str| format!("HTTP/1.1 302 Found\r\nlocation: {place}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+fn answer(path: &str) -> Vec<u8> {
+    let ok = |kind: &str, body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let to = |place: &str| {
+        format!("HTTP/1.1 302 Found\r\nlocation: {place}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    };
     match path {
         "/json" => ok("application/json", "{\"price\": 5}"),
-        "/html" => ok("text/html", "<html><body><h1>Prices</h1><script>x()</script><p>Tea <b>5</b></p></body></html>"),
+        "/html" => ok(
+            "text/html",
+            "<html><body><h1>Prices</h1><script>x()</script><p>Tea <b>5</b></p></body></html>",
+        ),
         "/image" => ok("image/png", "no text"),
         "/huge" => ok("text/plain", &"0123456789\n".repeat(1_000_000)),
         "/long" => ok("text/plain", &"0123456789\n".repeat(10_000)),
         "/here" => to("/json"),
         "/round" => to("/round"),
         "/file" => to("file:///etc/passwd"),
-        "/private" => to(&format!("http://169.254.169.254:{}/json", address.port())),
         _ => "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into(),
     }
     .into_bytes()
@@ -77,7 +86,11 @@ async fn bounds_what_it_reads() {
     assert!(huge.len() < 31_000, "{}", huge.len());
     assert!(huge.ends_with("[cut: the document is longer than the 2.1 MB that are read; these are the first 30.0 KB of 2.1 MB of text]\n"), "{}", &huge[huge.len() - 200..]);
     let long = text(get(format!("http://{address}/long")).await);
-    assert!(long.ends_with("[cut: these are the first 30.0 KB of 110.0 KB of text]\n"), "{}", &long[long.len() - 200..]);
+    assert!(
+        long.ends_with("[cut: these are the first 30.0 KB of 110.0 KB of text]\n"),
+        "{}",
+        &long[long.len() - 200..]
+    );
 }
 
 #[tokio::test]
@@ -87,7 +100,7 @@ async fn says_what_is_wrong() {
         (format!("http://{address}/nothing"), ToolErrorKind::NotFound, "404 Not Found"),
         (format!("http://{address}/image"), ToolErrorKind::Unsupported, "`image/png`"),
         (format!("http://{address}/round"), ToolErrorKind::LimitReached, "redirects"),
-        (format!("http://{address}/file"), ToolErrorKind::Forbidden, "http and https"),
+        (format!("http://{address}/file"), ToolErrorKind::Failed, "302 Found; it sends the reader on"),
         ("example.com".into(), ToolErrorKind::InvalidArguments, "no web address"),
         ("file:///etc/passwd".into(), ToolErrorKind::InvalidArguments, "only http and https"),
         (format!("http://user:pass@{address}/json"), ToolErrorKind::InvalidArguments, "user name"),

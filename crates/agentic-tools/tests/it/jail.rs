@@ -27,7 +27,10 @@ async fn all(jail: &Jail, path: &str) -> Vec<(&'static str, Result<Value, ToolEr
         ("list_dir", call(ListDir::new(jail.clone()), json!({ "path": path })).await),
         ("read_file", call(ReadFile::new(jail.clone()), json!({ "path": path })).await),
         ("search_files", call(SearchFiles::new(jail.clone()), json!({ "path": path, "text": "e" })).await),
-        ("edit_file", call(EditFile::new(jail.clone()), json!({ "path": path, "old": "S", "new": "X" })).await),
+        (
+            "edit_file",
+            call(EditFile::new(jail.clone()), json!({ "path": path, "old": "S", "new": "X" })).await,
+        ),
         ("write_file", call(WriteFile::new(jail.clone()), json!({ "path": path, "content": "X" })).await),
     ]
 }
@@ -87,7 +90,8 @@ mod unix {
         symlink("/proc/self/environ", root.join("proc")).unwrap();
         symlink("second", root.join("first")).unwrap();
         symlink("../outside/secret.txt", root.join("second")).unwrap();
-        for path in ["relative", "absolute", "folder", "folder/secret.txt", "folder/new.txt", "proc", "first"] {
+        for path in ["relative", "absolute", "folder", "folder/secret.txt", "folder/new.txt", "proc", "first"]
+        {
             for (tool, result) in all(&jail, path).await {
                 let error = result.expect_err(path);
                 assert_eq!(error.kind(), ToolErrorKind::Forbidden, "{tool} {path}: {error}");
@@ -106,7 +110,10 @@ mod unix {
         symlink("notes/a.txt", root.join("link")).unwrap();
         symlink("notes", root.join("folder")).unwrap();
         assert_eq!(text(call(ReadFile::new(jail.clone()), json!({ "path": "link" })).await), "hello\n");
-        assert_eq!(text(call(ReadFile::new(jail.clone()), json!({ "path": "folder/a.txt" })).await), "hello\n");
+        assert_eq!(
+            text(call(ReadFile::new(jail.clone()), json!({ "path": "folder/a.txt" })).await),
+            "hello\n"
+        );
         call(WriteFile::new(jail.clone()), json!({ "path": "link", "content": "new\n" })).await.unwrap();
         assert!(root.join("link").is_symlink(), "the link is still one");
         assert_eq!(fs::read_to_string(root.join("notes/a.txt")).unwrap(), "new\n");
@@ -129,7 +136,8 @@ mod unix {
         let found = text(call(SearchFiles::new(jail.clone()), json!({ "text": "hello" })).await);
         assert_eq!(found, "notes/a.txt:1: hello\n");
         if let Ok(system) = Jail::open("/dev") {
-            let error = call(ReadFile::new(system.clone()), json!({ "path": "zero" })).await.expect_err("a device");
+            let error =
+                call(ReadFile::new(system.clone()), json!({ "path": "zero" })).await.expect_err("a device");
             assert_eq!(error.kind(), ToolErrorKind::Forbidden, "{error}");
             let error = call(WriteFile::new(system), json!({ "path": "null", "content": "" })).await;
             assert_eq!(error.expect_err("a device").kind(), ToolErrorKind::Forbidden);
@@ -173,8 +181,13 @@ mod unix {
                 Err(_) => refused += 1,
             }
             if round % 4 == 0 {
-                let _ = call(WriteFile::new(jail.clone()), json!({ "path": "swap/data.txt", "content": "written" })).await;
-                let found = call(SearchFiles::new(jail.clone()), json!({ "text": "secret", "path": "swap" })).await;
+                let _ = call(
+                    WriteFile::new(jail.clone()),
+                    json!({ "path": "swap/data.txt", "content": "written" }),
+                )
+                .await;
+                let found =
+                    call(SearchFiles::new(jail.clone()), json!({ "text": "secret", "path": "swap" })).await;
                 assert!(!found.is_ok_and(|found| found.to_string().contains("SECRET")), "the search got out");
             }
         }

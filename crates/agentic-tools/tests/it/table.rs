@@ -9,14 +9,24 @@ fn opens_every_tool_by_its_name() {
     let settings = Settings::new(folder.path());
     for row in BUILTINS {
         let tool = builtin::by_name(row.name, &settings).unwrap();
-        assert_eq!((tool.spec().name.as_str(), tool.spec().description.as_str()), (row.name, row.description));
+        assert_eq!(
+            (tool.spec().name.as_str(), tool.spec().description.as_str()),
+            (row.name, row.description)
+        );
         assert!(row.description.len() <= 260, "`{}` is described for small models", row.name);
         let properties = tool.spec().parameters["properties"].as_object().unwrap();
         for (name, property) in properties {
-            assert!(property["description"].is_string() && property["type"].is_string(), "{}: {name}", row.name);
+            assert!(
+                property["description"].is_string() && property["type"].is_string(),
+                "{}: {name}",
+                row.name
+            );
         }
         let text = tool.spec().parameters.to_string();
-        assert!(!["$ref", "$schema", "title", "null", "format"].iter().any(|word| text.contains(word)), "{text}");
+        assert!(
+            !["$ref", "$schema", "title", "null", "format"].iter().any(|word| text.contains(word)),
+            "{text}"
+        );
     }
     assert_eq!(builtin::all(folder.path()).unwrap().len(), BUILTINS.len());
 }

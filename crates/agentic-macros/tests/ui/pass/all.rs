@@ -21,7 +21,7 @@ pub async fn everything(
     /// A value.
     mut value: Value,
     tree: Option<Tree>,
-    #[default("en".to_owned())] language: String,
+    #[default("en")] language: String,
     #[default(3)] r#type: u64,
     context: &agentic_core::EffectContext,
 ) -> Result<Vec<i32>, String> {

@@ -93,9 +93,14 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn deeper(&mut self, work: impl FnOnce(&mut Self) -> Result<Number, ToolError>) -> Result<Number, ToolError> {
+    fn deeper(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<Number, ToolError>,
+    ) -> Result<Number, ToolError> {
         if self.depth == MAX_DEPTH {
-            let message = format!("more than {MAX_DEPTH} brackets, signs or powers within each other; calculate it in parts");
+            let message = format!(
+                "more than {MAX_DEPTH} brackets, signs or powers within each other; calculate it in parts"
+            );
             return Err(ToolError::new(ToolErrorKind::LimitReached, message));
         }
         self.depth += 1;

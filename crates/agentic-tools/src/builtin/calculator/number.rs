@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use agentic_core::{ToolError, ToolErrorKind};
 use num_bigint::BigInt;
-use num_integer::Roots as _;
 use num_rational::BigRational;
 use num_traits::{FromPrimitive as _, One as _, Signed as _, ToPrimitive as _, Zero as _};
 
@@ -49,7 +48,8 @@ impl Number {
         if digits.len() as u64 * 3 > MAX_BITS || shift.unsigned_abs() * 3 > MAX_BITS {
             return Err(too_large());
         }
-        let digits: BigInt = digits.parse().map_err(|_| ToolError::invalid(format!("`{text}` is no number")))?;
+        let digits: BigInt =
+            digits.parse().map_err(|_| ToolError::invalid(format!("`{text}` is no number")))?;
         let power = i32::try_from(shift).map_err(|_| too_large())?;
         let ten = BigRational::from_integer(10.into());
         Self::exact(BigRational::from_integer(digits) * num_traits::Pow::pow(ten, power))
@@ -130,8 +130,10 @@ impl Number {
     }
 
     pub(super) fn factorial(&self) -> Result {
-        let n = self.value.to_integer().to_u32().filter(|_| self.value.is_integer());
-        let n = n.ok_or_else(|| ToolError::invalid("a factorial is of a whole number from 0 on"))?;
+        if !self.value.is_integer() || self.value.is_negative() {
+            return Err(ToolError::invalid("a factorial is of a whole number from 0 on"));
+        }
+        let n = self.value.to_integer().to_u32().ok_or_else(too_large)?;
         let mut product = BigInt::one();
         for factor in 2..=n {
             product *= factor;
@@ -157,7 +159,9 @@ impl Number {
             return Self::new(num_traits::Pow::pow(self.value.clone(), whole), precision);
         }
         let (numer, denom) = (exponent.value.numer(), exponent.value.denom());
-        if numer.is_one() && let Some(degree) = denom.to_u32().filter(|degree| *degree <= 8) {
+        if numer.is_one()
+            && let Some(degree) = denom.to_u32().filter(|degree| *degree <= 8)
+        {
             return self.root(degree);
         }
         Self::float(self.to_float()?.powf(exponent.to_float()?))
@@ -192,10 +196,13 @@ impl Number {
 
     /// Rounds to so many decimals; halves away from zero.
     pub(super) fn round(&self, decimals: &Self) -> Result {
-        let places = decimals.value.to_integer().to_i32().filter(|places| {
-            decimals.value.is_integer() && places.unsigned_abs() <= 100
-        });
-        let places = places.ok_or_else(|| ToolError::invalid("round takes a whole number of decimals, 100 at most"))?;
+        let places = decimals
+            .value
+            .to_integer()
+            .to_i32()
+            .filter(|places| decimals.value.is_integer() && places.unsigned_abs() <= 100);
+        let places = places
+            .ok_or_else(|| ToolError::invalid("round takes a whole number of decimals, 100 at most"))?;
         let scale = num_traits::Pow::pow(BigRational::from_integer(10.into()), places);
         // A rounded number is exact for whoever asked for it.
         Self::exact((&self.value * &scale).round() / scale)
@@ -219,7 +226,8 @@ impl Number {
         let rest = rest.trim_end_matches('0');
         let mut text = whole.to_string();
         if text.len() > MAX_DIGITS {
-            let message = format!("the result has {} digits, too many; divide it by a power of ten", text.len());
+            let message =
+                format!("the result has {} digits, too many; divide it by a power of ten", text.len());
             return Err(ToolError::new(ToolErrorKind::LimitReached, message));
         }
         if !rest.is_empty() {
@@ -242,7 +250,8 @@ impl Number {
 }
 
 fn too_large() -> ToolError {
-    let message = "a number in it is too large or too fine to calculate with; use smaller powers or fewer digits";
+    let message =
+        "a number in it is too large or too fine to calculate with; use smaller powers or fewer digits";
     ToolError::new(ToolErrorKind::LimitReached, message)
 }
 

@@ -26,7 +26,8 @@ pub(super) fn read(expression: &str) -> Result<Vec<Token>, ToolError> {
         let message = format!("the expression has more than {MAX_CHARS} characters; calculate it in parts");
         return Err(ToolError::invalid(message));
     }
-    let text: Vec<char> = expression.trim().trim_start_matches('=').trim_end_matches(['=', '?', ';', ' ']).chars().collect();
+    let text: Vec<char> =
+        expression.trim().trim_start_matches('=').trim_end_matches(['=', '?', ';', ' ']).chars().collect();
     Reader { text, at: 0, calls: Vec::new(), currency: None, tokens: Vec::new() }.read()
 }
 
@@ -61,7 +62,9 @@ impl Reader {
                 ',' | ';' if self.in_call() => self.push(Token::Comma, 1),
                 ',' => return Err(comma("a comma stands outside of a function's arguments")),
                 '=' | '<' | '>' => {
-                    let message = format!("`{c}` is no sum: the calculator calculates one value; give only the expression");
+                    let message = format!(
+                        "`{c}` is no sum: the calculator calculates one value; give only the expression"
+                    );
                     return Err(ToolError::invalid(message));
                 }
                 _ => return Err(ToolError::invalid(format!("`{c}` can't be calculated; leave it out"))),
@@ -92,7 +95,9 @@ impl Reader {
     }
 
     fn open(&mut self) {
-        self.calls.push(matches!(self.tokens.last(), Some(Token::Name(name)) if super::evaluate::is_function(name)));
+        self.calls.push(
+            matches!(self.tokens.last(), Some(Token::Name(name)) if super::evaluate::is_function(name)),
+        );
         self.push(Token::Sign('('), 1);
     }
 

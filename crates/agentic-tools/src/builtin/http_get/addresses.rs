@@ -35,9 +35,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     let segments = address.segments();
     let [first, second, ..] = segments;
-    let embedded = |high: u16, low: u16| {
-        is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
-    };
+    let embedded =
+        |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match (first, second) {
         // NAT64 and 6to4 carry an IPv4 address.
         (0x64, 0xff9b) => segments[2..6] == [0; 4] && embedded(segments[6], segments[7]),

@@ -27,12 +27,20 @@ impl Kind {
         let is_text = media.starts_with("text/")
             || media.ends_with("+json")
             || media.ends_with("+xml")
-            || matches!(&*media, "" | "application/json" | "application/xml" | "application/javascript" | "application/yaml" | "application/x-ndjson");
+            || matches!(
+                &*media,
+                "" | "application/json"
+                    | "application/xml"
+                    | "application/javascript"
+                    | "application/yaml"
+                    | "application/x-ndjson"
+            );
         if !is_text {
             let message = format!("the document is `{media}`; this tool reads text, HTML, JSON and XML only");
             return Err(ToolError::new(ToolErrorKind::Unsupported, message));
         }
-        let charset = parts.find_map(|part| part.strip_prefix("charset=").or_else(|| part.strip_prefix("Charset=")));
+        let charset =
+            parts.find_map(|part| part.strip_prefix("charset=").or_else(|| part.strip_prefix("Charset=")));
         let encoding = charset.and_then(|label| Encoding::for_label(label.trim_matches('"').as_bytes()));
         Ok(Self { is_html, encoding: encoding.unwrap_or(UTF_8) })
     }

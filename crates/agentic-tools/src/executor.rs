@@ -101,13 +101,17 @@ impl ActionExecutor {
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
-            let running = group.iter().map(|(n, cx, call)| async move {
-                if *n < self.options.max_calls {
-                    self.run(cx, call).await
-                } else {
-                    Ok(self.too_many(cx, call))
-                }
-            });
+            // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
+            let running: Vec<_> = group
+                .iter()
+                .map(|(n, cx, call)| async move {
+                    if *n < self.options.max_calls {
+                        self.run(cx, call).await
+                    } else {
+                        Ok(self.too_many(cx, call))
+                    }
+                })
+                .collect();
             let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
             while let Some(one) = running.next().await {
                 ran.push(one?);

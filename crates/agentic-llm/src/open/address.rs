@@ -42,6 +42,10 @@ impl<'a> Address<'a> {
     }
 
     /// The value of an option, as it is written.
+    #[cfg_attr(
+        not(any(feature = "local", feature = "openai")),
+        expect(dead_code, reason = "no adapter with options")
+    )]
     pub(crate) fn option(&self, name: &str) -> Option<&'a str> {
         self.options.iter().find(|(option, _)| *option == name).map(|(_, value)| *value)
     }

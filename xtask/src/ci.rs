@@ -101,6 +101,9 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     docs.args(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings");
     steps.command("docs", &mut docs);
     test::add(&mut steps, options);
+    // What a release would hold; compiling it once more would compile llama.cpp once more.
+    let package = ["package", "--workspace", "--quiet", "--no-verify", "--allow-dirty"];
+    steps.cargo("packages", &package);
     steps.finish()
 }
 

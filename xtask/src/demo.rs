@@ -46,8 +46,8 @@ pub(crate) fn binary() -> Result<PathBuf> {
 
 /// Builds a binary or an example and gives its path.
 ///
-/// The whole workspace is named, though only one target is built: so the dependencies have the features that the
-/// tests give them, and llama.cpp is compiled once for all.
+/// The whole workspace is named, though only one target is built: so dependencies have the features that the tests
+/// give them, and are compiled once.
 pub(crate) fn built(target: &[&str]) -> Result<PathBuf> {
     eprintln!("building `{}` (the first time takes minutes: llama.cpp is compiled too)", target.join(" "));
     executable(workspace::cargo().args(["build", "--workspace"]).args(target))

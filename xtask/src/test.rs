@@ -42,7 +42,18 @@ fn real_model() -> Result<()> {
     process::run(Command::new(&binary).args(["model", "pull", demo::MODEL]))?;
     let mut command = Command::new(&binary);
     command.current_dir(workspace::root());
-    command.args(["run", demo::GOAL, "--model", demo::MODEL, "--workdir", demo::SAMPLES, "--output", "json"]);
+    command.args([
+        "run",
+        demo::GOAL,
+        "--model",
+        demo::MODEL,
+        "--workdir",
+        demo::SAMPLES,
+        "--output",
+        "json",
+        "--temperature",
+        "0",
+    ]);
     eprintln!("$ {}", process::shown(&command));
     let out =
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("can't start `agentic`")?;

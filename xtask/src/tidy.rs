@@ -3,6 +3,7 @@
 
 mod crates;
 mod docs;
+mod once;
 mod sources;
 
 use std::fs;
@@ -33,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
 fn problems() -> Result<Vec<String>> {
     let (metadata, files) = (Metadata::load()?, texts()?);
     let mut problems = crates::check(&metadata)?;
+    problems.extend(once::check()?);
     problems.extend(crates::check_files(&files));
     problems.extend(sources::check(&files));
     problems.extend(docs::check(&files)?);

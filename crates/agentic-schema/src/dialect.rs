@@ -56,7 +56,7 @@ pub enum DialectError {
 ///
 /// Beside the names of types it mends: `required: true` and `optional: true` on a property, `nullable` and a
 /// `default` of `null` (the type then includes `null`), options listed on an array instead of its items, options
-/// of another type than the property's. Unknown keywords are kept.
+/// of another type than the property's, a `default` that is none of the options. Unknown keywords are kept.
 ///
 /// # Errors
 /// [`DialectError`] with the place of what could not be read.
@@ -241,7 +241,14 @@ fn options(out: &mut Map<String, Value>) {
         }
         return;
     }
-    let converted = options.iter().map(|option| convert(option, &type_name)).collect();
+    let mut converted: Vec<Value> = options.iter().map(|option| convert(option, &type_name)).collect();
+    // What stands for an absent argument may be said too.
+    if let Some(default) =
+        out.get("default").filter(|default| !default.is_null()).map(|default| convert(default, &type_name))
+        && !converted.contains(&default)
+    {
+        converted.push(default);
+    }
     out.insert("enum".to_owned(), Value::Array(converted));
 }
 

@@ -1,9 +1,14 @@
-//! agentic-schema
+#![doc = include_str!("../README.md")]
+
 pub mod dialect;
+mod extract;
+mod from_type;
 pub mod lenient;
 pub mod partial;
 mod repair;
 mod validate;
 
+pub use extract::{ExtractError, ExtractOptions, Extracted, extract, extract_value};
+pub use from_type::{schema_for, strict_schema};
 pub use repair::{Change, ChangeKind, Repaired, repair};
 pub use validate::{Draft, Invalid, Schema, SchemaError, SchemaOptions, Violation};

@@ -83,7 +83,19 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
 fn ask(binary: &Path, model: &str, agent: Option<&str>, folder: &Path) -> Result<Run> {
     let mut command = Command::new(binary);
     command
-        .args(["run", demo::GOAL, "--model", model, "--output", "json", "--timeout", "10m", "--workdir"])
+        .args([
+            "run",
+            demo::GOAL,
+            "--model",
+            model,
+            "--output",
+            "json",
+            "--temperature",
+            "0",
+            "--timeout",
+            "10m",
+            "--workdir",
+        ])
         .arg(folder);
     if let Some(agent) = agent {
         command.args(["--agent", agent]);

@@ -45,6 +45,7 @@ pub(super) fn check(files: &[File]) -> Result<Vec<String>> {
             problems.extend(dead_links(path, text));
         }
     }
+    problems.extend(readme_code(files));
     problems.extend(decisions(files));
     problems.extend(not_executable(".ci/run"));
     // Another system's programs are made of other crates.
@@ -54,6 +55,23 @@ pub(super) fn check(files: &[File]) -> Result<Vec<String>> {
         problems.push(format!("{} is out of date; run: cargo xtask notices", notices::FILE));
     }
     Ok(problems)
+}
+
+/// Rust code in the README is part of an example, which is compiled.
+fn readme_code(files: &[File]) -> Vec<String> {
+    let example = |file: &&File| file.path.starts_with("examples/") && file.path.ends_with(".rs");
+    let mut problems = Vec::new();
+    for readme in files.iter().filter(|file| file.path == "README.md") {
+        for code in readme.text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            if !files.iter().filter(example).any(|file| file.text.contains(code)) {
+                let first = code.lines().next().unwrap_or_default();
+                problems.push(format!(
+                    "README.md: the code that begins with `{first}` stands in no file of examples/"
+                ));
+            }
+        }
+    }
+    problems
 }
 
 /// Decisions are numbered without gaps and have the same parts.
@@ -125,7 +143,7 @@ fn not_executable(_: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dead_links, decisions, links};
+    use super::{dead_links, decisions, links, readme_code};
     use crate::tidy::File;
 
     #[test]
@@ -141,6 +159,15 @@ mod tests {
             [] as [String; 0]
         );
         assert_eq!(dead_links("docs/x.md", "[gone](Cargo.toml)").len(), 1);
+    }
+
+    #[test]
+    fn code_of_the_readme_stands_in_an_example() {
+        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+        let readme = file("README.md", "# x\n```rust\nfn a() {}\n```\n");
+        let example = file("examples/01_a.rs", "//! It.\n\nfn a() {}\n");
+        assert_eq!(readme_code(&[readme, example]), [] as [String; 0]);
+        assert_eq!(readme_code(&[file("README.md", "```rust\nfn b() {}\n```")]).len(), 1);
     }
 
     #[test]

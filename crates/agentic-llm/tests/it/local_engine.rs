@@ -62,11 +62,18 @@ fn filler(seed: usize, count: usize) -> String {
     (0..count).fold(format!("{seed} "), |text, n| text + &format!("w{} ", (n * 7 + seed * 131) % 997))
 }
 
+/// One thread: several real-model tests may share two cores.
+fn options() -> EngineOptions {
+    let mut options = EngineOptions::default();
+    options.threads = Some(1);
+    options
+}
+
 /// One test, so that the model is loaded once.
 #[test]
 fn the_engine_keeps_its_promises() {
     let Some(path) = model_file() else { return };
-    let engine = Engine::load(&path, &EngineOptions::default()).expect("the model loads");
+    let engine = Engine::load(&path, &options()).expect("the model loads");
     assert!(engine.metadata("tokenizer.chat_template").is_some());
     answers_and_stops(&engine);
     reuses_the_prefix_from_turn_to_turn(&engine);
@@ -96,7 +103,7 @@ fn answers_and_stops(engine: &Engine) {
 }
 
 fn reuses_the_prefix_from_turn_to_turn(engine: &Engine) {
-    let mut history = format!("<|im_start|>system\n{}<|im_end|>\n{}", filler(1, 100), user("Say: blue."));
+    let mut history = format!("<|im_start|>system\n{}<|im_end|>\n{}", filler(1, 40), user("Say: blue."));
     let mut previous = 0;
     for round in 0..3 {
         let tokens = prompt(engine, &history);
@@ -104,7 +111,7 @@ fn reuses_the_prefix_from_turn_to_turn(engine: &Engine) {
         if round > 0 {
             let added = tokens.len() - previous;
             assert!(turn.counters.processed <= added + 16, "{:?} with {added} added", turn.counters);
-            assert!(turn.counters.cached > 200);
+            assert!(turn.counters.cached > 80);
         }
         assert_eq!(turn.counters.cached + turn.counters.processed, tokens.len());
         previous = tokens.len() + turn.tokens.len();
@@ -113,7 +120,7 @@ fn reuses_the_prefix_from_turn_to_turn(engine: &Engine) {
 }
 
 fn shares_a_prefix_between_requests_that_arrive_together(engine: &Engine) {
-    let common = filler(2, 150);
+    let common = filler(2, 60);
     let prompts: Vec<Vec<i32>> =
         (0..4).map(|n| prompt(engine, &format!("{common}{}", user(&format!("Say {n}."))))).collect();
     let running: Vec<Generation> = prompts
@@ -125,7 +132,7 @@ fn shares_a_prefix_between_requests_that_arrive_together(engine: &Engine) {
     let shared = prompts[0].iter().zip(&prompts[1]).take_while(|(a, b)| a == b).count();
     let own: usize = prompts.iter().map(|tokens| tokens.len() - shared).sum();
     let processed: usize = turns.iter().map(|turn| turn.counters.processed).sum();
-    assert!(shared > 300, "{shared}");
+    assert!(shared > 120, "{shared}");
     assert!(processed <= shared + own + 4 * 16, "{processed} for {shared} shared and {own} own tokens");
 }
 
@@ -197,9 +204,9 @@ fn defuses_control_tokens(engine: &Engine) {
 
 fn loads_the_fixed_part_from_disk(path: &std::path::Path) {
     let dir = std::env::temp_dir().join(format!("agentic-fixed-{}", std::process::id()));
-    let mut options = EngineOptions::default();
+    let mut options = options();
     options.prefix_dir = Some(dir.clone());
-    let fixed_text = filler(4, 60);
+    let fixed_text = filler(4, 40);
     let mut texts = Vec::new();
     for round in 0..2 {
         let engine = Engine::load(path, &options).expect("the model loads");

@@ -16,7 +16,9 @@ use super::local_engine::model_file;
 #[tokio::test]
 async fn the_model_keeps_its_promises() {
     let Some(path) = model_file() else { return };
-    let model = open(&path, LocalOptions::default()).await.expect("the model opens");
+    let mut options = LocalOptions::default();
+    options.engine.threads = Some(1); // several real-model tests may share two cores
+    let model = open(&path, options).await.expect("the model opens");
     let shared: Arc<dyn ChatModel> = Arc::new(model.clone());
     let cx = RunContext::ephemeral();
     agentic_testkit::conformance::model::all(&cx, &shared).await;

@@ -161,11 +161,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut depth, mut start, mut quote) = (0_i32, 0, None);
     for (at, c) in text.char_indices() {
         match c {
-            _ if quote.is_some() => {
-                if quote == Some(c) {
-                    quote = None;
-                }
-            }
+            _ if quote.is_some() => quote = quote.filter(|open| *open != c),
             '\'' | '"' => quote = Some(c),
             '<' | '[' | '(' => depth += 1,
             '>' | ']' | ')' => depth -= 1,

@@ -62,6 +62,7 @@ impl Cursor<'_> {
     fn unquoted_run(&mut self, role: Role) {
         let start = self.at;
         let mut previous = None;
+        let mut parens = 0_usize;
         while let Some(c) = self.peek() {
             if c == '/' && previous == Some(':') && self.rest().starts_with("//") {
                 while let Some(c) = self.peek().filter(|c| is_url(*c)) {
@@ -76,7 +77,7 @@ impl Cursor<'_> {
                 || comment
                 || quoted
                 || fence
-                || (c == ')' && self.stands_at_call_end(start))
+                || (c == ')' && parens == 0)
                 || (role == Role::Key && matches!(c, ':' | '='))
             {
                 break;
@@ -85,16 +86,15 @@ impl Cursor<'_> {
             {
                 break;
             }
+            match c {
+                '(' => parens += 1,
+                // Without one that is open, a closing one ends a call or a tuple.
+                ')' => parens -= 1,
+                _ => {}
+            }
             previous = Some(c);
             self.bump(c);
         }
-    }
-
-    /// Whether a `)` ends a call rather than parentheses within the string that began at `start`.
-    fn stands_at_call_end(&mut self, start: usize) -> bool {
-        let text = self.text.get(start..self.at).unwrap_or("");
-        self.spend(text.len());
-        !text.contains('(')
     }
 
     /// Whether a name and a colon stand at the cursor: the next member without a comma before it.
@@ -156,8 +156,7 @@ impl Cursor<'_> {
         if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
             return None;
         }
-        // `1+2`: not a number, but a sign ends it unless it belongs to an exponent.
-        let text = text.trim_end_matches(|c| c == '_');
+        let text = text.trim_end_matches('_');
         let after = self.at + text.len();
         let (value, odd) = number(text)?;
         let (next, c) = self.look(after);

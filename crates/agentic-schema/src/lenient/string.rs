@@ -279,7 +279,7 @@ impl Cursor<'_> {
             }
             if c == quote {
                 self.spend(offset);
-                let (end, c) = self.look_over_lines(next + offset + 1);
+                let (end, c) = self.look_over_lines(next + offset + c.len_utf8());
                 return matches!(c, Some('}' | ']') | None) || self.is_next_member(end);
             }
         }

@@ -1,5 +1,7 @@
 //! Walks a value along its schema and mends what does not fit.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use super::{Change, ChangeKind, convert};
@@ -7,16 +9,20 @@ use crate::lenient::{self, Options};
 
 /// How deep a schema is followed; deeper parts stay as they are.
 const MAX_DEPTH: usize = 64;
+/// How many schemas are tried: alternatives within alternatives could take exponential time. Beyond that the
+/// value stays as it is, and the validation at the end decides.
+const MAX_STEPS: usize = 100_000;
 
 pub(super) struct Fitter<'s> {
     root: &'s Value,
     changes: Vec<Change>,
     depth: usize,
+    steps: Cell<usize>,
 }
 
 impl<'s> Fitter<'s> {
     pub(super) fn new(root: &'s Value) -> Self {
-        Self { root, changes: Vec::new(), depth: 0 }
+        Self { root, changes: Vec::new(), depth: 0, steps: Cell::new(0) }
     }
 
     pub(super) fn changes(self) -> Vec<Change> {
@@ -29,7 +35,7 @@ impl<'s> Fitter<'s> {
 
     /// `value` as `schema` wants it, as far as that is plain.
     pub(super) fn fit(&mut self, value: Value, schema: &'s Value, path: &str) -> Value {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_DEPTH || self.is_tired() {
             return value;
         }
         self.depth += 1;
@@ -39,6 +45,11 @@ impl<'s> Fitter<'s> {
         };
         self.depth -= 1;
         value
+    }
+
+    fn is_tired(&self) -> bool {
+        self.steps.set(self.steps.get() + 1);
+        self.steps.get() > MAX_STEPS
     }
 
     /// Follows local references.
@@ -265,7 +276,7 @@ impl<'s> Fitter<'s> {
     fn accepts(&self, value: &Value, schema: &'s Value, depth: usize) -> bool {
         let schema = match self.resolve(schema) {
             Value::Bool(accepts) => return *accepts,
-            Value::Object(schema) if depth < MAX_DEPTH => schema,
+            Value::Object(schema) if depth < MAX_DEPTH && !self.is_tired() => schema,
             _ => return true,
         };
         let types = types(schema);

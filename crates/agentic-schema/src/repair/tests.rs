@@ -107,3 +107,11 @@ fn a_schema_that_refers_to_itself_ends() {
     let schema = Schema::compile(&json!({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"type": "array", "items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"})).unwrap();
     assert!(repair(&json!("x"), &schema).is_err());
 }
+
+#[test]
+fn many_nested_alternatives_end() {
+    let node = json!({"anyOf": (0..8).map(|i| json!({"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}, "k": {"const": i}}, "required": ["next", "k"]})).collect::<Vec<_>>()});
+    let schema = Schema::compile(&json!({"$defs": {"node": node}, "$ref": "#/$defs/node"})).unwrap();
+    let value = (0..4).fold(json!("end"), |next, _| json!({"next": next, "k": 9}));
+    assert!(repair(&value, &schema).is_err());
+}

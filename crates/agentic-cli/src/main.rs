@@ -1,2 +1,43 @@
-//! cli
-fn main() {}
+//! The command line `agentic`.
+
+mod agents;
+mod approve;
+mod args;
+mod command;
+mod config;
+mod exit;
+mod models;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::failed(format!("can't start: {error}")).report(),
+    };
+    let ended = runtime.block_on(dispatch(args));
+    // A model that is still loading must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(args: Args) -> Result<u8, Failure> {
+    match args.command {
+        Command::Run(run) => command::run::run(run).await,
+        Command::Chat(chat) => command::chat::chat(chat).await,
+        Command::Model(model) => command::model::model(model.command).await,
+        Command::Tool(tool) => command::tool::tool(tool.command).await,
+        Command::Doctor => command::doctor::doctor(),
+        Command::Completions { shell } => command::completions::completions(shell),
+    }
+}

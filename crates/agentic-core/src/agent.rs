@@ -91,6 +91,14 @@ pub enum AgentError {
         /// What there is so far.
         partial: Partial,
     },
+    /// The model's answer was cut at its output limit.
+    #[error("the answer was cut after {tokens} tokens; allow more output tokens or ask for less")]
+    OutputLimit {
+        /// The tokens that it wrote.
+        tokens: u64,
+        /// What there is so far.
+        partial: Partial,
+    },
     /// The goal or the settings can't be used.
     #[error("{message}")]
     InvalidInput {
@@ -139,6 +147,7 @@ impl AgentError {
             Self::Budget { .. } => Reason::BudgetExhausted,
             Self::Cancelled { reason: CancelReason::TimedOut, .. } => Reason::TimedOut,
             Self::Cancelled { .. } => Reason::Cancelled,
+            Self::OutputLimit { .. } => Reason::OutputLimit,
             Self::InvalidOutput { .. } => Reason::InvalidOutput,
             Self::InvalidInput { .. } => Reason::InvalidInput,
             Self::Model(_) | Self::Step(StepError::Model(_)) => Reason::ModelError,
@@ -162,6 +171,7 @@ impl AgentError {
             | Self::LoopDetected { partial, .. }
             | Self::Budget { partial, .. }
             | Self::Cancelled { partial, .. }
+            | Self::OutputLimit { partial, .. }
             | Self::InvalidOutput { partial, .. } => Some(partial),
             _ => None,
         }

@@ -34,6 +34,8 @@ pub enum Reason {
     TimedOut,
     /// The agent used all its turns.
     TurnLimit,
+    /// The model's answer was cut at its output limit.
+    OutputLimit,
     /// The same call gave the same result again and again.
     LoopDetected,
     /// The code asks for something else than the journal has.
@@ -59,7 +61,10 @@ pub enum Reason {
 impl Reason {
     /// Whether a limit that somebody set was reached.
     pub fn is_limit(self) -> bool {
-        matches!(self, Self::BudgetExhausted | Self::TimedOut | Self::TurnLimit | Self::LoopDetected)
+        matches!(
+            self,
+            Self::BudgetExhausted | Self::TimedOut | Self::TurnLimit | Self::OutputLimit | Self::LoopDetected
+        )
     }
 }
 

@@ -1,1 +1,18 @@
-//! agentic-llm
+#![doc = include_str!("../README.md")]
+
+pub mod adapter;
+#[cfg(feature = "catalog")]
+pub mod catalog;
+mod open;
+mod secret;
+#[cfg(feature = "sse")]
+pub mod sse;
+pub mod toolcall;
+pub mod wrap;
+
+// Models by address.
+pub use open::{Environment, OpenError, open, open_with};
+pub use secret::Secret;
+
+// Models around models.
+pub use wrap::{RateLimit, RateLimits, Retry, RetryPolicy};

@@ -1,1 +1,24 @@
-//! agentic
+#![doc = include_str!("../README.md")]
+
+pub use agentic_core as core;
+pub use agentic_llm as llm;
+pub use agentic_runtime as runtime;
+pub use agentic_schema as schema;
+pub use agentic_tools as tools;
+
+pub use agentic_core::{
+    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Outcome, RunContext, Tool,
+    ToolError,
+};
+pub use agentic_runtime::{Ephemeral, RunReport};
+pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
+
+/// Everything that a program with an agent usually names: `use agentic::prelude::*;`.
+pub mod prelude {
+    pub use crate::llm;
+    pub use crate::{
+        Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal, GoalVerdict,
+        Outcome, ReActAgent, RunContext, RunReport, Tool, ToolError, tool, tools,
+    };
+    pub use agentic_runtime::RunContextExt as _;
+}

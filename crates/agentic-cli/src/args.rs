@@ -1,0 +1,218 @@
+//! The arguments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+/// Run LLM agents that can be trusted with real work.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an agent on a goal and print its answer
+    Run(Run),
+    /// Talk with an agent, one line at a time
+    Chat(Chat),
+    /// List, fetch and remove models
+    Model(Model),
+    /// List tools and call one
+    Tool(Tool),
+    /// Say what is missing on this machine, and the command that mends it
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// What is to be achieved
+    pub(crate) goal: String,
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    /// What to print: text for people, or one JSON event a line
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Chat {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+}
+
+/// What every agent takes. A flag that is not given leaves the setting to the configuration.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct AgentArgs {
+    /// The model: local:NAME, local:PATH.gguf, openai:NAME, scripted:FILE [default: local:qwen2.5-coder-1.5b]
+    #[arg(long, value_name = "URL", env = "AGENTIC_MODEL")]
+    pub(crate) model: Option<String>,
+    /// The kind of agent [default: function-calling]
+    #[arg(long, value_enum, env = "AGENTIC_AGENT")]
+    pub(crate) agent: Option<AgentKind>,
+    /// A tool it may use; repeat for more [default: list_dir, read_file, search_files, calculator, current_time]
+    #[arg(long = "tool", value_name = "NAME", env = "AGENTIC_TOOLS", value_delimiter = ',')]
+    pub(crate) tools: Vec<String>,
+    /// The folder that file tools are confined to [default: the current folder]
+    #[arg(long, value_name = "DIR", env = "AGENTIC_WORKDIR")]
+    pub(crate) workdir: Option<PathBuf>,
+    /// The most turns: one model call and its tools [default: 50]
+    #[arg(long, value_name = "N", env = "AGENTIC_MAX_TURNS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_turns: Option<u64>,
+    /// The most input and output tokens together
+    #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_tokens: Option<u64>,
+    /// The most money, in US dollars
+    #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars)]
+    pub(crate) budget_usd: Option<f64>,
+    /// The most time, for example 90s, 5m, 1h
+    #[arg(long, value_name = "D", env = "AGENTIC_TIMEOUT", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// How varied the model's words are; 0 always takes the likeliest [default: the model's own]
+    #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature)]
+    pub(crate) temperature: Option<f32>,
+    /// Makes drawing repeatable, where the model supports it
+    #[arg(long, value_name = "N", env = "AGENTIC_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// Approve every call that asks for it; adds no tools
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AgentKind {
+    /// For models that call tools natively
+    FunctionCalling,
+    /// For models that only write text
+    React,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One event a line
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the models that can be had, and which are here
+    List,
+    /// Fetch a model and verify it
+    Pull {
+        /// A name of the list, or OWNER/REPO/FILE.gguf of the hub [default: the default model]
+        model: Option<String>,
+    },
+    /// Print where a model's file is
+    Path {
+        /// A name of the list [default: the default model]
+        model: Option<String>,
+    },
+    /// Remove a model's files
+    Remove {
+        /// A name of the list
+        model: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Tool {
+    #[command(subcommand)]
+    pub(crate) command: ToolCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolCommand {
+    /// List the built-in tools
+    List,
+    /// Call a tool and print its result
+    Call {
+        /// The tool
+        name: String,
+        /// Its arguments as a JSON object
+        #[arg(default_value = "{}")]
+        arguments: String,
+        /// The folder that file tools are confined to [default: the current folder]
+        #[arg(long, value_name = "DIR")]
+        workdir: Option<PathBuf>,
+        /// Approve the call if it asks for it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    let dollars: f64 = text.parse().map_err(|_| "not a number of dollars, for example 0.50".to_owned())?;
+    if dollars > 0.0 && dollars < 1e9 { Ok(dollars) } else { Err("must be above 0 and below a billion".into()) }
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let temperature: f32 = text.parse().map_err(|_| "not a number, for example 0.7".to_owned())?;
+    if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
+}
+
+/// Reads `90`, `90s`, `5m`, `1h`, `250ms`, and sums such as `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a duration, for example 90s, 5m or 1h30m".to_owned();
+    let mut sum = Duration::ZERO;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(letters);
+        let seconds = match unit {
+            "ms" => 0.001,
+            "" | "s" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(wrong()),
+        };
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        sum = sum.checked_add(part).ok_or_else(wrong)?;
+        rest = next;
+    }
+    if sum.is_zero() { Err("must be above 0".into()) } else { Ok(sum) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        for (text, millis) in [("90", 90_000), ("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("1.5m", 90_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "m", "5x", "-1s", "0s", "1e99h", "..s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

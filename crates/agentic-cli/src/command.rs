@@ -1,0 +1,8 @@
+//! The commands, a file each.
+
+pub(crate) mod chat;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod model;
+pub(crate) mod run;
+pub(crate) mod tool;

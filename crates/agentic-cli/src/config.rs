@@ -1,0 +1,129 @@
+//! Settings: the configuration file, below the environment and the flags.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::args::{AgentArgs, AgentKind, duration};
+use crate::exit::Failure;
+
+/// The model that is used where none is named.
+pub(crate) const DEFAULT_MODEL: &str = "local:qwen2.5-coder-1.5b";
+
+/// What an agent is set to, from all sources.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) model: String,
+    pub(crate) agent: AgentKind,
+    /// Empty for the default set.
+    pub(crate) tools: Vec<String>,
+    pub(crate) workdir: PathBuf,
+    pub(crate) max_turns: Option<u64>,
+    pub(crate) budget_tokens: Option<u64>,
+    pub(crate) budget_usd: Option<f64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) temperature: Option<f32>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) yes: bool,
+}
+
+/// The file's content: the same names as the flags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct File {
+    model: Option<String>,
+    agent: Option<AgentKind>,
+    tools: Vec<String>,
+    workdir: Option<PathBuf>,
+    max_turns: Option<u64>,
+    budget_tokens: Option<u64>,
+    budget_usd: Option<f64>,
+    timeout: Option<String>,
+    temperature: Option<f32>,
+    seed: Option<u64>,
+}
+
+impl Settings {
+    /// Flags and environment, which clap has merged, over the file, over the defaults.
+    pub(crate) fn of(args: AgentArgs) -> Result<Self, Failure> {
+        Self::over(args, path().as_deref())
+    }
+
+    fn over(args: AgentArgs, path: Option<&Path>) -> Result<Self, Failure> {
+        let file = path.map_or_else(|| Ok(File::default()), read)?;
+        let timeout = match (args.timeout, file.timeout, path) {
+            (None, Some(text), Some(path)) => Some(duration(&text).map_err(|why| {
+                Failure::usage(format!("timeout `{text}` in {}: {why}", path.display()))
+            })?),
+            (given, _, _) => given,
+        };
+        Ok(Self {
+            model: args.model.or(file.model).unwrap_or_else(|| DEFAULT_MODEL.into()),
+            agent: args.agent.or(file.agent).unwrap_or(AgentKind::FunctionCalling),
+            tools: if args.tools.is_empty() { file.tools } else { args.tools },
+            workdir: args.workdir.or(file.workdir).unwrap_or_else(|| ".".into()),
+            max_turns: args.max_turns.or(file.max_turns),
+            budget_tokens: args.budget_tokens.or(file.budget_tokens),
+            budget_usd: args.budget_usd.or(file.budget_usd),
+            timeout,
+            temperature: args.temperature.or(file.temperature),
+            seed: args.seed.or(file.seed),
+            yes: args.yes,
+        })
+    }
+}
+
+/// Where the file is, whether or not there is one.
+pub(crate) fn path() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("AGENTIC_CONFIG") {
+        return Some(path.into());
+    }
+    directories::ProjectDirs::from("", "", "agentic").map(|dirs| dirs.config_dir().join("config.toml"))
+}
+
+fn read(path: &Path) -> Result<File, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => return Err(Failure::usage(format!("can't read {}: {error}", path.display()))),
+    };
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        Failure::usage(format!("{}, line {line}: {}", path.display(), error.message()))
+    })
+}
+
+/// Checks that the file can be read, for `agentic doctor`.
+pub(crate) fn check(path: &Path) -> Result<bool, Failure> {
+    read(path).map(|_| path.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(file: &str, args: AgentArgs) -> Result<Settings, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, file).unwrap();
+        Settings::over(args, Some(&path))
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let file = "model = \"openai:x\"\nmax-turns = 7\ntimeout = \"5m\"\ntools = [\"calculator\"]";
+        let settings = merged(file, AgentArgs { max_turns: Some(3), ..AgentArgs::default() }).unwrap();
+        assert_eq!((settings.model.as_str(), settings.max_turns), ("openai:x", Some(3)));
+        assert_eq!((settings.timeout, settings.agent), (Some(Duration::from_secs(300)), AgentKind::FunctionCalling));
+        assert_eq!(settings.tools, ["calculator"]);
+        assert_eq!(merged("", AgentArgs::default()).unwrap().model, DEFAULT_MODEL);
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_named_with_its_line() {
+        let message = |file| merged(file, AgentArgs::default()).unwrap_err().message().to_owned();
+        assert!(message("model = \"a\"\nmodle = \"b\"").contains("config.toml, line 2: unknown field `modle`"));
+        assert!(message("timeout = \"soon\"").contains("timeout `soon` in"));
+    }
+}

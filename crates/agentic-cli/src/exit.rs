@@ -1,0 +1,74 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+use agentic::core::{GoalVerdict, Reason, RunStatus};
+use agentic::runtime::RunReport;
+
+/// Completed, and the goal is not `not_met`.
+pub(crate) const OK: u8 = 0;
+/// The run failed.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// A limit or a budget was reached.
+const LIMIT: u8 = 3;
+/// The run completed and missed its goal.
+const NOT_MET: u8 = 4;
+/// The run waits.
+const WAITING: u8 = 5;
+/// The run was cancelled.
+pub(crate) const CANCELLED: u8 = 130;
+
+/// The exit code for how a run ended.
+pub(crate) fn code(report: &RunReport) -> u8 {
+    match report.status {
+        RunStatus::Completed if report.verdict() == GoalVerdict::NotMet => NOT_MET,
+        RunStatus::Completed => OK,
+        RunStatus::Cancelled => CANCELLED,
+        RunStatus::Failed if report.reason.is_some_and(Reason::is_limit) => LIMIT,
+        RunStatus::Failed if report.reason == Some(Reason::InvalidInput) => USAGE,
+        RunStatus::Failed => FAILED,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Waiting => WAITING,
+    }
+}
+
+/// Why there is no run: one line, and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// Something went wrong.
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self { code: FAILED, message: message.to_string() }
+    }
+
+    /// The user asked for something that can't be.
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self { code: USAGE, message: message.to_string() }
+    }
+
+    /// The user cancelled it.
+    pub(crate) fn cancelled() -> Self {
+        Self { code: CANCELLED, message: "cancelled".into() }
+    }
+
+    /// The message.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the command line or the configuration is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.code == USAGE
+    }
+
+    /// Prints the line and gives the code.
+    pub(crate) fn report(&self) -> ExitCode {
+        crate::render::error(&self.message);
+        ExitCode::from(self.code)
+    }
+}

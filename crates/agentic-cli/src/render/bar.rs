@@ -1,0 +1,61 @@
+//! A bar or a spinner for whatever takes long, on a terminal; nothing elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows one thing that takes long.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    said: String,
+}
+
+impl Bar {
+    /// Nothing shown yet.
+    pub(crate) fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden(), said: String::new() }
+    }
+
+    /// A spinner with these words.
+    pub(crate) fn spin(&mut self, message: &str) {
+        if self.bar.is_hidden() || self.bar.is_finished() {
+            self.bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            self.bar.set_style(style("{spinner} {msg} {elapsed}"));
+            self.bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        self.bar.set_message(message.to_owned());
+    }
+
+    /// So many of so many bytes.
+    pub(crate) fn bytes(&mut self, message: &str, done: u64, total: Option<u64>) {
+        if self.said != message {
+            self.clear();
+            self.said = message.to_owned();
+            self.bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+            let known = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+            self.bar.set_style(style(if total.is_some() { known } else { "{spinner} {msg} {bytes}" }));
+            self.bar.set_message(message.to_owned());
+            if self.bar.is_hidden() {
+                super::note(message);
+            }
+        }
+        self.bar.set_position(done);
+    }
+
+    /// A line above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| super::note(line));
+    }
+
+    /// Takes it away while something else is written.
+    pub(crate) fn clear(&mut self) {
+        self.bar.finish_and_clear();
+        self.said.clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates above are valid; were one not, the default style shows the same facts.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

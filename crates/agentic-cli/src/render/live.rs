@@ -1,0 +1,174 @@
+//! A run as it happens, for people: thoughts, calls, results, what was spent.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use agentic::core::{Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp};
+use agentic::runtime::RunReport;
+use serde_json::Value;
+
+use super::{Bar, Style, one_line, paint};
+
+/// Shows a run on standard error, and its result on standard output.
+pub(crate) struct Live {
+    /// Whether words can be shown as they come.
+    terminal: bool,
+    shown: Mutex<Shown>,
+}
+
+struct Shown {
+    bar: Bar,
+    /// What the model has said in the current step, as far as it was shown.
+    words: String,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live")
+    }
+}
+
+/// Characters of a call or a result that are shown.
+const LINE: usize = 160;
+
+impl Live {
+    pub(crate) fn new() -> Self {
+        let shown = Shown { bar: Bar::hidden(), words: String::new(), started: None, ended: None };
+        Self { terminal: io::stderr().is_terminal(), shown: Mutex::new(shown) }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows how the run ended.
+    pub(crate) fn finish(&self, report: &RunReport) {
+        let mut shown = self.shown();
+        shown.bar.clear();
+        let time = shown.ended.zip(shown.started).map(|(end, start)| end.since(start).as_secs_f64());
+        match &report.result {
+            Ok(outcome) => {
+                let text = outcome.text();
+                // On a terminal the answer is there already if it was shown as it came.
+                if !(io::stdout().is_terminal() && self.terminal && shown.words.trim() == text.trim()) {
+                    super::result(&text);
+                }
+            }
+            Err(error) => {
+                if let Some(partial) = error.partial().filter(|partial| !partial.text.trim().is_empty()) {
+                    super::note(&format!("so far: {}", one_line(&partial.text, 1000)));
+                }
+                super::error(&error.to_string());
+            }
+        }
+        super::note(&spent(&report.spend, time));
+    }
+
+    fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
+        shown.bar.clear();
+        let mut err = io::stderr();
+        // What a model writes must not steer the terminal.
+        let safe: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let _ = match style {
+            Some(style) => write!(err, "{}", paint(style, &safe)),
+            None => write!(err, "{safe}"),
+        };
+        let _ = err.flush();
+    }
+
+    fn end_words(shown: &mut Shown) {
+        if !shown.words.is_empty() && !shown.words.ends_with('\n') {
+            let _ = writeln!(io::stderr());
+        }
+    }
+}
+
+impl EventSink for Live {
+    fn on_event(&self, event: &Event) {
+        let mut shown = self.shown();
+        shown.started.get_or_insert(event.at);
+        shown.ended = Some(event.at);
+        match &event.kind {
+            EventKind::StepStarted { kind: StepKind::Model, .. } => {
+                shown.words.clear();
+                shown.bar.spin("thinking");
+            }
+            EventKind::StepDelta { delta, .. } if self.terminal => match delta {
+                ModelDelta::Text { text } => {
+                    shown.words.push_str(text);
+                    Self::say(&mut shown, text, None);
+                }
+                ModelDelta::Reasoning { text } => {
+                    shown.words.push_str(text);
+                    Self::say(&mut shown, text, Some(Style::Dim));
+                }
+                ModelDelta::ToolCall { name: Some(name), .. } => {
+                    Self::end_words(&mut shown);
+                    shown.bar.spin(&format!("calling {name}"));
+                }
+                ModelDelta::Restarted => {
+                    Self::end_words(&mut shown);
+                    shown.words.clear();
+                }
+                _ => {}
+            },
+            EventKind::StepFinished { kind: StepKind::Model, result, .. } => {
+                shown.bar.clear();
+                Self::end_words(&mut shown);
+                let (text, calls) = said(result);
+                // The answer itself is the result; what is said beside calls is a thought.
+                if !self.terminal && calls && !text.trim().is_empty() {
+                    super::note(text.trim());
+                }
+            }
+            EventKind::StepStarted { kind: StepKind::Tool, detail, .. } => {
+                shown.bar.clear();
+                let line = one_line(&detail.arguments.to_string(), LINE);
+                let _ = writeln!(io::stderr(), "{} {} {line}", paint(Style::Cyan, "→"), paint(Style::Bold, &detail.name));
+                shown.bar.spin(&format!("{} at work", detail.name));
+            }
+            EventKind::StepFinished { kind: StepKind::Tool, result, error, .. } => {
+                shown.bar.clear();
+                let _ = match error {
+                    Some(error) => writeln!(io::stderr(), "{} {}", paint(Style::Red, "✗"), one_line(error, LINE)),
+                    None => writeln!(io::stderr(), "{} {}", paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
+                };
+            }
+            EventKind::ApprovalRequested { .. } => shown.bar.clear(),
+            EventKind::Note { text } => {
+                shown.bar.clear();
+                super::note(text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a model's recorded response says, and whether it calls tools.
+fn said(response: &Value) -> (String, bool) {
+    let parts = response["message"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = parts.iter().filter_map(|part| part["text"].as_str()).collect();
+    (text, parts.iter().any(|part| part["type"] == "tool_call"))
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn spent(spend: &Spend, seconds: Option<f64>) -> String {
+    let Spend { usage, cost, turns, .. } = spend;
+    let mut line = format!(
+        "{turns} turns · {} tokens in ({} cached) · {} out",
+        usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
+    );
+    if cost.0 > 0 {
+        line.push_str(&format!(" · ${:.4}", cost.dollars()));
+    }
+    if let Some(seconds) = seconds {
+        line.push_str(&format!(" · {seconds:.1} s"));
+    }
+    line
+}

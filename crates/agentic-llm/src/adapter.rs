@@ -1,0 +1,28 @@
+//! Model adapters: one file each, and one line here.
+
+/// Declares the adapters: their modules and the table that [`open`](crate::open()) looks schemes up in.
+macro_rules! adapters {
+    ($($(#[$attribute:meta])* $name:ident => $open:path,)*) => {
+        $($(#[$attribute])* pub mod $name;)*
+
+        /// The adapters that this build holds.
+        pub(crate) const ADAPTERS: &[Adapter] = &[
+            $($(#[$attribute])* Adapter { scheme: stringify!($name), open: $open },)*
+        ];
+    };
+}
+
+adapters! {
+    #[cfg(feature = "local")] local => local::open_address,
+    #[cfg(feature = "openai")] openai => openai::open,
+    #[cfg(feature = "scripted")] scripted => scripted::open,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adapter {
+    /// What stands before the colon of an address; also the name of the cargo feature.
+    pub(crate) scheme: &'static str,
+    /// Opens a model by what stands after it.
+    pub(crate) open: crate::open::Opener,
+}

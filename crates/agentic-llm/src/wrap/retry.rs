@@ -1,0 +1,203 @@
+//! Tries again what may succeed later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic_core::{
+    ChatModel, EffectContext, ModelDelta, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream,
+    Timestamp,
+};
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt as _, stream};
+
+/// How often and how long [`Retry`] tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Attempts in all, the first one included. Default: 4.
+    pub attempts: u32,
+    /// The longest first wait; it doubles with each attempt. Default: 0.5 s.
+    pub first_wait: Duration,
+    /// The longest wait, unless the provider asks for a longer one. Default: 30 s.
+    pub longest_wait: Duration,
+    /// No attempt starts later than this after the first. Default: 2 minutes.
+    pub total_time: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+            total_time: Duration::from_secs(120),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The same policy with this many attempts in all, at least one.
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// The same policy with these limits on one wait.
+    pub fn with_waits(mut self, first: Duration, longest: Duration) -> Self {
+        (self.first_wait, self.longest_wait) = (first, longest);
+        self
+    }
+
+    /// The same policy with this limit on all attempts together.
+    pub fn with_total_time(mut self, time: Duration) -> Self {
+        self.total_time = time;
+        self
+    }
+
+    /// How long to wait after `attempt` (from 1) failed: exponential backoff with full jitter ("Exponential
+    /// Backoff And Jitter", AWS Architecture Blog, 2015), but never less than the provider asks for.
+    fn wait(&self, attempt: u32, error: &ModelError, random: u64) -> Duration {
+        let doubled = self.first_wait.saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX));
+        let most = doubled.min(self.longest_wait);
+        // 53 bits are all that a float holds.
+        let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
+        let jittered = most.mul_f64(share);
+        match error.retry_after() {
+            // A little jitter on top, or all who were refused come back at the same moment.
+            Some(after) => after.saturating_add(jittered.min(after / 4)),
+            None => jittered,
+        }
+    }
+}
+
+/// A model that tries again when the one inside fails with a retryable error
+/// ([`ModelError::is_retryable`]).
+///
+/// If a failed attempt has shown deltas already, the next one begins with [`ModelDelta::Restarted`]. It gives up,
+/// with the last error, after the policy's attempts or time, when the step's deadline comes before the next
+/// attempt, and at once when the run is cancelled. Waiting and jitter come from the effect context, so tests
+/// need no real time.
+///
+/// The response's usage is that of the attempt that succeeded: an error does not tell what it took.
+#[derive(Clone, Debug)]
+pub struct Retry<M> {
+    model: Arc<M>,
+    policy: RetryPolicy,
+}
+
+impl<M: ChatModel> Retry<M> {
+    /// Tries `model` again by the default policy.
+    pub fn new(model: M) -> Self {
+        Self { model: Arc::new(model), policy: RetryPolicy::default() }
+    }
+
+    /// The same model with this policy.
+    pub fn with_policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+#[async_trait]
+impl<M: ChatModel> ChatModel for Retry<M> {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
+        let began = ecx.now();
+        let (model, policy) = (self.model.clone(), self.policy);
+        let mut run = Run { model, policy, request, ecx, began, attempt: 0, shown: false, inner: None };
+        // An error before the first event is an error of this call, as without a wrapper.
+        let first = run.next().await.transpose()?;
+        let rest = stream::unfold(run, |mut run| async {
+            let event = run.next().await?;
+            Some((event, run))
+        });
+        Ok(stream::iter(first.map(Ok)).chain(rest).boxed())
+    }
+}
+
+/// One request on its way through its attempts.
+struct Run<M> {
+    model: Arc<M>,
+    policy: RetryPolicy,
+    request: ModelRequest,
+    ecx: EffectContext,
+    began: Timestamp,
+    attempt: u32,
+    /// Whether deltas were given that the next attempt makes void.
+    shown: bool,
+    inner: Option<Inner>,
+}
+
+enum Inner {
+    Stream(ModelStream),
+    Over,
+}
+
+impl<M: ChatModel> Run<M> {
+    async fn next(&mut self) -> Option<Result<ModelEvent, ModelError>> {
+        loop {
+            let result = match &mut self.inner {
+                Some(Inner::Over) => return None,
+                Some(Inner::Stream(stream)) => match stream.next().await {
+                    Some(result) => result,
+                    None => {
+                        self.inner = Some(Inner::Over);
+                        return None;
+                    }
+                },
+                None => {
+                    self.attempt += 1;
+                    match self.model.stream(self.request.clone(), self.ecx.clone()).await {
+                        Ok(stream) => {
+                            self.inner = Some(Inner::Stream(stream));
+                            if std::mem::take(&mut self.shown) {
+                                return Some(Ok(ModelEvent::Delta(ModelDelta::Restarted)));
+                            }
+                            continue;
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            match result {
+                Ok(event) => {
+                    self.shown |= matches!(event, ModelEvent::Delta(_));
+                    return Some(Ok(event));
+                }
+                Err(error) => {
+                    self.inner = None;
+                    if !self.wait_after(&error).await {
+                        self.inner = Some(Inner::Over);
+                        return Some(Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next attempt. `false` if there is none.
+    async fn wait_after(&mut self, error: &ModelError) -> bool {
+        let Self { policy, ecx, attempt, .. } = self;
+        if !error.is_retryable() || *attempt >= policy.attempts {
+            return false;
+        }
+        let wait = policy.wait(*attempt, error, ecx.random());
+        let spent = ecx.now().since(self.began);
+        let too_late = spent.saturating_add(wait) > policy.total_time;
+        if too_late || ecx.time_left().is_some_and(|left| left <= wait) {
+            return false;
+        }
+        let (model, kind) = (error.model(), error.kind());
+        tracing::debug!(model, ?kind, attempt, ?wait, "a model call failed and is tried again");
+        let sleep = std::pin::pin!(ecx.sleep(wait));
+        let cancelled = std::pin::pin!(ecx.cancelled());
+        matches!(select(sleep, cancelled).await, Either::Left(_)) && !ecx.is_cancelled()
+    }
+}
+
+#[cfg(test)]
+mod tests;

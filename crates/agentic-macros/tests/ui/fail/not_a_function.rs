@@ -1,0 +1,7 @@
+use agentic_tools::tool;
+
+/// A struct.
+#[tool(effect = "pure")]
+struct Weather;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use agentic_tools::tool;
+
+/// Adds.
+#[tool(effect = "none")]
+async fn add(a: i32, b: i32) -> Result<i32, String> {
+    Ok(a + b)
+}
+
+fn main() {}

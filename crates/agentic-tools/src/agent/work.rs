@@ -1,0 +1,154 @@
+//! The state of one agent run: what both agents do in the same way.
+
+use std::sync::Arc;
+
+use agentic_core::{
+    AgentError, ChatModel, FinishReason, Goal, ModelError, ModelErrorKind, ModelRequest, ModelResponse,
+    Outcome, Partial, RunContext, Spend, StepError, ToolCall, ToolResult,
+};
+use serde_json::Value;
+
+use crate::agent::builder::Settings;
+use crate::executor::ActionExecutor;
+use crate::history::ActionHistory;
+use crate::loop_guard::{LoopGuard, LoopVerdict};
+
+/// Answers in a row that can't be used before the agent gives up.
+const MAX_UNUSABLE: u32 = 3;
+
+/// One agent at work on one goal.
+pub(crate) struct Work<'a> {
+    model: &'a Arc<dyn ChatModel>,
+    executor: &'a ActionExecutor,
+    settings: &'a Settings,
+    pub(crate) request: ModelRequest,
+    history: ActionHistory,
+    guard: LoopGuard,
+    models: Spend,
+    last_words: String,
+    unusable: u32,
+}
+
+impl<'a> Work<'a> {
+    /// Begins; `request` has the first messages.
+    pub(crate) fn begin(
+        goal: &Goal,
+        model: &'a Arc<dyn ChatModel>,
+        executor: &'a ActionExecutor,
+        settings: &'a Settings,
+        mut request: ModelRequest,
+    ) -> Result<Self, AgentError> {
+        if goal.text.trim().is_empty() {
+            return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
+        }
+        request.sampling = settings.sampling;
+        request.max_output_tokens = settings.max_output_tokens;
+        Ok(Self {
+            model,
+            executor,
+            settings,
+            request,
+            history: ActionHistory::new(),
+            guard: LoopGuard::new(settings.loop_guard),
+            models: Spend::default(),
+            last_words: String::new(),
+            unusable: 0,
+        })
+    }
+
+    /// Asks the model. Its answer is not yet part of the conversation.
+    pub(crate) async fn ask(&mut self, cx: &RunContext) -> Result<ModelResponse, AgentError> {
+        let response = match cx.model(self.model, self.request.clone()).await {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed(error)),
+        };
+        let cost = self.model.info().price.map(|price| price.of(&response.usage)).unwrap_or_default();
+        let (usage, model_calls, turns) = (response.usage, 1, 1);
+        self.models += Spend { usage, cost, model_calls, turns, ..Spend::default() };
+        let text = response.text();
+        if !text.trim().is_empty() {
+            self.last_words = text;
+        }
+        match response.finish {
+            FinishReason::Length => {
+                Err(AgentError::OutputLimit { tokens: response.usage.output_tokens, partial: self.partial() })
+            }
+            FinishReason::Refusal => {
+                let said = if self.last_words.is_empty() { "no reason given" } else { &self.last_words };
+                let message = format!("the model refused: {said}");
+                Err(AgentError::Model(ModelError::new(
+                    ModelErrorKind::Refused,
+                    &*self.model.info().id,
+                    message,
+                )))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Puts the model's answer into the conversation as it is.
+    pub(crate) fn keep(&mut self, response: &ModelResponse) {
+        self.request.messages.push_response(response.message.clone(), &self.model.info().id, &response.usage);
+    }
+
+    /// Runs the calls of a turn; a hint of the loop guard is added to the last result.
+    pub(crate) async fn act(
+        &mut self,
+        cx: &RunContext,
+        calls: &[ToolCall],
+    ) -> Result<Vec<ToolResult>, AgentError> {
+        self.unusable = 0;
+        let turn = match self.executor.execute_turn(cx, &mut self.history, calls).await {
+            Ok(turn) => turn,
+            Err(error) => return Err(self.failed(error)),
+        };
+        let mut results = turn.results;
+        let from = self.history.actions().len() - calls.len();
+        for (action, changes) in self.history.actions()[from..].iter().zip(turn.changes) {
+            self.guard.saw(&action.tool, &action.arguments, &action.shown, changes);
+        }
+        match self.guard.end_turn() {
+            LoopVerdict::Progress => {}
+            LoopVerdict::Hint(hint) => {
+                if let Some(last) = results.last_mut() {
+                    last.content.push_str(&format!("\n[hint: {hint}]"));
+                }
+            }
+            LoopVerdict::Stop(what) => {
+                return Err(AgentError::LoopDetected { what, partial: self.partial() });
+            }
+        }
+        Ok(results)
+    }
+
+    /// The model's answer can't be used: an error once that happened too often in a row.
+    pub(crate) fn unusable(&mut self, message: &str) -> Result<(), AgentError> {
+        self.unusable += 1;
+        if self.unusable < MAX_UNUSABLE {
+            return Ok(());
+        }
+        Err(AgentError::InvalidOutput { message: message.into(), partial: self.partial() })
+    }
+
+    /// The end: this is the output.
+    pub(crate) fn done(&self, output: impl Into<Value>) -> Outcome {
+        Outcome::new(output, self.spend())
+    }
+
+    /// All turns were used.
+    pub(crate) fn out_of_turns(&self) -> AgentError {
+        AgentError::TurnLimit { turns: self.settings.max_turns, partial: self.partial() }
+    }
+
+    fn failed(&self, error: StepError) -> AgentError {
+        AgentError::from_step(error, self.partial())
+    }
+
+    fn partial(&self) -> Partial {
+        Partial { text: self.last_words.clone(), spend: self.spend() }
+    }
+
+    fn spend(&self) -> Spend {
+        self.models + self.history.spend()
+    }
+}

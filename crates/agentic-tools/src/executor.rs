@@ -1,0 +1,264 @@
+//! Runs the tool calls of a turn: finds the tool, mends and checks the arguments, asks for approval, calls it
+//! through the run context, cuts what is too long, and keeps the history.
+
+use std::sync::Arc;
+
+use agentic_core::{
+    Approval, Decision, EffectClass, EventKind, Goal, RunContext, Spend, StepError, Timestamp, ToolCall,
+    ToolError, ToolErrorKind, ToolResult,
+};
+use agentic_schema::{lenient, repair};
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
+
+use crate::history::{Action, ActionHistory, ActionResult};
+use crate::registry::{Callable, Entry, ToolRegistry};
+use crate::render::render;
+
+/// How calls are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecutorOptions {
+    /// Calls of one turn that run at the same time. Default: 8.
+    pub max_parallel: usize,
+    /// Calls of one turn that are run; the others are refused, and the model is told. Default: 64.
+    pub max_calls: usize,
+}
+
+impl Default for ExecutorOptions {
+    fn default() -> Self {
+        Self { max_parallel: 8, max_calls: 64 }
+    }
+}
+
+/// Runs tool calls. Immutable and shared; the history of a run is passed in.
+#[derive(Clone, Debug)]
+pub struct ActionExecutor {
+    registry: Arc<ToolRegistry>,
+    options: ExecutorOptions,
+}
+
+/// One call that was run.
+struct Ran {
+    action: Action,
+    spend: Spend,
+    changes: bool,
+}
+
+/// What happened in a turn, for the loop guard.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) results: Vec<ToolResult>,
+    /// For each call whether it may have changed the world.
+    pub(crate) changes: Vec<bool>,
+}
+
+impl ActionExecutor {
+    /// An executor for these tools.
+    pub fn new(registry: impl Into<Arc<ToolRegistry>>) -> Self {
+        Self { registry: registry.into(), options: ExecutorOptions::default() }
+    }
+
+    /// The same executor with these options.
+    pub fn with_options(mut self, options: ExecutorOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The tools.
+    pub fn registry(&self) -> &ToolRegistry {
+        &self.registry
+    }
+
+    /// Runs the calls of one turn and gives their results in the order of the calls.
+    ///
+    /// Calls whose tools allow it run at the same time; one that does not waits for those before it and holds up
+    /// those after it. Whatever is wrong with a call, from an unknown tool to a denied approval, is a result that
+    /// the model gets to read.
+    ///
+    /// # Errors
+    /// A [`StepError`] only for what ends the agent's work: an exhausted budget, cancellation, a fault of the driver.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cuts off the calls that may be cut; the history then lacks this turn.
+    pub async fn execute(
+        &self,
+        cx: &RunContext,
+        history: &mut ActionHistory,
+        calls: &[ToolCall],
+    ) -> Result<Vec<ToolResult>, StepError> {
+        Ok(self.execute_turn(cx, history, calls).await?.results)
+    }
+
+    pub(crate) async fn execute_turn(
+        &self,
+        cx: &RunContext,
+        history: &mut ActionHistory,
+        calls: &[ToolCall],
+    ) -> Result<Turn, StepError> {
+        // Scopes are made here, in the order of the calls, whatever order they run in.
+        let scoped: Vec<_> =
+            calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
+        let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
+        for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
+            let running = group.iter().map(|(n, cx, call)| async move {
+                if *n < self.options.max_calls {
+                    self.run(cx, call).await
+                } else {
+                    Ok(self.too_many(cx, call))
+                }
+            });
+            let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
+            while let Some(one) = running.next().await {
+                ran.push(one?);
+            }
+        }
+        let mut turn =
+            Turn { results: Vec::with_capacity(ran.len()), changes: Vec::with_capacity(ran.len()) };
+        for (Ran { action, spend, changes }, call) in ran.into_iter().zip(calls) {
+            turn.results.push(ToolResult {
+                call_id: call.id.clone(),
+                name: call.name.clone(),
+                content: action.shown.clone(),
+                is_error: matches!(action.result, ActionResult::Failed { .. }),
+            });
+            turn.changes.push(changes);
+            history.push(action, spend);
+        }
+        Ok(turn)
+    }
+
+    fn parallel(&self, call: &ToolCall) -> bool {
+        self.registry.find(&call.name).is_none_or(|entry| entry.spec.policy.parallel)
+    }
+
+    fn too_many(&self, cx: &RunContext, call: &ToolCall) -> Ran {
+        let message =
+            format!("not run: only {} calls a turn are; call again next turn", self.options.max_calls);
+        let error = ToolError::new(ToolErrorKind::LimitReached, message);
+        failed(call, Value::String(call.arguments.clone()), Vec::new(), cx.now(), &error)
+    }
+
+    async fn run(&self, cx: &RunContext, call: &ToolCall) -> Result<Ran, StepError> {
+        let at = cx.now();
+        let Some(entry) = self.registry.find(&call.name) else {
+            let names: Vec<_> = self.registry.names().collect();
+            let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
+            let error = ToolError::new(ToolErrorKind::UnknownTool, message);
+            return Ok(failed(call, Value::String(call.arguments.clone()), Vec::new(), at, &error));
+        };
+        let (mut arguments, mended) = match usable(entry, &call.arguments) {
+            Ok(usable) => usable,
+            Err(error) => {
+                return Ok(failed(call, Value::String(call.arguments.clone()), Vec::new(), at, &error));
+            }
+        };
+        if !mended.is_empty() {
+            let (tool, mended) = (&entry.spec.name, mended.join("; "));
+            cx.emit(|| EventKind::Note { text: format!("mended the arguments of `{tool}`: {mended}") });
+        }
+        if entry.spec.policy.approval {
+            match self.approved(cx, entry, arguments.clone()).await? {
+                Ok(approved) => arguments = approved,
+                Err(denied) => return Ok(failed(call, arguments, mended, at, &denied)),
+            }
+        }
+        let done = match &entry.callable {
+            Callable::Tool(tool) => {
+                let changes = tool.effect(&arguments) > EffectClass::Pure;
+                let spend = Spend { tool_calls: 1, ..Spend::default() };
+                cx.tool(tool, arguments.clone()).await.map(|value| (value, spend, changes))
+            }
+            Callable::Agent { agent, .. } => {
+                let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());
+                match cx.call(agent.name(), &**agent, goal).await {
+                    Ok(outcome) => Ok((outcome.output, outcome.spend, true)),
+                    // The agent's failure is this agent's to deal with, unless it ends the whole run.
+                    Err(error) => Err(ends_the_run(error)),
+                }
+            }
+        };
+        match done {
+            Ok((value, spend, changes)) => {
+                let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
+                let result = ActionResult::Ok { cut_bytes };
+                let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
+                Ok(Ran { action, spend, changes })
+            }
+            Err(StepError::Tool(error)) => Ok(failed(call, arguments, mended, at, &error)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Asks a person; what they edit is checked like what the model wrote.
+    async fn approved(
+        &self,
+        cx: &RunContext,
+        entry: &Entry,
+        arguments: Value,
+    ) -> Result<Result<Value, ToolError>, StepError> {
+        let tool = entry.spec.name.clone();
+        let question = format!("Call `{tool}` with {arguments}?");
+        let asked = Approval { question, tool: Some(tool), arguments: arguments.clone() };
+        Ok(match cx.approve(asked).await? {
+            Decision::Approve => Ok(arguments),
+            Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
+                Ok(()) => Ok(arguments),
+                Err(invalid) => {
+                    Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}")))
+                }
+            },
+            Decision::Deny { reason } => {
+                Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}")))
+            }
+        })
+    }
+}
+
+/// An agent's failure as its caller's step: what ends the whole run ends the caller, the rest is a result.
+fn ends_the_run(error: agentic_core::AgentError) -> StepError {
+    use agentic_core::AgentError as E;
+    match error {
+        E::Budget { source, .. } => StepError::Budget(source),
+        E::Cancelled { reason, .. } => StepError::Cancelled(reason),
+        E::Step(step) if !matches!(step, StepError::Tool(_) | StepError::Model(_)) => step,
+        other => StepError::Tool(ToolError::failed(format!("the agent failed: {other}"))),
+    }
+}
+
+/// The arguments as valid JSON, mended where that is possible without guessing.
+fn usable(entry: &Entry, text: &str) -> Result<(Value, Vec<String>), ToolError> {
+    // Models that have nothing to say about a tool without parameters send nothing at all.
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let mut mended = Vec::new();
+    let value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(strict) => {
+            let parsed = lenient::parse(text).map_err(|_| {
+                ToolError::invalid(format!("the arguments of `{}` are not JSON: {strict}", entry.spec.name))
+            })?;
+            mended.push(format!("not valid JSON ({strict})"));
+            parsed
+        }
+    };
+    if entry.schema.is_valid(&value) {
+        return Ok((value, mended));
+    }
+    let repaired = repair(&value, &entry.schema).map_err(|invalid| {
+        ToolError::invalid(format!("the arguments of `{}` are invalid: {invalid}", entry.spec.name))
+    })?;
+    mended.extend(repaired.changes.iter().map(ToString::to_string));
+    Ok((repaired.value, mended))
+}
+
+fn failed(call: &ToolCall, arguments: Value, mended: Vec<String>, at: Timestamp, error: &ToolError) -> Ran {
+    let action = Action {
+        tool: call.name.clone(),
+        arguments,
+        mended,
+        at,
+        result: ActionResult::Failed { kind: error.kind() },
+        shown: format!("error: {}", error.message()),
+    };
+    Ran { action, spend: Spend::default(), changes: false }
+}

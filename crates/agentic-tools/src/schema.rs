@@ -1,0 +1,66 @@
+//! JSON Schemas as small models read them best: short, in place, without what says nothing.
+
+use serde_json::Value;
+
+/// Takes `null` out of what a schema allows; says whether it was there.
+pub(crate) fn drop_null(schema: &mut Value) -> bool {
+    let Value::Object(object) = schema else { return schema == &Value::Bool(true) };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        let before = types.len();
+        types.retain(|ty| ty != "null");
+        let found = types.len() < before;
+        if let [single] = &mut types[..] {
+            let single = single.take();
+            object.insert("type".into(), single);
+        }
+        if found && let Some(Value::Array(values)) = object.get_mut("enum") {
+            values.retain(|value| !value.is_null());
+        }
+        return found;
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        let before = choices.len();
+        choices.retain(|choice| choice.get("type").is_none_or(|ty| ty != "null"));
+        let found = choices.len() < before;
+        if found && let [Value::Object(single)] = &mut choices[..] {
+            let mut single = std::mem::take(single);
+            object.remove("anyOf");
+            // What the outer schema says, such as a description, is nearer to the use.
+            single.extend(std::mem::take(object));
+            *object = single;
+        }
+        return found;
+    }
+    // A schema without a type takes anything, `null` too.
+    object.is_empty()
+}
+
+/// Takes out what tells a model nothing: titles, `$schema`, formats of numbers.
+pub(crate) fn clean(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            for name in ["title", "$schema"] {
+                if object.get(name).is_some_and(Value::is_string) {
+                    object.remove(name);
+                }
+            }
+            if object.get("type").is_some_and(|ty| ty == "integer" || ty == "number") {
+                object.remove("format");
+            }
+            for (name, value) in object.iter_mut() {
+                match name.as_str() {
+                    // Names, not keywords, stand one level down.
+                    "properties" | "$defs" => {
+                        if let Value::Object(named) = value {
+                            named.values_mut().for_each(clean);
+                        }
+                    }
+                    "enum" | "const" | "default" | "examples" => {}
+                    _ => clean(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        _ => {}
+    }
+}

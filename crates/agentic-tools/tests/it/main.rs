@@ -1,0 +1,12 @@
+//! The tools as an agent uses them: through a run context.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod calculator_and_time;
+mod files;
+mod functions;
+mod http;
+mod jail;
+#[cfg(unix)]
+mod shell;
+mod support;
+mod table;

@@ -1,0 +1,50 @@
+//! The acceptance rows that take long, each by its name. `docs/TESTING.md` has the bars.
+
+mod bench;
+mod fuzz;
+mod main_job;
+mod run;
+mod suites;
+
+use anyhow::{Result, bail};
+
+use crate::flags::AcceptOptions;
+
+struct Row {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&AcceptOptions) -> Result<()>,
+}
+
+/// One row is one line.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    Row { name: "main-job", what: "the agent on generated folders of invoices", run: main_job::run },
+    Row { name: "prefix", what: "prompt tokens processed from the second turn on", run: |_| bench::local("reuse") },
+    Row { name: "shared-prefix", what: "four agents with one prefix against four without", run: |_| bench::local("shared") },
+    Row { name: "cancel", what: "how soon a cancelled local model is gone", run: |_| bench::local("cancel") },
+    Row { name: "speed", what: "prompt and decoding speed of the local model", run: |_| bench::local("speed") },
+    Row { name: "framework-cost", what: "CPU, instructions and memory against a bare client", run: bench::framework },
+    Row { name: "parsers", what: "lenient JSON, ReAct and tool-call text, in a release build", run: |_| suites::parsers() },
+    Row { name: "schemas", what: "JSON Schema suite and function descriptions, in a release build", run: |_| suites::schemas() },
+    Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
+    Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
+    Row { name: "fuzz", what: "each fuzz target for a while", run: fuzz::run },
+];
+
+/// Runs a row, or lists them.
+pub(crate) fn run(options: &AcceptOptions) -> Result<()> {
+    let Some(name) = &options.row else {
+        for Row { name, what, .. } in ROWS {
+            println!("{name:<15} {what}");
+        }
+        return Ok(());
+    };
+    match ROWS.iter().find(|row| row.name == name) {
+        Some(row) => (row.run)(options),
+        None => {
+            let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+            bail!("there is no row `{name}`; the rows are: {}", names.join(", "))
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Measurements: of the local model, and of what the framework costs against a bare client.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::flags::AcceptOptions;
+use crate::{demo, process, setup, workspace};
+
+/// Runs one part of the local model's measuring example on the default model.
+pub(super) fn local(part: &str) -> Result<()> {
+    setup::ensure()?;
+    let binary = demo::binary()?;
+    process::run(Command::new(&binary).args(["model", "pull", demo::MODEL]))?;
+    let path = process::read(Command::new(&binary).args(["model", "path", demo::MODEL]))?;
+    let bench = demo::built(&["--example", "local_bench"])?;
+    let watched =
+        process::watch(Command::new(bench).args([path.trim(), part]), |line| line.contains("MISSED"))?;
+    watched.result?;
+    if !watched.kept.is_empty() {
+        bail!("missed: {}", watched.kept.join("; "));
+    }
+    Ok(())
+}
+
+/// What a figure may be at most.
+enum Bar {
+    /// So many times what the peer has.
+    Times(f64),
+    /// So much more than what the peer has.
+    More(f64),
+}
+
+/// Workload, field, peer to compare with, bar.
+const BARS: &[(&str, &str, &str, Bar)] = &[
+    ("w1", "cpu_us_per_turn", "raw", Bar::Times(1.35)),
+    ("w2", "cpu_s", "raw", Bar::Times(1.4)),
+    ("w2", "peak_rss_mib", "raw-tls", Bar::More(6.0)),
+    ("w3", "cpu_s", "raw-tls", Bar::More(0.003)),
+];
+const INSTRUCTIONS: f64 = 1.5;
+const REPETITIONS: &str = "9";
+const OURS: &str = "agentic";
+
+/// Runs the benchmark's workloads with our small program beside the bare clients, pinned to one CPU.
+pub(super) fn framework(_: &AcceptOptions) -> Result<()> {
+    let bench = workspace::beside("AGENTIC_BENCH", "bench");
+    if !bench.join("run.sh").is_file() {
+        bail!("there is no benchmark at {}; say where it is by AGENTIC_BENCH", bench.display());
+    }
+    let ours = demo::executable(workspace::cargo().args([
+        "build",
+        "--release",
+        "--manifest-path",
+        "bench/peer/Cargo.toml",
+    ]))?;
+    // Below the peer's target folder, so that CARGO_TARGET_DIR is not filled by strangers' builds.
+    let target = ours.parent().context("the program lies nowhere")?.join("framework-cost");
+    fs::create_dir_all(&target)?;
+    let script = |name: &str| {
+        let mut command = Command::new("bash");
+        command.arg(bench.join(name)).env("CARGO_TARGET_DIR", &target);
+        command
+    };
+    process::run(script("setup.sh").args(["raw", "raw-tls"]))?;
+    let lines = target.join("figures.jsonl");
+    let _ = fs::remove_file(&lines);
+    let mut run = script("run.sh");
+    run.env("EXTRA_PEERS", format!("{OURS}={}", ours.display()))
+        .env("BENCH_PIN", "1")
+        .env("BENCH_RT", "current");
+    process::run(run.args(["-n", REPETITIONS, "-o"]).arg(&lines).args(["raw", "raw-tls", OURS]))?;
+
+    let medians = medians(&fs::read_to_string(&lines).context("the benchmark wrote no figures")?);
+    let figure = |peer: &str, workload: &str, field: &str| {
+        medians
+            .get(&(peer.to_owned(), workload.to_owned(), field.to_owned()))
+            .copied()
+            .with_context(|| format!("the benchmark has no {field} of {peer} on {workload}"))
+    };
+    let mut missed = 0;
+    for (workload, field, peer, bar) in BARS {
+        let (mine, theirs) = (figure(OURS, workload, field)?, figure(peer, workload, field)?);
+        let (shown, ok) = match bar {
+            Bar::Times(most) => (format!("{:.2} times, bar {most}", mine / theirs), mine <= theirs * most),
+            Bar::More(most) => (format!("{:+.4} more, bar {most}", mine - theirs), mine <= theirs + most),
+        };
+        missed += usize::from(!ok);
+        println!(
+            "framework-cost {workload} {field}: {mine:.4} against {peer} {theirs:.4}: {shown}: {}",
+            verdict(ok)
+        );
+    }
+    let server = Server::start(&target.join("modelserver/release/modelserver"))?;
+    let mine = instructions_per_turn(&ours, &server)?;
+    let theirs = instructions_per_turn(&target.join("raw/release/peer-raw"), &server)?;
+    let ok = mine <= theirs * INSTRUCTIONS;
+    missed += usize::from(!ok);
+    println!(
+        "framework-cost w1 instructions per turn: {mine:.0} against raw {theirs:.0}: {:.2} times, bar {INSTRUCTIONS}: {}",
+        mine / theirs,
+        verdict(ok)
+    );
+    if missed > 0 {
+        bail!("{missed} bars missed");
+    }
+    Ok(())
+}
+
+fn verdict(ok: bool) -> &'static str {
+    if ok { "ok" } else { "MISSED" }
+}
+
+/// The median of each peer's figures by workload and field.
+fn medians(lines: &str) -> BTreeMap<(String, String, String), f64> {
+    let mut all: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+    for row in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        for (field, value) in row.as_object().into_iter().flatten() {
+            if let Some(value) = value.as_f64() {
+                all.entry((text("peer"), text("workload"), field.clone())).or_default().push(value);
+            }
+        }
+    }
+    all.into_iter()
+        .map(|(key, mut values)| {
+            values.sort_by(f64::total_cmp);
+            (key, f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]))
+        })
+        .collect()
+}
+
+/// The benchmark's model server, stopped when dropped.
+struct Server {
+    child: Child,
+    port: String,
+}
+
+impl Server {
+    fn start(program: &Path) -> Result<Self> {
+        let mut child = Command::new(program)
+            .args(["--port", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("can't start {}", program.display()))?;
+        let mut port = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut port)?;
+        }
+        Ok(Self { child, port: port.trim().to_owned() })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Model calls of one run of the first workload.
+const TURNS: f64 = 11.0;
+
+/// Counted at two lengths, so that what start and warm-up take falls out.
+fn instructions_per_turn(peer: &Path, server: &Server) -> Result<f64> {
+    let (few, many) = (5_u32, 25_u32);
+    let taken = instructions(peer, server, many)? - instructions(peer, server, few)?;
+    Ok(taken / (f64::from(many - few) * TURNS))
+}
+
+fn instructions(peer: &Path, server: &Server, runs: u32) -> Result<f64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(peer).arg("w1");
+    valgrind
+        .env("OPENAI_BASE_URL", format!("http://127.0.0.1:{}/v1", server.port))
+        .env("OPENAI_API_KEY", "sk-bench")
+        .env("BENCH_T0", "0")
+        .env("BENCH_RT", "current")
+        .env("BENCH_R", runs.to_string());
+    let watched = process::watch(&mut valgrind, |line| line.contains("Collected :"))
+        .context("is valgrind installed? (apt-get install valgrind)")?;
+    watched.result?;
+    // `==123== Collected : 456789`
+    let count = watched.kept.iter().find_map(|line| line.rsplit(':').next()?.trim().parse::<f64>().ok());
+    count.context("valgrind counted nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::medians;
+
+    #[test]
+    fn figures_are_medians_by_peer_workload_and_field() {
+        let lines = [1.0, 9.0, 2.0].map(|cpu| format!(r#"{{"peer":"raw","workload":"w1","cpu_s":{cpu}}}"#));
+        let medians = medians(&lines.join("\n"));
+        assert_eq!(medians.get(&("raw".into(), "w1".into(), "cpu_s".into())), Some(&2.0));
+    }
+}

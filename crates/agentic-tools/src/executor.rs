@@ -8,6 +8,7 @@ use agentic_core::{
     ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
@@ -101,12 +102,16 @@ impl ActionExecutor {
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
-            let running = group.iter().map(|(n, cx, call)| async move {
-                if *n < self.options.max_calls {
-                    self.run(cx, call).await
-                } else {
-                    Ok(self.too_many(cx, call))
+            // Boxed, since the compiler can't tell that the futures of this closure are `Send` for every lifetime.
+            let running = group.iter().map(|(n, cx, call)| {
+                async move {
+                    if *n < self.options.max_calls {
+                        self.run(cx, call).await
+                    } else {
+                        Ok(self.too_many(cx, call))
+                    }
                 }
+                .boxed()
             });
             let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
             while let Some(one) = running.next().await {

@@ -16,7 +16,8 @@ const PARTS: &str = "\
 ## Parts that are no crates
 
 - **llama.cpp** and **ggml**, compiled into the program by the crate `llama-cpp-sys-2`: MIT,
-  copyright (c) 2023-2026 The ggml authors, <https://github.com/ggml-org/llama.cpp>.
+  copyright (c) 2023-2026 The ggml authors, <https://github.com/ggml-org/llama.cpp>; with them **nlohmann/json**: MIT,
+  copyright (c) 2013-2026 Niels Lohmann, <https://github.com/nlohmann/json>.
 - **Qwen2.5-Coder-1.5B-Instruct** (the default model): Apache-2.0, copyright Alibaba Cloud,
   <https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF>. It is no part of this project: the program fetches it
   when it is first used.

@@ -34,6 +34,12 @@ const NEEDS: &[Need] = &[
     },
     Need { what: "libclang", why: "it reads llama.cpp's C headers", apt: "libclang-dev", is_there: libclang },
     Need {
+        what: "root certificates",
+        why: "models are fetched by HTTPS",
+        apt: "ca-certificates",
+        is_there: certificates,
+    },
+    Need {
         what: "pip",
         why: "the model fetcher's second source, where no model hub can be reached",
         apt: "python3-pip",
@@ -132,6 +138,15 @@ fn module(name: &str) -> bool {
     ["python3", "python"]
         .iter()
         .any(|python| process::succeeds(Command::new(python).args(["-m", name, "--version"])))
+}
+
+/// Other systems have them from the start.
+fn certificates() -> bool {
+    let files =
+        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+    !cfg!(target_os = "linux")
+        || std::env::var_os("SSL_CERT_FILE").is_some()
+        || files.iter().any(|file| Path::new(file).exists())
 }
 
 /// Looks where the loader of libclang looks first on Linux; elsewhere the build itself finds out.

@@ -32,7 +32,9 @@ impl Approver for TerminalApprover {
                 crate::render::question("arguments as JSON: ");
                 match serde_json::from_str(line().await.trim()) {
                     Ok(arguments) => Decision::Edit { arguments },
-                    Err(error) => Decision::Deny { reason: format!("the edited arguments are not JSON: {error}") },
+                    Err(error) => {
+                        Decision::Deny { reason: format!("the edited arguments are not JSON: {error}") }
+                    }
                 }
             }
             "" | "n" | "no" => Decision::Deny { reason: "the user said no".into() },

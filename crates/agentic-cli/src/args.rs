@@ -160,7 +160,11 @@ pub(crate) enum ToolCommand {
 
 fn dollars(text: &str) -> Result<f64, String> {
     let dollars: f64 = text.parse().map_err(|_| "not a number of dollars, for example 0.50".to_owned())?;
-    if dollars > 0.0 && dollars < 1e9 { Ok(dollars) } else { Err("must be above 0 and below a billion".into()) }
+    if dollars > 0.0 && dollars < 1e9 {
+        Ok(dollars)
+    } else {
+        Err("must be above 0 and below a billion".into())
+    }
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
@@ -208,7 +212,9 @@ mod tests {
 
     #[test]
     fn durations_are_numbers_with_units() {
-        for (text, millis) in [("90", 90_000), ("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("1.5m", 90_000)] {
+        for (text, millis) in
+            [("90", 90_000), ("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("1.5m", 90_000)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "m", "5x", "-1s", "0s", "1e99h", "..s"] {

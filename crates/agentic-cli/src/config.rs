@@ -52,12 +52,13 @@ impl Settings {
 
     fn over(args: AgentArgs, path: Option<&Path>) -> Result<Self, Failure> {
         let file = path.map_or_else(|| Ok(File::default()), read)?;
-        let timeout = match (args.timeout, file.timeout, path) {
-            (None, Some(text), Some(path)) => Some(duration(&text).map_err(|why| {
-                Failure::usage(format!("timeout `{text}` in {}: {why}", path.display()))
-            })?),
-            (given, _, _) => given,
-        };
+        let timeout =
+            match (args.timeout, file.timeout, path) {
+                (None, Some(text), Some(path)) => Some(duration(&text).map_err(|why| {
+                    Failure::usage(format!("timeout `{text}` in {}: {why}", path.display()))
+                })?),
+                (given, _, _) => given,
+            };
         Ok(Self {
             model: args.model.or(file.model).unwrap_or_else(|| DEFAULT_MODEL.into()),
             agent: args.agent.or(file.agent).unwrap_or(AgentKind::FunctionCalling),
@@ -115,7 +116,10 @@ mod tests {
         let file = "model = \"openai:x\"\nmax-turns = 7\ntimeout = \"5m\"\ntools = [\"calculator\"]";
         let settings = merged(file, AgentArgs { max_turns: Some(3), ..AgentArgs::default() }).unwrap();
         assert_eq!((settings.model.as_str(), settings.max_turns), ("openai:x", Some(3)));
-        assert_eq!((settings.timeout, settings.agent), (Some(Duration::from_secs(300)), AgentKind::FunctionCalling));
+        assert_eq!(
+            (settings.timeout, settings.agent),
+            (Some(Duration::from_secs(300)), AgentKind::FunctionCalling)
+        );
         assert_eq!(settings.tools, ["calculator"]);
         assert_eq!(merged("", AgentArgs::default()).unwrap().model, DEFAULT_MODEL);
     }
@@ -123,7 +127,9 @@ mod tests {
     #[test]
     fn a_mistake_in_the_file_is_named_with_its_line() {
         let message = |file| merged(file, AgentArgs::default()).unwrap_err().message().to_owned();
-        assert!(message("model = \"a\"\nmodle = \"b\"").contains("config.toml, line 2: unknown field `modle`"));
+        assert!(
+            message("model = \"a\"\nmodle = \"b\"").contains("config.toml, line 2: unknown field `modle`")
+        );
         assert!(message("timeout = \"soon\"").contains("timeout `soon` in"));
     }
 }

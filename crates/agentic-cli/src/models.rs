@@ -44,7 +44,9 @@ pub(crate) async fn fetch(spec: &str) -> Result<LocalModel, Failure> {
     let progress = |event: &FetchEvent| {
         let mut bar = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
-            FetchEvent::Downloading { file, done, total } => bar.bytes(&format!("fetching {file}"), *done, *total),
+            FetchEvent::Downloading { file, done, total } => {
+                bar.bytes(&format!("fetching {file}"), *done, *total)
+            }
             FetchEvent::Verifying { file, done, total } => {
                 bar.bytes(&format!("verifying {file}"), *done, Some(*total));
             }

@@ -77,7 +77,8 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// One line of at most `limit` characters.
 fn one_line(text: &str, limit: usize) -> String {
-    let mut line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
+    let mut line: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
     if text.trim().chars().count() > limit {
         line.push('…');
     }

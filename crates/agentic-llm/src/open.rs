@@ -101,7 +101,10 @@ pub enum OpenError {
 
 impl OpenError {
     /// The adapter says why it can't open this address.
-    #[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+    #[cfg_attr(
+        not(any(feature = "local", feature = "openai", feature = "scripted")),
+        expect(dead_code, reason = "no adapter")
+    )]
     pub(crate) fn setup(address: &Address<'_>, error: impl Error + Send + Sync + 'static) -> Self {
         let reason = error.to_string();
         let address = format!("{}:{}", address.scheme(), address.rest());

@@ -7,8 +7,8 @@ pub use agentic_schema as schema;
 pub use agentic_tools as tools;
 
 pub use agentic_core::{
-    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Outcome, RunContext, Tool,
-    ToolError,
+    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Outcome, RunContext,
+    Tool, ToolError,
 };
 pub use agentic_runtime::{Ephemeral, RunReport};
 pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
@@ -17,8 +17,8 @@ pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
 pub mod prelude {
     pub use crate::llm;
     pub use crate::{
-        Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal, GoalVerdict,
-        Outcome, ReActAgent, RunContext, RunReport, Tool, ToolError, tool, tools,
+        Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal,
+        GoalVerdict, Outcome, ReActAgent, RunContext, RunReport, Tool, ToolError, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

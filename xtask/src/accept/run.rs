@@ -38,6 +38,8 @@ impl Run {
                 _ => {}
             }
         }
+        // The ReAct agent's model writes its calls as text: only those that ran are seen.
+        run.calls = if run.calls == 0 { ran } else { run.calls };
         run.valid = run.calls.min(ran).saturating_sub(mended);
         run
     }

@@ -142,6 +142,14 @@ pub(super) fn check_files(files: &[File]) -> Vec<String> {
         if find(format!("crates/{folder}/README.md")).is_none_or(|readme| readme.text.lines().count() < 3) {
             problems.push(format!("crates/{folder} has no README.md"));
         }
+        // Links to the root's: a package has to hold the texts of its licences.
+        for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            if find(format!("crates/{folder}/{license}")).is_none() {
+                problems.push(format!(
+                    "crates/{folder} has no {license}; run: ln -s ../../{license} crates/{folder}/"
+                ));
+            }
+        }
         if let Some(lib) = find(format!("crates/{folder}/src/lib.rs")) {
             let lines = lib.text.lines().count();
             if lines > LIB_LINES {
@@ -209,13 +217,18 @@ mod tests {
     }
 
     #[test]
-    fn every_crate_has_lints_a_readme_and_its_folders_name() {
+    fn every_crate_has_lints_a_readme_licences_and_its_folders_name() {
         let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
         let manifest = "name = \"a\"\n[lints]\nworkspace = true\n";
-        let good = [file("crates/a/Cargo.toml", manifest), file("crates/a/README.md", "# a\n\nIt.\n")];
+        let good = [
+            file("crates/a/Cargo.toml", manifest),
+            file("crates/a/LICENSE-APACHE", ""),
+            file("crates/a/LICENSE-MIT", ""),
+            file("crates/a/README.md", "# a\n\nIt.\n"),
+        ];
         assert_eq!(check_files(&good), [] as [String; 0]);
         let long = "\n".repeat(200);
         let bad = [file("crates/b/Cargo.toml", "name = \"c\""), file("crates/b/src/lib.rs", &long)];
-        assert_eq!(check_files(&bad).len(), 4);
+        assert_eq!(check_files(&bad).len(), 6);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use agentic::Ephemeral;
 use agentic::core::ToolCall;
 use agentic::tools::builtin::{self, BUILTINS};
 use agentic::tools::{ActionExecutor, ActionHistory, Callable, ToolRegistry};
-use agentic::Ephemeral;
 
 use crate::agents;
 use crate::args::ToolCommand;

@@ -127,14 +127,26 @@ impl EventSink for Live {
             EventKind::StepStarted { kind: StepKind::Tool, detail, .. } => {
                 shown.bar.clear();
                 let line = one_line(&detail.arguments.to_string(), LINE);
-                let _ = writeln!(io::stderr(), "{} {} {line}", paint(Style::Cyan, "→"), paint(Style::Bold, &detail.name));
+                let _ = writeln!(
+                    io::stderr(),
+                    "{} {} {line}",
+                    paint(Style::Cyan, "→"),
+                    paint(Style::Bold, &detail.name)
+                );
                 shown.bar.spin(&format!("{} at work", detail.name));
             }
             EventKind::StepFinished { kind: StepKind::Tool, result, error, .. } => {
                 shown.bar.clear();
                 let _ = match error {
-                    Some(error) => writeln!(io::stderr(), "{} {}", paint(Style::Red, "✗"), one_line(error, LINE)),
-                    None => writeln!(io::stderr(), "{} {}", paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
+                    Some(error) => {
+                        writeln!(io::stderr(), "{} {}", paint(Style::Red, "✗"), one_line(error, LINE))
+                    }
+                    None => writeln!(
+                        io::stderr(),
+                        "{} {}",
+                        paint(Style::Cyan, "←"),
+                        one_line(&text_of(result), LINE)
+                    ),
                 };
             }
             EventKind::ApprovalRequested { .. } => shown.bar.clear(),

@@ -4,14 +4,20 @@ use super::OpenError;
 
 /// The parts of an address. `REST` may hold anything but a `?`; model names hold colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+#[cfg_attr(
+    not(any(feature = "local", feature = "openai", feature = "scripted")),
+    expect(dead_code, reason = "no adapter")
+)]
 pub(crate) struct Address<'a> {
     scheme: &'a str,
     rest: &'a str,
     options: Vec<(&'a str, &'a str)>,
 }
 
-#[cfg_attr(not(any(feature = "local", feature = "openai", feature = "scripted")), expect(dead_code, reason = "no adapter"))]
+#[cfg_attr(
+    not(any(feature = "local", feature = "openai", feature = "scripted")),
+    expect(dead_code, reason = "no adapter")
+)]
 impl<'a> Address<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, OpenError> {
         let text = text.trim();

@@ -10,3 +10,4 @@ mod jail;
 mod shell;
 mod support;
 mod table;
+mod ui;

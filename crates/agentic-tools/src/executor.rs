@@ -8,7 +8,6 @@ use agentic_core::{
     ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
-use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
@@ -102,17 +101,17 @@ impl ActionExecutor {
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
-            // Boxed, since the compiler can't tell that the futures of this closure are `Send` for every lifetime.
-            let running = group.iter().map(|(n, cx, call)| {
-                async move {
+            // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
+            let running: Vec<_> = group
+                .iter()
+                .map(|(n, cx, call)| async move {
                     if *n < self.options.max_calls {
                         self.run(cx, call).await
                     } else {
                         Ok(self.too_many(cx, call))
                     }
-                }
-                .boxed()
-            });
+                })
+                .collect();
             let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
             while let Some(one) = running.next().await {
                 ran.push(one?);

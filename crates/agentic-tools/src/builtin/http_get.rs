@@ -91,7 +91,7 @@ impl HttpGet {
                 404 | 410 => "check the address",
                 401 | 403 => "it needs a login; use another source",
                 429 | 500.. => "try again later or use another source",
-                300..400 => "it sends the reader on to what is no web address; use another one",
+                300..=399 => "it sends the reader on to what is no web address; use another one",
                 _ => "use another address",
             };
             let kind = match code {

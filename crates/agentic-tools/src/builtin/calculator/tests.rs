@@ -132,7 +132,7 @@ fn rounds_what_has_no_end_and_says_so() {
     check("1/3 * 10^-20", "approx. 0.00000000000000000000333333333333333");
     check("1.05^360", "approx. 42476396.408680020395604");
     check("(1 + 0.05/12)^360 * 1000", "approx. 4467.744314006132212");
-    check("1.0001^36500", "approx. 38.4679028203");
+    check("1.0001^36500", "approx. 38.4676455311");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn bounds_what_it_does() {
         "(".repeat(1000) + "1" + &")".repeat(1000),
         "-".repeat(5000) + "1",
         "2^".repeat(4000) + "1",
-        (1..2000).map(|n| format!("1/{}", 2 * n + 1)).collect::<Vec<_>>().join("+"),
+        (0..900).map(|n| format!("1/{}", 1_000_003 + 2 * n)).collect::<Vec<_>>().join("+"),
         "9".repeat(9000),
         vec!["9".repeat(700); 12].join("*"),
     ];

@@ -56,7 +56,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<AnyAgent, Failure> {
 fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
     let scope = tool_settings(&settings.workdir)?;
     if settings.tools.is_empty() {
-        return builtin::default_set(&scope).map_err(Failure::usage);
+        return builtin::defaults(&settings.workdir).map_err(Failure::usage);
     }
     let mut names = settings.tools.clone();
     names.sort();

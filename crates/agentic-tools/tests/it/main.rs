@@ -1,6 +1,7 @@
 //! The tools as an agent uses them: through a run context.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod agents;
 mod calculator_and_time;
 mod files;
 mod functions;

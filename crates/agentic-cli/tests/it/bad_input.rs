@@ -1,0 +1,139 @@
+//! Whatever is wrong: one clear line (what, on what, what to do), the right exit code, no panic, nothing half-written.
+
+use crate::support::{Place, answering, http};
+
+/// Runs `agentic run` and checks the code and what the one line of error holds.
+fn refused(place: &Place, args: &[&str], code: i32, says: &[&str]) {
+    let ended = place.run(args);
+    let errors: Vec<_> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!((ended.code, errors.len()), (code, 1), "{args:?}: {ended:?}");
+    for words in says {
+        assert!(errors[0].contains(words), "{args:?} should say `{words}`: {}", errors[0]);
+    }
+    assert!(!ended.err.contains("panicked"), "{args:?}: {}", ended.err);
+    assert_eq!(ended.out, "", "{args:?}: only results go to standard output");
+}
+
+#[test]
+fn before_the_run() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - text: hello");
+    place.file("broken.yaml", "turns: 7");
+    place.file("tools.gguf", "this is no model");
+    let run = |model, more: &[&str], code, says: &[&str]| {
+        refused(&place, &[&["run", "hi", "--model", model], more].concat(), code, says);
+    };
+    run("nonsense", &[], 2, &["`nonsense` names no model", "openai:gpt-5"]);
+    run("acme:x", &[], 2, &["no model adapter for scheme `acme`", "known:"]);
+    run("local:nope", &[], 2, &["`nope`", "qwen2.5-coder-1.5b"]);
+    run("local:./missing.gguf", &[], 1, &["missing.gguf"]);
+    run("local:./tools.gguf", &[], 1, &["tools.gguf"]);
+    run("scripted:missing.yaml", &[], 1, &["missing.yaml"]);
+    run("scripted:broken.yaml", &[], 1, &["broken.yaml"]);
+    run("openai:gpt-5", &[], 1, &["OPENAI_API_KEY"]);
+    run("scripted:script.yaml", &["--tool", "hammer"], 2, &["no tool `hammer`", "read_file"]);
+    run("scripted:script.yaml", &["--workdir", "nowhere"], 2, &["nowhere", "no such folder"]);
+    refused(&place, &["run", " ", "--model", "scripted:script.yaml"], 2, &["the goal is empty"]);
+}
+
+#[test]
+fn on_the_command_line() {
+    let place = Place::new();
+    for args in [
+        &["run"][..],
+        &["run", "hi", "--max-turns", "0"],
+        &["run", "hi", "--budget-usd", "-1"],
+        &["run", "hi", "--timeout", "soon"],
+        &["run", "hi", "--agent", "magic"],
+        &["nonsense"],
+        &["model", "nonsense"],
+    ] {
+        let ended = place.run(args);
+        assert_eq!(ended.code, 2, "{args:?}: {ended:?}");
+        assert!(ended.err.starts_with("error: ") || ended.err.contains("Usage:"), "{args:?}: {}", ended.err);
+        assert_eq!(ended.out, "");
+    }
+}
+
+#[test]
+fn in_the_configuration() {
+    let place = Place::new();
+    std::fs::write(place.folder.path().join("config.toml"), "modle = \"x\"").unwrap();
+    refused(&place, &["run", "hi"], 2, &["config.toml, line 1: unknown field `modle`"]);
+}
+
+#[test]
+fn from_the_endpoint() {
+    let body = |message: &str| {
+        format!("{{\"error\": {{\"message\": \"{message}\", \"type\": \"t\", \"code\": null}}}}")
+    };
+    let cases = [
+        (http("401 Unauthorized", "", &body("Incorrect API key provided")), &["HTTP 401", "Incorrect API key"][..]),
+        (http("429 Too Many Requests", "retry-after: 7\r\n", &body("slow down")), &["HTTP 429", "slow down", "7.0 s"]),
+        (http("500 Internal Server Error", "", &body("oops")), &["HTTP 500", "oops"]),
+        (http("404 Not Found", "", &body("The model `gpt-x` does not exist")), &["HTTP 404", "gpt-x"]),
+        (http("200 OK", "", "<html>a proxy's page</html>"), &["gpt-x"]),
+        // Half a stream: the connection closes in the middle of an answer.
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The tot\"}}]}\n\n".into(),
+            &["gpt-x"],
+        ),
+    ];
+    for (response, says) in cases {
+        let place = Place::new()
+            .with("OPENAI_BASE_URL", answering(response))
+            .with("OPENAI_API_KEY", "sk-very-secret");
+        let ended = place.run(&["run", "hi", "--model", "openai:gpt-x"]);
+        let errors: Vec<_> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!((ended.code, errors.len()), (1, 1), "{ended:?}");
+        says.iter().for_each(|words| assert!(errors[0].contains(words), "`{words}` in {}", errors[0]));
+        assert!(!ended.err.contains("sk-very-secret"), "the key is never shown: {}", ended.err);
+        assert_eq!(ended.out, "");
+    }
+    let nobody = Place::new().with("OPENAI_BASE_URL", "http://127.0.0.1:9/v1").with("OPENAI_API_KEY", "sk-x");
+    refused(&nobody, &["run", "hi", "--model", "openai:gpt-x"], 1, &["127.0.0.1:9"]);
+}
+
+#[test]
+fn json_output_always_ends_with_run_finished() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - text: hello");
+    for (args, status, reason) in [
+        (&["run", "hi", "--model", "acme:x"][..], "failed", "invalid_input"),
+        (&["run", "", "--model", "scripted:script.yaml"], "failed", "invalid_input"),
+        (&["run", "hi", "--model", "scripted:missing.yaml"], "failed", "model_error"),
+        (
+            &["run", "hi", "--model", "scripted:script.yaml", "--budget-tokens", "1"],
+            "failed",
+            "budget_exhausted",
+        ),
+    ] {
+        let last = place.run(&[args, &["--output", "json"]].concat()).last();
+        assert_eq!(
+            (last["status"].as_str(), last["reason"].as_str()),
+            (Some(status), Some(reason)),
+            "{last}"
+        );
+        assert!(last["error"].is_string() && last["goal"] == "unverified", "{last}");
+    }
+}
+
+#[test]
+fn from_the_tools() {
+    let place = Place::new();
+    place.file("big.txt", "x".repeat(10_000_000));
+    refused(
+        &place,
+        &["tool", "call", "read_file", r#"{"path": "../../etc/passwd"}"#],
+        1,
+        &["../../etc/passwd"],
+    );
+    refused(&place, &["tool", "call", "read_file", "{}"], 1, &["read_file", "path"]);
+    refused(&place, &["tool", "call", "read_file", "not json at all {"], 1, &["read_file"]);
+    refused(&place, &["tool", "call", "hammer"], 2, &["no tool `hammer`"]);
+    refused(&place, &["tool", "call", "calculator", r#"{"expression": "1/0"}"#], 1, &["zero"]);
+    refused(&place, &["tool", "call", "shell", r#"{"command": "echo hi > made"}"#], 1, &["not allowed"]);
+    assert!(!place.folder.path().join("work/made").exists(), "a denied command never ran");
+    let big = place.run(&["tool", "call", "read_file", r#"{"path": "big.txt"}"#]);
+    assert!(big.out.len() < 100_000, "{} bytes of {} came out", big.out.len(), 10_000_000);
+}

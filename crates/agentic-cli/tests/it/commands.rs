@@ -1,0 +1,62 @@
+//! The other commands.
+
+use crate::support::Place;
+
+#[test]
+fn tools_are_listed_and_called() {
+    let place = Place::new();
+    place.file("a.txt", "alpha\n");
+    let list = place.run(&["tool", "list"]);
+    assert_eq!(list.code, 0, "{list:?}");
+    for name in [
+        "* list_dir",
+        "* read_file",
+        "* search_files",
+        "* calculator",
+        "* current_time",
+        "  write_file",
+        "  shell",
+    ] {
+        assert!(list.out.lines().any(|line| line.starts_with(name)), "{name} in {}", list.out);
+    }
+    let sum = place.run(&["tool", "call", "calculator", r#"{"expression": "0.1 + 0.2"}"#]);
+    assert_eq!((sum.code, sum.out.trim()), (0, "0.3"), "{sum:?}");
+    let read = place.run(&["tool", "call", "read_file", r#"{"path": "a.txt"}"#]);
+    assert!(read.out.contains("alpha"), "{read:?}");
+    if cfg!(unix) {
+        let shell = place.run(&["tool", "call", "shell", r#"{"command": "echo hi"}"#, "--yes"]);
+        assert!(shell.code == 0 && shell.out.contains("hi"), "{shell:?}");
+    }
+}
+
+#[test]
+fn models_are_listed_without_any_network() {
+    let place = Place::new();
+    let list = place.run(&["model", "list"]);
+    let line = list.out.lines().find(|line| line.starts_with("qwen2.5-coder-1.5b ")).unwrap();
+    assert!(line.contains("1.1 GB") && line.contains("(default)") && line.contains("Apache-2.0"), "{line}");
+    let path = place.run(&["model", "path"]);
+    assert_eq!(path.code, 1, "it is not here: {path:?}");
+    assert!(path.err.contains("agentic model pull"), "says how to get it: {}", path.err);
+}
+
+#[test]
+fn doctor_says_what_is_missing_and_what_mends_it() {
+    let place = Place::new();
+    let healthy = place.run(&["doctor"]);
+    assert_eq!(healthy.code, 0, "what is optional is no failure: {healthy:?}");
+    assert!(healthy.out.contains("default model: not fetched yet → agentic model pull"), "{}", healthy.out);
+    std::fs::write(place.folder.path().join("config.toml"), "agent = 7").unwrap();
+    let broken = place.run(&["doctor"]);
+    assert_eq!(broken.code, 1, "{broken:?}");
+    assert!(broken.out.contains("missing  configuration: "), "{}", broken.out);
+}
+
+#[test]
+fn completions_are_for_every_shell() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = place.run(&["completions", shell]);
+        assert!(script.code == 0 && script.out.contains("budget-tokens"), "{shell}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The program as a user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod bad_input;
+mod commands;
+mod runs;
+mod support;

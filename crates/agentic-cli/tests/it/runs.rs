@@ -1,0 +1,123 @@
+//! `agentic run` and `agentic chat` on scripted models.
+
+use crate::support::Place;
+
+const READS_A_FILE: &str = "
+turns:
+  - text: I'll read it.
+    calls:
+      - name: read_file
+        arguments: { path: a.txt }
+  - text: It says alpha.
+";
+
+#[test]
+fn only_the_answer_goes_to_standard_output() {
+    let place = Place::new();
+    place.file("a.txt", "alpha\n");
+    place.file("script.yaml", READS_A_FILE);
+    let ended = place.run(&["run", "What does a.txt say?", "--model", "scripted:script.yaml"]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, "It says alpha.\n"), "{ended:?}");
+    assert!(
+        ended.err.contains("I'll read it.") && ended.err.contains("→ read_file {\"path\":\"a.txt\"}"),
+        "{}",
+        ended.err
+    );
+    assert!(ended.err.contains("2 turns · "), "what was spent: {}", ended.err);
+    assert!(!ended.err.contains('\x1b'), "no colour where there is no terminal");
+}
+
+#[test]
+fn events_come_one_a_line_without_gaps() {
+    let place = Place::new();
+    place.file("a.txt", "alpha\n");
+    place.file("script.yaml", READS_A_FILE);
+    let ended = place.run(&["run", "go", "--model", "scripted:script.yaml", "--output", "json"]);
+    let events = ended.events();
+    let numbers: Vec<_> = events.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    assert_eq!(events[0]["type"], "run_started");
+    let steps: Vec<_> = events
+        .iter()
+        .filter(|event| event["type"] == "step_finished")
+        .map(|event| event["step"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["turn/model", "turn/call:0/tool:read_file", "turn@1/model"]);
+    let last = ended.last();
+    assert_eq!(
+        (last["status"].as_str(), last["output"].as_str()),
+        (Some("completed"), Some("It says alpha."))
+    );
+    assert_eq!((&last["reason"], &last["error"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!((last["goal"].as_str(), last["usage"]["turns"].as_u64()), (Some("unverified"), Some(2)));
+}
+
+#[test]
+fn limits_end_with_three_and_the_honest_reason() {
+    let place = Place::new();
+    let turn = "  - calls:\n      - name: calculator\n        arguments: { expression: \"1+N\" }\n";
+    let many: String = (0..20).map(|n| turn.replace('N', &n.to_string())).collect();
+    place.file("many.yaml", format!("turns:\n{many}"));
+    place.file("loop.yaml", format!("turns:\n{}", turn.repeat(20)));
+    for (script, flags, reason) in [
+        ("many.yaml", &["--max-turns", "3"][..], "turn_limit"),
+        ("many.yaml", &["--budget-tokens", "300"], "budget_exhausted"),
+        ("many.yaml", &["--budget-usd", "0.000001"], "budget_exhausted"),
+        ("loop.yaml", &[], "loop_detected"),
+    ] {
+        let model = format!("scripted:{script}");
+        let ended = place.run(&[&["run", "go", "--model", &model, "--output", "json"], flags].concat());
+        assert_eq!(
+            (ended.code, ended.last()["reason"].as_str()),
+            (3, Some(reason)),
+            "{script} {flags:?}: {}",
+            ended.err
+        );
+    }
+}
+
+#[test]
+fn a_tool_that_needs_approval_is_denied_where_nobody_is_there() {
+    let place = Place::new();
+    let script = "turns:\n  - calls:\n      - name: shell\n        arguments: { command: \"echo hi > made\" }\n  - text: done";
+    place.file("script.yaml", script);
+    let made = place.folder.path().join("work/made");
+    let args = ["run", "go", "--model", "scripted:script.yaml", "--tool", "shell"];
+    assert_eq!(place.run(&args).code, 0);
+    assert!(!made.exists(), "denied");
+    if cfg!(unix) {
+        assert_eq!(place.run(&[&args[..], &["--yes"]].concat()).code, 0);
+        assert!(made.exists(), "--yes approves");
+    }
+    std::fs::remove_file(&made).ok();
+    let not_offered = place.run(&["run", "go", "--model", "scripted:script.yaml", "--yes"]);
+    assert_eq!(not_offered.code, 0, "{not_offered:?}");
+    assert!(!made.exists(), "--yes adds no tools");
+}
+
+#[test]
+fn settings_come_from_flags_then_the_environment_then_the_file() {
+    let place = Place::new().with("AGENTIC_MODEL", "scripted:environment.yaml");
+    for name in ["file", "environment", "flag"] {
+        place.file(&format!("{name}.yaml"), format!("turns:\n  - text: from the {name}"));
+    }
+    std::fs::write(place.folder.path().join("config.toml"), "model = \"scripted:file.yaml\"").unwrap();
+    assert_eq!(place.run(&["run", "go"]).out.trim(), "from the environment");
+    assert_eq!(place.run(&["run", "go", "--model", "scripted:flag.yaml"]).out.trim(), "from the flag");
+    let quiet = Place::new();
+    quiet.file("file.yaml", "turns:\n  - text: from the file");
+    std::fs::write(quiet.folder.path().join("config.toml"), "model = \"scripted:file.yaml\"").unwrap();
+    assert_eq!(quiet.run(&["run", "go"]).out.trim(), "from the file");
+}
+
+#[test]
+fn the_react_agent_runs_on_text() {
+    let place = Place::new();
+    place.file("a.txt", "alpha\n");
+    place.file(
+        "script.yaml",
+        "turns:\n  - text: |-\n      Thought: look\n      Action: read_file\n      Action Input: {\"path\": \"a.txt\"}\n  - text: \"Final Answer: alpha\"",
+    );
+    let ended = place.run(&["run", "go", "--model", "scripted:script.yaml", "--agent", "react"]);
+    assert_eq!((ended.code, ended.out.trim()), (0, "alpha"), "{ended:?}");
+}

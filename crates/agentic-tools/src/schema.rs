@@ -1,4 +1,4 @@
-//! JSON Schemas as small models read them best: short, in place, without what says nothing.
+//! The schemas of arguments: what may be left out need not be `null` as well.
 
 use serde_json::Value;
 
@@ -33,34 +33,4 @@ pub(crate) fn drop_null(schema: &mut Value) -> bool {
     }
     // A schema without a type takes anything, `null` too.
     object.is_empty()
-}
-
-/// Takes out what tells a model nothing: titles, `$schema`, formats of numbers.
-pub(crate) fn clean(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            for name in ["title", "$schema"] {
-                if object.get(name).is_some_and(Value::is_string) {
-                    object.remove(name);
-                }
-            }
-            if object.get("type").is_some_and(|ty| ty == "integer" || ty == "number") {
-                object.remove("format");
-            }
-            for (name, value) in object.iter_mut() {
-                match name.as_str() {
-                    // Names, not keywords, stand one level down.
-                    "properties" | "$defs" => {
-                        if let Value::Object(named) = value {
-                            named.values_mut().for_each(clean);
-                        }
-                    }
-                    "enum" | "const" | "default" | "examples" => {}
-                    _ => clean(value),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(clean),
-        _ => {}
-    }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{ToolError, ToolPolicy, ToolSpec};
+use agentic_schema::schema_for;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -12,11 +12,7 @@ use crate::schema;
 
 /// The spec of a built-in tool whose arguments are `A`.
 pub(super) fn spec<A: JsonSchema>(name: &str, description: &str, policy: ToolPolicy) -> Arc<ToolSpec> {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let mut parameters = settings.into_generator().into_root_schema_for::<A>().to_value();
+    let mut parameters = schema_for::<A>();
     if let Some(Value::Object(properties)) = parameters.get_mut("properties") {
         for property in properties.values_mut() {
             schema::drop_null(property);
@@ -26,7 +22,6 @@ pub(super) fn spec<A: JsonSchema>(name: &str, description: &str, policy: ToolPol
         // A comment on the struct is for us; the tool's description says what it is.
         root.remove("description");
     }
-    schema::clean(&mut parameters);
     Arc::new(ToolSpec::new(name, description, parameters).with_policy(policy))
 }
 

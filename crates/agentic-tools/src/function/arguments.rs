@@ -1,38 +1,35 @@
 //! The arguments of a function: their schema, and taking them out of the JSON.
 
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use agentic_core::ToolError;
+use agentic_schema::schema_for;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use agentic_core::ToolError;
-
-use crate::schema;
+use crate::schema::drop_null;
 
 /// Writes the JSON Schema of a function's arguments.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ArgumentsSchema {
-    generator: SchemaGenerator,
     properties: Map<String, Value>,
     required: Vec<Value>,
+    definitions: Map<String, Value>,
 }
 
 impl ArgumentsSchema {
     /// A function without arguments.
-    #[expect(clippy::new_without_default, reason = "written by a macro only")]
     pub fn new() -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
-            settings.inline_subschemas = true;
-            settings.meta_schema = None;
-        });
-        Self { generator: settings.into_generator(), properties: Map::new(), required: Vec::new() }
+        Self::default()
     }
 
     /// One more argument. It is required unless its type takes `null`.
     pub fn property<T: DeserializeOwned + JsonSchema>(&mut self, name: &str, description: &str) {
-        let mut property = self.generator.subschema_for::<T>().to_value();
-        if !schema::drop_null(&mut property) {
+        let mut property = self.schema_of::<T>();
+        if !drop_null(&mut property) {
             self.required.push(name.into());
         }
         self.add(name, description, property);
@@ -43,12 +40,21 @@ impl ArgumentsSchema {
     where
         T: DeserializeOwned + JsonSchema + Serialize,
     {
-        let mut property = self.generator.subschema_for::<T>().to_value();
-        schema::drop_null(&mut property);
+        let mut property = self.schema_of::<T>();
+        drop_null(&mut property);
         if let (Ok(default), Value::Object(property)) = (serde_json::to_value(default), &mut property) {
             property.insert("default".into(), default);
         }
         self.add(name, description, property);
+    }
+
+    /// The schema of a type. Only types that contain themselves have definitions; those belong to the root.
+    fn schema_of<T: JsonSchema>(&mut self) -> Value {
+        let mut root = schema_for::<Holder<T>>();
+        if let Some(Value::Object(definitions)) = root.get_mut("$defs") {
+            self.definitions.append(definitions);
+        }
+        root["properties"]["value"].take()
     }
 
     fn add(&mut self, name: &str, description: &str, mut property: Value) {
@@ -62,21 +68,32 @@ impl ArgumentsSchema {
     }
 
     /// The schema: an object with nothing but these properties.
-    pub fn finish(mut self) -> Value {
-        let mut root = json!({ "type": "object", "properties": self.properties });
+    pub fn finish(self) -> Value {
+        let Self { properties, required, definitions } = self;
+        let mut root = json!({ "type": "object", "properties": properties });
         if let Value::Object(root) = &mut root {
-            if !self.required.is_empty() {
-                root.insert("required".into(), self.required.into());
+            if !required.is_empty() {
+                root.insert("required".into(), required.into());
             }
             root.insert("additionalProperties".into(), false.into());
-            // Only types that contain themselves can't be written in place.
-            let definitions = self.generator.take_definitions(true);
             if !definitions.is_empty() {
                 root.insert("$defs".into(), definitions.into());
             }
         }
-        schema::clean(&mut root);
         root
+    }
+}
+
+/// A type with a `T` in it: a schema within a schema refers to itself by a definition's name, and not as the root.
+struct Holder<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Holder<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "Holder".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "properties": { "value": generator.subschema_for::<T>() } })
     }
 }
 

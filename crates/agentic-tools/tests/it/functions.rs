@@ -1,5 +1,7 @@
 //! `#[tool]` on functions.
 
+mod allowed;
+
 use std::sync::Arc;
 use std::time::Duration;
 

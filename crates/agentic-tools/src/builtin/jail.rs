@@ -88,7 +88,7 @@ impl Jail {
 
     /// Opens a regular file for reading.
     pub(super) fn open_file(&self, path: &Path) -> Result<(File, Metadata), ToolError> {
-        let error = |error| about("can't read", path.display(), error);
+        let error = |error| self.about("can't read", path, error);
         // Asked before opening, since opening a device can have an effect; asked again on the handle, since
         // somebody may have swapped the file in between.
         regular(&self.0.dir.metadata(path).map_err(error)?, path)?;
@@ -185,6 +185,42 @@ fn nonblock() -> i32 {
 
 #[cfg(not(unix))]
 fn never_wait(_: &mut OpenOptions) {}
+
+/// Names that an error about a missing path shows.
+const MAX_NAMES: usize = 20;
+
+impl Jail {
+    /// An error of the file system as [`about`] tells it; one about a missing path also says what there is.
+    pub(super) fn about(&self, what: &str, path: &Path, error: io::Error) -> ToolError {
+        let names = match error.kind() {
+            io::ErrorKind::NotFound => self.names(),
+            _ => Vec::new(),
+        };
+        if names.is_empty() {
+            return about(what, path.display(), error);
+        }
+        let (path, names) = (path.display(), names.join(", "));
+        let message = format!("{what} `{path}`: it does not exist; the folder `.` holds: {names}");
+        ToolError::new(ToolErrorKind::NotFound, message).with_source(error)
+    }
+
+    /// Some names in the root, folders with a slash, in order.
+    fn names(&self) -> Vec<String> {
+        let entries = self.dir().entries().into_iter().flatten().flatten().take(1000);
+        let mut names: Vec<_> = entries
+            .map(|entry| {
+                let folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                format!("{}{}", entry.file_name().to_string_lossy(), if folder { "/" } else { "" })
+            })
+            .collect();
+        names.sort_unstable();
+        if names.len() > MAX_NAMES {
+            names.truncate(MAX_NAMES);
+            names.push("…".to_owned());
+        }
+        names
+    }
+}
 
 fn outside(path: impl Display) -> ToolError {
     let message = format!(

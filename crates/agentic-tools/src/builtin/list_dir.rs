@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jail::{Jail, about};
+use super::jail::Jail;
 use super::support::{arguments, blocking, size, spec};
 
 pub(super) const NAME: &str = "list_dir";
 pub(super) const DESCRIPTION: &str = "List the files and folders in a folder, with sizes. \
-    Use it first to see what there is. Example: {\"path\": \"invoices\"}";
+    Use it first to see what there is. Example: {\"path\": \".\"}";
 
 /// Names that are shown of one folder.
 const MAX_ENTRIES: usize = 500;
@@ -31,7 +31,7 @@ pub struct ListDir {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
-    /// The folder, like "invoices". Default: ".", the folder with everything.
+    /// The folder. Default: ".", which holds everything.
     path: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Tool for ListDir {
 }
 
 fn list(jail: &Jail, path: &Path) -> Result<String, ToolError> {
-    let error = |error| about("can't list", path.display(), error);
+    let error = |error| jail.about("can't list", path, error);
     let mut lines = Vec::new();
     let mut total = 0_usize;
     for entry in jail.dir().read_dir(path).map_err(error)? {

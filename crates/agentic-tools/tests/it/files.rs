@@ -46,7 +46,10 @@ async fn lists_folders_first_with_sizes() {
     assert_eq!(text(list(json!({ "path": "empty" })).await), "`empty` is empty");
     let error = list(json!({ "path": "nowhere" })).await.expect_err("missing");
     assert_eq!(error.kind(), ToolErrorKind::NotFound);
-    assert_eq!(error.message(), "can't list `nowhere`: it does not exist; use list_dir to see what there is");
+    assert_eq!(
+        error.message(),
+        "can't list `nowhere`: it does not exist; the folder `.` holds: a.txt, b.txt, empty/, z/"
+    );
     let error = list(json!({ "path": "a.txt" })).await.expect_err("a file");
     assert_eq!(error.kind(), ToolErrorKind::InvalidArguments, "{error}");
 }

@@ -34,7 +34,12 @@ pub(crate) async fn everything(
 
 /// Names that the written code must not trip over.
 #[tool(effect = "pure")]
-async fn schema(arguments: String, ecx: u8, result: bool, error: Option<f64>) -> Result<(), agentic_core::ToolError> {
+async fn schema(
+    arguments: String,
+    ecx: u8,
+    result: bool,
+    error: Option<f64>,
+) -> Result<(), agentic_core::ToolError> {
     let _ = (arguments, ecx, result, error);
     Ok(())
 }

@@ -96,7 +96,7 @@ impl ChatModel for OpenAi {
             origin: self.0.origin.clone(),
             response,
             history: request.messages,
-            state: State::Reading(reader),
+            state: State::Reading(Box::new(reader)),
         });
         if !watched {
             // Nobody waits for pieces, so the whole answer is read here and now.
@@ -180,7 +180,7 @@ struct Answer {
 }
 
 enum State {
-    Reading(Reader),
+    Reading(Box<Reader>),
     /// The body is read; what is left to tell.
     Ending(std::vec::IntoIter<ModelEvent>),
     Over,

@@ -4,10 +4,6 @@ use super::OpenError;
 
 /// The parts of an address. `REST` may hold anything but a `?`; model names hold colons and slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(any(feature = "local", feature = "openai", feature = "scripted")),
-    expect(dead_code, reason = "no adapter")
-)]
 pub(crate) struct Address<'a> {
     scheme: &'a str,
     rest: &'a str,
@@ -46,6 +42,10 @@ impl<'a> Address<'a> {
     }
 
     /// The value of an option, as it is written.
+    #[cfg_attr(
+        not(any(feature = "local", feature = "openai")),
+        expect(dead_code, reason = "no adapter with options")
+    )]
     pub(crate) fn option(&self, name: &str) -> Option<&'a str> {
         self.options.iter().find(|(option, _)| *option == name).map(|(_, value)| *value)
     }

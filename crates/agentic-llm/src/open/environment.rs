@@ -10,7 +10,9 @@ use crate::secret::Secret;
 ///
 /// Tests and servers give their own, so nothing has to change the process's environment.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// The process's environment. The only place of this crate that reads it.

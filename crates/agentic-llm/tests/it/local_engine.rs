@@ -84,6 +84,7 @@ fn the_engine_keeps_its_promises() {
     defuses_control_tokens(&engine);
     drop(engine);
     loads_the_fixed_part_from_disk(&path);
+    gives_up_kept_prefixes_when_the_cache_is_full(&path);
 }
 
 fn answers_and_stops(engine: &Engine) {
@@ -220,4 +221,24 @@ fn loads_the_fixed_part_from_disk(path: &std::path::Path) {
     }
     assert_eq!(texts[0], texts[1]);
     let _ = std::fs::remove_dir_all(dir);
+}
+
+fn gives_up_kept_prefixes_when_the_cache_is_full(path: &std::path::Path) {
+    let mut options = options();
+    options.n_ctx = Some(256);
+    let engine = Engine::load(path, &options).expect("the model loads");
+    assert_eq!(engine.n_ctx(), 256);
+    let prompts: Vec<Vec<i32>> = (10..14).map(|seed| prompt(&engine, &filler(seed, 24))).collect();
+    let running: Vec<Generation> = prompts
+        .iter()
+        .map(|tokens| engine.generate(GenerateRequest::new(tokens.clone(), 4)).expect("accepted"))
+        .collect();
+    for (generation, prompt) in running.into_iter().zip(&prompts) {
+        let turn = drain(generation).expect("served, if only after others");
+        assert!(prompt.len() > 64 && turn.counters.processed > prompt.len() / 2, "{:?}", turn.counters);
+    }
+    let last = run(&engine, GenerateRequest::new(prompts[3].clone(), 4)).counters;
+    assert_eq!(last.processed, 1, "the last one is still there");
+    let first = run(&engine, GenerateRequest::new(prompts[0].clone(), 4)).counters;
+    assert!(first.processed > 1, "the first one had to go");
 }

@@ -1,4 +1,5 @@
 //! Tests against fixtures outside the repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests
 
 mod bfcl;
 mod fixtures;

@@ -44,5 +44,8 @@ fn number<T: std::str::FromStr>(address: &Address<'_>, option: &str) -> Result<O
 where
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    address.option(option).map(|value| value.parse().map_err(|error| OpenError::setup(address, error))).transpose()
+    address
+        .option(option)
+        .map(|value| value.parse().map_err(|error| OpenError::setup(address, error)))
+        .transpose()
 }

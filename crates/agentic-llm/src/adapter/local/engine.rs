@@ -33,6 +33,7 @@ pub struct Engine {
     path: PathBuf,
     vocab: Arc<Vocab>,
     n_ctx: usize,
+    saves_prefixes: bool,
     commands: Option<mpsc::Sender<Command>>,
     abort: AbortFlag,
     totals: Arc<Totals>,
@@ -116,6 +117,7 @@ impl Engine {
             path: path.into(),
             vocab,
             n_ctx,
+            saves_prefixes: options.prefix_dir.is_some(),
             commands: Some(commands),
             abort,
             totals,
@@ -136,6 +138,11 @@ impl Engine {
     /// Tokens the context holds.
     pub fn n_ctx(&self) -> usize {
         self.n_ctx
+    }
+
+    /// Whether the fixed part of prompts is saved on disk.
+    pub(crate) fn saves_prefixes(&self) -> bool {
+        self.saves_prefixes
     }
 
     /// Sums over the life of the engine.
@@ -179,7 +186,7 @@ impl Engine {
         let job = Job::new(request, chooser, constraint, Arc::clone(&ticket), sender);
         let commands = self.commands.as_ref().ok_or(EngineError::Closed)?;
         self.totals.running.fetch_add(1, Ordering::SeqCst);
-        commands.send(Command(Box::new(job))).map_err(|_| {
+        commands.send(Command(job)).map_err(|_| {
             self.totals.running.fetch_sub(1, Ordering::SeqCst);
             EngineError::Closed
         })?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::api::TopLevelGrammar;
+use llguidance::panic_utils::catch_unwind;
 use llguidance::toktrie::{InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie, TokenizerEnv};
 use llguidance::{Matcher, ParserFactory};
 use serde_json::{Value, json};
@@ -68,8 +69,10 @@ impl Constraint {
     pub(crate) fn compile(factory: &ParserFactory, grammar: &Grammar) -> Result<Self, EngineError> {
         let error =
             |reason: String| EngineError::Grammar { what: grammar.what.clone(), reason: first_line(&reason) };
-        let parser =
-            factory.create_parser((*grammar.top).clone()).map_err(|found| error(format!("{found:#}")))?;
+        // A schema may come from anybody: a compiler that panics on it must not take the caller along.
+        let compile = || factory.create_parser((*grammar.top).clone());
+        let parser = catch_unwind(std::panic::AssertUnwindSafe(compile))
+            .map_err(|found| error(format!("{found:#}")))?;
         let matcher = Matcher::new(Ok(parser));
         match matcher.get_error() {
             Some(found) => Err(error(found)),

@@ -194,10 +194,13 @@ impl Inner {
         let vocab = self.engine.vocab();
         let text = self.renderer.prompt(&conversation, &|text| vocab.defuse(text))?;
         let tokens = vocab.tokenize_prompt(&text)?;
-        let fixed = match self.renderer.other_prompt(&conversation) {
-            Ok(other) => common_prefix(&tokens, &vocab.tokenize_prompt(&other)?),
+        let fixed = if self.engine.saves_prefixes() {
             // Some templates refuse so short a conversation: nothing is saved then.
-            Err(_) => 0,
+            let other =
+                self.renderer.other_prompt(&conversation).and_then(|text| vocab.tokenize_prompt(&text));
+            other.map_or(0, |other| common_prefix(&tokens, &other))
+        } else {
+            0
         };
         Ok((tokens, fixed))
     }

@@ -23,8 +23,9 @@ use super::prefix::{Action, PrefixStore, SeqId, Token, common_prefix};
 use super::request::Finish;
 use super::vocab::Vocab;
 
-/// Tokens evaluated in one step at most. A step is what other requests have to wait for.
-const STEP: usize = 128;
+/// Tokens evaluated in one step at most. Others wait for the end of a step, and a cancelled request for the end of
+/// one operation in it, which grows with the step; larger steps are hardly faster.
+const STEP: usize = 64;
 /// Prompt tokens evaluated in a step that also decodes other requests.
 const MIXED_STEP: usize = 32;
 /// A request waits for another one that is evaluating their common prefix if it gains this many tokens.
@@ -33,7 +34,7 @@ const WORTH_WAITING: usize = 8;
 const ABORTED: i32 = 2;
 
 /// A request for the worker.
-pub(crate) struct Command(pub(crate) Box<Job>);
+pub(crate) struct Command(pub(crate) Job);
 
 /// What the worker is made from.
 pub(crate) struct Setup {
@@ -107,8 +108,8 @@ struct Worker<'m> {
     scratch: SeqId,
     n_ctx: usize,
     divisible: bool,
-    waiting: VecDeque<Box<Job>>,
-    active: Vec<Box<Job>>,
+    waiting: VecDeque<Job>,
+    active: Vec<Job>,
 }
 
 /// Part of a step: `count` tokens of the `job`th active request, the last one at `last` in the batch.
@@ -155,7 +156,7 @@ impl Worker<'_> {
         let (gone, waiting) =
             std::mem::take(&mut self.waiting).into_iter().partition(|job| job.ticket().is_cancelled());
         self.waiting = waiting;
-        let gone: VecDeque<Box<Job>> = gone;
+        let gone: VecDeque<Job> = gone;
         for job in gone {
             self.setup.totals.running.fetch_sub(1, Ordering::SeqCst);
             job.fail(EngineError::Cancelled);
@@ -409,7 +410,7 @@ impl Worker<'_> {
             self.remove(useless, 0);
         }
         self.setup.totals.running.fetch_sub(1, Ordering::SeqCst);
-        *job
+        job
     }
 
     /// Removes the positions of `seq` from `from` on.

@@ -58,7 +58,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// The longest start of `text` of at most `bytes` bytes that does not split a character.
-#[cfg(any(feature = "files", feature = "http", feature = "calculator"))]
+#[cfg(any(feature = "files", feature = "http"))]
 pub(super) fn head(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::ci::Steps;
 use crate::flags::TestOptions;
-use crate::{amount, demo, features, outside, process, setup, workspace};
+use crate::{amount, demo, outside, process, setup, workspace};
 
 /// Runs them and prints a summary.
 pub(crate) fn run(options: &TestOptions) -> Result<()> {
@@ -28,7 +28,6 @@ pub(crate) fn add(steps: &mut Steps, options: &TestOptions) {
         );
     }
     steps.cargo("doctests", &["test", "--workspace", "--doc", "--no-fail-fast"]);
-    steps.step("features, each alone", features::check);
     steps.step("a crate outside", outside::check);
     if !options.skip_model {
         steps.step("a real model", real_model);

@@ -57,7 +57,7 @@ pub enum AgentError {
         /// The limit.
         turns: u64,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// The same calls gave the same results again and again, hints did not help.
     #[error("stopped in a loop: {what}")]
@@ -65,7 +65,7 @@ pub enum AgentError {
         /// What was repeated.
         what: String,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// A limit of the run's budget was reached.
     #[error("{source}")]
@@ -73,7 +73,7 @@ pub enum AgentError {
         /// The limit.
         source: BudgetError,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// The run was cancelled.
     #[error("cancelled")]
@@ -81,7 +81,7 @@ pub enum AgentError {
         /// Why.
         reason: CancelReason,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// What the model wrote can't be used, and asking again did not help.
     #[error("the model's output can't be used: {message}")]
@@ -89,7 +89,7 @@ pub enum AgentError {
         /// What is wrong with it.
         message: String,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// The model's answer was cut at its output limit.
     #[error("the answer was cut after {tokens} tokens; allow more output tokens or ask for less")]
@@ -97,7 +97,7 @@ pub enum AgentError {
         /// The tokens that it wrote.
         tokens: u64,
         /// What there is so far.
-        partial: Partial,
+        partial: Box<Partial>,
     },
     /// The goal or the settings can't be used.
     #[error("{message}")]
@@ -130,6 +130,7 @@ impl AgentError {
 
     /// A step failed after this partial work.
     pub fn from_step(error: StepError, partial: Partial) -> Self {
+        let partial = Box::new(partial);
         match error {
             StepError::Budget(source) => Self::Budget { source, partial },
             StepError::Cancelled(reason) => Self::Cancelled { reason, partial },

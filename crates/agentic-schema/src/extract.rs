@@ -143,11 +143,11 @@ impl From<ExtractError> for AgentError {
             }
             ExtractError::Refused { attempts, usage, .. } => Self::InvalidOutput {
                 message,
-                partial: Partial { text: String::new(), spend: spent(usage, attempts) },
+                partial: Box::new(Partial { text: String::new(), spend: spent(usage, attempts) }),
             },
             ExtractError::Invalid { attempts, usage, last, .. } => Self::InvalidOutput {
                 message,
-                partial: Partial { text: last, spend: spent(usage, attempts) },
+                partial: Box::new(Partial { text: last, spend: spent(usage, attempts) }),
             },
         }
     }

@@ -56,12 +56,11 @@ impl LoopGuard {
     /// Takes note of one call of the current turn; `changes` says whether it may have changed the world.
     pub fn saw(&mut self, tool: &str, arguments: &Value, shown: &str, changes: bool) {
         let key = fingerprint(tool, arguments, shown);
-        let before = self.seen.insert(key, self.changes);
-        if before != Some(self.changes) {
-            self.turn_is_new = true;
-            // The same change over again with the same result is no change.
-            self.changes += u64::from(changes && before.is_none());
-        }
+        let before = self.seen.get(&key).copied();
+        self.turn_is_new |= before != Some(self.changes);
+        // The same change over again with the same result is no change.
+        self.changes += u64::from(changes && before.is_none());
+        self.seen.insert(key, self.changes);
     }
 
     /// Ends the turn.

@@ -141,11 +141,11 @@ impl<'a> Work<'a> {
     }
 
     fn failed(&self, error: StepError) -> AgentError {
-        AgentError::from_step(error, self.partial())
+        AgentError::from_step(error, *self.partial())
     }
 
-    fn partial(&self) -> Partial {
-        Partial { text: self.last_words.clone(), spend: self.spend() }
+    fn partial(&self) -> Box<Partial> {
+        Box::new(Partial { text: self.last_words.clone(), spend: self.spend() })
     }
 
     fn spend(&self) -> Spend {

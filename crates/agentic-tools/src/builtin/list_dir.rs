@@ -13,7 +13,7 @@ use super::jail::Jail;
 use super::support::{arguments, blocking, size, spec};
 
 pub(super) const NAME: &str = "list_dir";
-pub(super) const DESCRIPTION: &str = "List the files and folders in a folder, with sizes. \
+pub(super) const DESCRIPTION: &str = "List the files and folders in a folder. \
     Use it first to see what there is. Example: {\"path\": \".\"}";
 
 /// Names that are shown of one folder.
@@ -82,8 +82,11 @@ fn list(jail: &Jail, path: &Path) -> Result<String, ToolError> {
             (0, format!("{name}/"))
         } else if metadata.is_symlink() {
             (1, format!("{name}  (link)"))
+        } else if metadata.len() > super::read_file::MAX_BYTES as u64 && metadata.is_file() {
+            // A size matters where a file can't be read in one go. Small models take other sizes for contents.
+            (1, format!("{name}  ({})", size(metadata.len())))
         } else if metadata.is_file() {
-            (1, format!("{name}  {}", size(metadata.len())))
+            (1, name.into_owned())
         } else {
             (1, format!("{name}  (no regular file)"))
         });

@@ -19,7 +19,7 @@ pub(super) const DESCRIPTION: &str = "Read a text file. Example: {\"path\": \"no
     For a part of a long file add lines: {\"path\": \"log.txt\", \"first_line\": 200, \"lines\": 100}";
 
 /// Bytes of text given by one call.
-const MAX_BYTES: usize = 30_000;
+pub(super) const MAX_BYTES: usize = 30_000;
 /// Bytes given of one line.
 const MAX_LINE: usize = 4_000;
 /// Bytes looked through before the first wanted line.

@@ -1,5 +1,11 @@
 //! The tools as an agent uses them: through a run context.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "these are tests"
+)]
 
 mod agents;
 mod calculator_and_time;

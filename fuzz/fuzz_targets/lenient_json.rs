@@ -26,7 +26,10 @@ fuzz_target!(|text: &str| {
             let silent = parsed.repairs.is_empty() && !text.contains(['[', '{', 'e', 'E', '.']);
             assert!(!silent, "read without a repair what is not JSON");
         }
-        (Err(_), Err(LenientError::Empty | LenientError::TooDeep { .. } | LenientError::Unexpected { .. })) => {}
+        (
+            Err(_),
+            Err(LenientError::Empty | LenientError::TooDeep { .. } | LenientError::Unexpected { .. }),
+        ) => {}
         (Err(_), Err(error)) => panic!("a reply was refused as a document: {error}"),
     }
     if let Ok(parsed) = lenient::parse_with(text, &Options::document()) {

@@ -1,7 +1,9 @@
 //! The ReAct parser: never a panic, the same live events and result however the reply is split, output bounded by input.
 #![no_main]
 
-use agentic_tools::react::{ActionInput, ReactError, ReactParser, ReactStream, Reply, StreamEvent, split_transcript};
+use agentic_tools::react::{
+    ActionInput, ReactError, ReactParser, ReactStream, Reply, StreamEvent, split_transcript,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -17,7 +19,8 @@ fuzz_target!(|text: &str| {
 
     let _ = parser.parse_action(text);
     let transcript = split_transcript(text);
-    let steps = transcript.steps.iter().map(|step| step.thought.len() + step.action.len() + step.observation.len());
+    let steps =
+        transcript.steps.iter().map(|step| step.thought.len() + step.action.len() + step.observation.len());
     let split = steps.sum::<usize>() + transcript.question.len() + transcript.note.len();
     assert!(split <= text.len(), "a transcript grew");
 });
@@ -45,7 +48,11 @@ fn check_size(text: &str, result: &Result<Reply, ReactError>) {
     }
 }
 
-fn stream(parser: &ReactParser, text: &str, chars: Option<usize>) -> (Vec<StreamEvent>, Result<Reply, ReactError>) {
+fn stream(
+    parser: &ReactParser,
+    text: &str,
+    chars: Option<usize>,
+) -> (Vec<StreamEvent>, Result<Reply, ReactError>) {
     let mut stream = ReactStream::new(parser.clone());
     let mut events = Vec::new();
     let mut rest = text;

@@ -18,8 +18,11 @@ pub(crate) struct Folder {
     pub(crate) invoices: usize,
 }
 
-const FIRST: &[&str] =
-    &["Amber", "Birch", "Cobalt", "Delta", "Ember", "Fern", "Granite", "Harbour", "Ivory", "Juniper"];
+/// From A to Y, so that the note stands before, between or after the invoices.
+const FIRST: &[&str] = &[
+    "Amber", "Birch", "Cobalt", "Ember", "Granite", "Harbour", "Juniper", "Maple", "Nimbus", "Orchard",
+    "Pebble", "Quarry", "River", "Summit", "Timber", "Umber", "Violet", "Willow", "Yarrow",
+];
 const SECOND: &[&str] =
     &["Lane", "Hill", "Bridge", "Meadow", "Gate", "Field", "Point", "Square", "Valley", "Wharf"];
 const TRADES: &[(&str, &str)] = &[

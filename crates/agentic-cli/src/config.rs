@@ -90,7 +90,7 @@ fn read(path: &Path) -> Result<File, Failure> {
         Err(error) => return Err(Failure::usage(format!("can't read {}: {error}", path.display()))),
     };
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         Failure::usage(format!("{}, line {line}: {}", path.display(), error.message()))
     })
 }

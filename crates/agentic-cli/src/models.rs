@@ -37,7 +37,9 @@ pub(crate) async fn open(address: &str) -> Result<Arc<dyn ChatModel>, Failure> {
 }
 
 /// Fetches a model with a progress bar, unless it is here. Ctrl-C stops it; what has come is kept for the next time.
-pub(crate) async fn fetch(spec: &str) -> Result<LocalModel, Failure> {
+/// Options behind a `?` say how a model is run, not which.
+pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
+    let spec = address.split('?').next().unwrap_or_default();
     let library = library()?;
     let fetcher = Fetcher::new(FetchOptions::from_vars(|name| std::env::var(name).ok()));
     let bar = Mutex::new(Bar::hidden());

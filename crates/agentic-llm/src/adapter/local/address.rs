@@ -11,11 +11,11 @@ use super::model::{LocalOptions, open};
 use crate::catalog::{Catalog, FetchEvent, FetchOptions, Fetcher, ModelLibrary, Store};
 use crate::open::{Address, Environment, OpenError, OpenFuture};
 
-/// Opens `local:SPEC?context=TOKENS&threads=N`. A model that is not on this machine is fetched first; programs that
+/// Opens `local:SPEC?context=TOKENS&threads=N&thought=CHARACTERS`. A model that is not on this machine is fetched first; programs that
 /// want to show how far that is call [`ModelLibrary::fetch`] before.
 pub(crate) fn open_address<'a>(address: &'a Address<'a>, environment: &'a Environment) -> OpenFuture<'a> {
     async move {
-        address.allow(&["context", "threads"])?;
+        address.allow(&["context", "threads", "thought"])?;
         let failed = |error| OpenError::setup(address, error);
         let home = environment.get("AGENTIC_HOME").map(OsString::from);
         let root = Store::default_root(home.as_deref()).map_err(failed)?;
@@ -29,6 +29,7 @@ pub(crate) fn open_address<'a>(address: &'a Address<'a>, environment: &'a Enviro
 
         let mut options = LocalOptions::default();
         options.id = Some(spec);
+        options.max_thought = number(address, "thought")?;
         options.engine.prefix_dir = Some(prefix_dir);
         options.engine.model_digest =
             model.entry.as_ref().and_then(|entry| entry.files.first()?.sha256).map(|sum| sum.to_string());

@@ -35,6 +35,8 @@ pub struct LocalOptions {
     pub id: Option<String>,
     /// How it may use its turns. Default: by the model's name and size.
     pub policy: Option<TurnPolicy>,
+    /// Characters of a thought before each call, in place of the policy's; 0 for none. Default: as the policy says.
+    pub max_thought: Option<usize>,
     /// Settings of the engine.
     pub engine: EngineOptions,
 }
@@ -95,7 +97,8 @@ impl LocalModel {
         let renderer = Renderer::new(ChatTemplate::new(source, bos, eos)?, has_tool_form);
         let name = engine.metadata("general.name").unwrap_or_else(|| id.to_owned());
         let parameters = engine.vocab().model().n_params();
-        let policy = options.policy.unwrap_or_else(|| TurnPolicy::for_model(&name, parameters));
+        let mut policy = options.policy.unwrap_or_else(|| TurnPolicy::for_model(&name, parameters));
+        policy.max_thought = options.max_thought.unwrap_or(policy.max_thought);
         let mut info = ModelInfo::new(id);
         info.context_tokens = u64::try_from(engine.n_ctx()).ok();
         info.max_output_tokens = u64::try_from(DEFAULT_MAX_OUTPUT.min(engine.n_ctx())).ok();

@@ -88,7 +88,7 @@ impl Steps {
 /// Whether a line is what nextest or libtest says at the end.
 fn is_summary(line: &str) -> bool {
     let line = line.trim_start();
-    line.starts_with("Summary [") || line.starts_with("test result:") || line.starts_with("skipped: ")
+    line.starts_with("Summary [") || line.starts_with("test result:") || line.contains("skipped: ")
 }
 
 /// Runs everything.
@@ -103,6 +103,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     docs.args(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings");
     steps.command("docs", &mut docs);
     test::add(&mut steps, options);
+    steps.step("features, each alone", crate::features::check);
     // What a release would hold; compiling it once more would compile llama.cpp once more.
     let package = ["package", "--workspace", "--quiet", "--no-verify", "--allow-dirty"];
     steps.cargo("packages", &package);

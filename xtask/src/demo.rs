@@ -24,7 +24,7 @@ pub(crate) const SAMPLES_TOTAL: u64 = 18_347 + 41_575 + 9_136;
 
 /// Runs the main job on the sample invoices with the default model.
 pub(crate) fn demo() -> Result<ExitCode> {
-    run(&["run".into(), GOAL.into(), "--workdir".into(), SAMPLES.into()])
+    run(&["run".into(), GOAL.into(), "--workdir".into(), workspace::root().join(SAMPLES).into()])
 }
 
 /// Builds the program and runs it with these arguments; its exit code is the result.

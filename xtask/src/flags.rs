@@ -12,7 +12,8 @@ cargo xtask COMMAND
   demo                      the main job: an agent on a folder of sample invoices, with the embedded model
   run -- ARGS               builds `agentic` and runs it with any arguments
   test [--skip-model]       runs all tests; --skip-model leaves out the one run of a real model
-  ci [--skip-model]         format, clippy, docs, tidy, then `test`
+  features                  checks each feature of each crate alone
+  ci [--skip-model]         format, tidy, clippy, docs, `test`, `features`, packages
   tidy                      checks the invariants of docs/ARCHITECTURE.md
   notices                   writes THIRD-PARTY-NOTICES.md
   accept [ROW] [OPTIONS]    runs one row of the acceptance table in docs/TESTING.md; without a row lists them
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Run { args: Vec<OsString> },
     Test(TestOptions),
     Ci(TestOptions),
+    Features,
     Tidy,
     Notices,
     Accept(AcceptOptions),
@@ -96,6 +98,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command>
         }
         "test" => Ok(Command::Test(test_options(parser)?)),
         "ci" => Ok(Command::Ci(test_options(parser)?)),
+        "features" => none(parser, Command::Features),
         "tidy" => none(parser, Command::Tidy),
         "notices" => none(parser, Command::Notices),
         "accept" => Ok(Command::Accept(accept_options(parser)?)),

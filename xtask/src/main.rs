@@ -40,6 +40,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Run { args } => return demo::run(&args),
         Command::Test(options) => test::run(&options)?,
         Command::Ci(options) => ci::run(&options)?,
+        Command::Features => features::check()?,
         Command::Tidy => tidy::run()?,
         Command::Notices => notices::write()?,
         Command::Accept(row) => accept::run(&row)?,

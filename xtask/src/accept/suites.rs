@@ -74,7 +74,7 @@ pub(super) fn openai() -> Result<()> {
         package: "agentic-llm",
         features: "openai",
         target: &["--lib", "--tests"],
-        filter: "recording",
+        filter: "record",
         release: false,
     }])
 }
@@ -103,14 +103,14 @@ fn run(suites: &[Suite]) -> Result<()> {
         }
         cargo.args([filter, "--", "--nocapture", "--test-threads=1"]);
         let watched =
-            process::watch(&mut cargo, |line| line.starts_with("running ") || line.starts_with("skipped: "))?;
+            process::watch(&mut cargo, |line| line.starts_with("running ") || line.contains("skipped: "))?;
         watched.result?;
         let ran =
             watched.kept.iter().any(|line| line.starts_with("running ") && !line.starts_with("running 0 "));
         if !ran {
             bail!("no test of {package} is named `{filter}`");
         }
-        if let Some(skipped) = watched.kept.iter().find(|line| line.starts_with("skipped: ")) {
+        if let Some(skipped) = watched.kept.iter().find(|line| line.contains("skipped: ")) {
             bail!("{package}, `{filter}`: {skipped}");
         }
     }

@@ -57,7 +57,9 @@ fn limits_end_with_three_and_the_honest_reason() {
     let place = Place::new();
     let turn = "  - calls:\n      - name: calculator\n        arguments: { expression: \"1+N\" }\n";
     let many: String = (0..20).map(|n| turn.replace('N', &n.to_string())).collect();
-    place.file("many.yaml", format!("turns:\n{many}"));
+    // Nano-dollars for a million tokens: 3 and 15 dollars.
+    let price = "price: { input: 3000000000, cached_input: 0, output: 15000000000 }\n";
+    place.file("many.yaml", format!("{price}turns:\n{many}"));
     place.file("loop.yaml", format!("turns:\n{}", turn.repeat(20)));
     for (script, flags, reason) in [
         ("many.yaml", &["--max-turns", "3"][..], "turn_limit"),

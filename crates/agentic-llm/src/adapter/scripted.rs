@@ -1,6 +1,8 @@
 //! A model that plays a script from a file, for demonstrations and tests.
 //!
 //! ```yaml
+//! # What a million tokens cost, in nano-dollars; nothing if left out.
+//! price: { input: 3000000000, cached_input: 300000000, output: 15000000000 }
 //! # The answers, in order. YAML or JSON.
 //! turns:
 //!   - reasoning: The folder comes first.
@@ -28,7 +30,7 @@ use std::time::Duration;
 
 use agentic_core::{
     Capabilities, ChatModel, EffectContext, FinishReason, Message, ModelDelta, ModelError, ModelErrorKind,
-    ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Price, Role, ToolCall,
+    ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Role, ToolCall,
 };
 use async_trait::async_trait;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -104,8 +106,8 @@ impl Scripted {
         (capabilities.tools, capabilities.parallel_tool_calls) = (true, true);
         (capabilities.json_schema, capabilities.images, capabilities.reasoning) = (true, true, true);
         info.capabilities = capabilities;
-        // A script costs nothing, so that a money budget lets it pass.
-        info.price = Some(Price::default());
+        // Known, and nothing unless the script says otherwise: a money budget lets it pass.
+        info.price = Some(script.price);
         Ok(Self { info: Arc::new(info), script: Arc::new(script) })
     }
 }

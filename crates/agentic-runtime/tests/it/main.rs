@@ -1,4 +1,5 @@
 //! How the ephemeral driver keeps the contract of `agentic_core::Driver`.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod budget;
 mod cancel;

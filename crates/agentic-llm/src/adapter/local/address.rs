@@ -27,9 +27,8 @@ pub(crate) fn open_address<'a>(address: &'a Address<'a>, environment: &'a Enviro
         let fetched = library.fetch(&spec, &fetcher, &progress, &CancellationToken::new()).await;
         let model = fetched.map_err(|error| OpenError::setup(address, error))?;
 
-        let mut options = LocalOptions::default();
-        options.id = Some(spec);
-        options.max_thought = number(address, "thought")?;
+        let thought = number(address, "thought")?;
+        let mut options = LocalOptions { id: Some(spec), max_thought: thought, ..LocalOptions::default() };
         options.engine.prefix_dir = Some(prefix_dir);
         options.engine.model_digest =
             model.entry.as_ref().and_then(|entry| entry.files.first()?.sha256).map(|sum| sum.to_string());

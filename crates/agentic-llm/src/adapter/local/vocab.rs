@@ -110,7 +110,7 @@ impl Vocab {
         tokens.into_iter().map(|token| token.0).collect()
     }
 
-    /// Makes `text` safe inside a prompt: whatever reads like a control token is taken apart by [`GUARD`].
+    /// Makes `text` safe inside a prompt: whatever reads like a control token is taken apart by a guard character.
     pub fn defuse(&self, text: &str) -> String {
         let mut out = text.replace(GUARD, "\u{FFFD}");
         for control in &self.control {

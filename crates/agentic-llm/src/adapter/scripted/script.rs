@@ -1,12 +1,15 @@
 //! Scripts as they are written in files.
 
-use agentic_core::{Message, Messages, ModelErrorKind, Part, Role, Usage};
+use agentic_core::{Message, Messages, ModelErrorKind, Part, Price, Role, Usage};
 use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Script {
+    /// What the model asks for its tokens; nothing unless said.
+    #[serde(default)]
+    pub(super) price: Price,
     pub(super) turns: Vec<Turn>,
 }
 

@@ -1,6 +1,6 @@
 //! Cancellation: one flag that a run and everything it started share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -16,7 +16,7 @@ pub enum CancelReason {
     TimedOut,
 }
 
-/// A flag that is raised once and never lowered; clones share it.
+/// A flag that is raised once and never lowered; clones share it, [children](Self::child) follow it.
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<Inner>);
 
@@ -24,6 +24,18 @@ pub struct Cancellation(Arc<Inner>);
 struct Inner {
     reason: OnceLock<CancelReason>,
     raised: Notify,
+    children: Mutex<Vec<Weak<Inner>>>,
+}
+
+impl Inner {
+    fn raise(&self, reason: CancelReason) {
+        if self.reason.set(reason).is_err() {
+            return;
+        }
+        self.raised.notify_waiters();
+        let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+        children.iter().filter_map(Weak::upgrade).for_each(|child| child.raise(reason));
+    }
 }
 
 impl Cancellation {
@@ -34,9 +46,22 @@ impl Cancellation {
 
     /// Raises the flag. Only the first reason counts.
     pub fn cancel(&self, reason: CancelReason) {
-        if self.0.reason.set(reason).is_ok() {
-            self.0.raised.notify_waiters();
+        self.0.raise(reason);
+    }
+
+    /// A flag that is raised with this one, and can be raised alone.
+    pub fn child(&self) -> Self {
+        let child = Self::new();
+        {
+            let mut children = self.0.children.lock().unwrap_or_else(PoisonError::into_inner);
+            children.retain(|child| child.strong_count() > 0);
+            children.push(Arc::downgrade(&child.0));
         }
+        // If it was raised meanwhile, the list had been taken before.
+        if let Some(reason) = self.reason() {
+            child.cancel(reason);
+        }
+        child
     }
 
     /// Whether the flag is raised.
@@ -62,5 +87,22 @@ impl Cancellation {
             }
             raised.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CancelReason, Cancellation};
+
+    #[test]
+    fn a_child_follows_its_parent_and_not_the_other_way_round() {
+        let parent = Cancellation::new();
+        let (one, other) = (parent.child(), parent.child());
+        one.cancel(CancelReason::TimedOut);
+        assert_eq!((parent.reason(), other.reason()), (None, None));
+        parent.cancel(CancelReason::Requested);
+        assert_eq!(one.reason(), Some(CancelReason::TimedOut), "the first reason counts");
+        assert_eq!(other.reason(), Some(CancelReason::Requested));
+        assert_eq!(parent.child().reason(), Some(CancelReason::Requested));
     }
 }

@@ -79,8 +79,15 @@ impl Scope {
             path.push_str(&self.path);
             path.push('/');
         }
-        // A slash or an at sign would make two different paths equal.
-        path.extend(name.chars().map(|c| if matches!(c, '/' | '@') { '_' } else { c }));
+        // As it is, a slash or an at sign would make two different paths equal.
+        for c in name.chars() {
+            match c {
+                '%' => path.push_str("%25"),
+                '/' => path.push_str("%2F"),
+                '@' => path.push_str("%40"),
+                c => path.push(c),
+            }
+        }
         if ordinal > 0 {
             // Writing to a String can't fail.
             let _ = write!(path, "@{ordinal}");

@@ -4,10 +4,12 @@ mod driver;
 mod slots;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agentic_core::{
-    Agent, Budget, CancelReason, Cancellation, EventKind, EventSink, Goal, RunContext, RunId, Sources,
+    Agent, AgentError, Budget, Cancellation, EventKind, EventSink, Goal, Partial, RunContext, RunId, Sources,
 };
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
 use crate::approver::{Approver, DenyAll};
@@ -17,6 +19,11 @@ use crate::sources::SystemSources;
 use crate::watch::Watch;
 
 use self::driver::{EphemeralDriver, Shared};
+
+/// How long an agent has to return after its run was cancelled.
+///
+/// Every step of it has ended by then, so an agent that awaits nothing else returns at once.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Makes ephemeral runs: effects just happen, nothing is recorded.
 ///
@@ -89,7 +96,8 @@ impl Ephemeral {
     }
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
-    /// time is up. A cancelled run ends after the effects that must not be cut off.
+    /// time is up. A cancelled run ends after the effects that must not be cut off; an agent that has not returned
+    /// [`GRACE`] after the cancellation is dropped.
     ///
     /// # Cancel safety
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.
@@ -101,15 +109,12 @@ impl Ephemeral {
         let (name, text) = (agent.name().to_owned(), goal.text.clone());
         cx.emit(|| EventKind::RunStarted { agent: name, goal: text });
         let root = Driven::new(agent.run(goal, &cx), &*shared);
-        let result = match wall_time {
-            None => root.await,
-            Some(time) => match select(root, shared.sources.sleep(time)).await {
-                Either::Left((result, _)) => result,
-                Either::Right(((), root)) => {
-                    shared.cancellation.cancel(CancelReason::TimedOut);
-                    root.await
-                }
-            },
+        let result = match select(root, shared.given_up(wall_time).boxed()).await {
+            Either::Left((result, _)) => result,
+            // It waits for something that is no step of its run, or it never stops asking.
+            Either::Right((reason, _)) => {
+                Err(AgentError::Cancelled { reason, partial: Box::new(Partial::default()) })
+            }
         };
         shared.settled().await;
         let report = RunReport::new(cx.run_id(), result, shared.ledger.spent());
@@ -120,7 +125,9 @@ impl Ephemeral {
     fn shared(self) -> Arc<Shared> {
         let run = RunId(self.sources.id());
         let watch = Watch::new(run, self.sources.clone(), self.events);
-        Arc::new(Shared::new(run, self.budget, self.sources, watch, self.approver, self.cancellation))
+        // A child: what ends one run must not end others that share the caller's flag.
+        let cancellation = self.cancellation.child();
+        Arc::new(Shared::new(run, self.budget, self.sources, watch, self.approver, cancellation))
     }
 }
 

@@ -8,6 +8,6 @@ mod sources;
 mod watch;
 
 pub use approver::{ApproveAll, Approver, DenyAll};
-pub use ephemeral::{Ephemeral, RunContextExt};
+pub use ephemeral::{Ephemeral, GRACE, RunContextExt};
 pub use report::RunReport;
 pub use sources::SystemSources;

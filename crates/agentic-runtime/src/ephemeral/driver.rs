@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use agentic_core::{
     Budget, BudgetError, CancelReason, Cancellation, Delivered, Done, Driver, EffectGrant, EventKind, Held,
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::GRACE;
 use super::slots::{Delivery, Root, Slot, Slots};
 use crate::approver::Approver;
 use crate::driven::Deliver;
@@ -76,6 +78,23 @@ impl Shared {
         }
     }
 
+    /// Ends [`GRACE`] after the run was cancelled, which it is when its time is up.
+    pub(super) async fn given_up(&self, wall_time: Option<Duration>) -> CancelReason {
+        let cancelled = std::pin::pin!(self.cancellation.cancelled());
+        let reason = match wall_time {
+            None => cancelled.await,
+            Some(time) => match select(cancelled, self.sources.sleep(time)).await {
+                Either::Left((reason, _)) => reason,
+                Either::Right(_) => {
+                    self.cancellation.cancel(CancelReason::TimedOut);
+                    CancelReason::TimedOut
+                }
+            },
+        };
+        self.sources.sleep(GRACE).await;
+        reason
+    }
+
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,11 +105,13 @@ impl Shared {
 
     /// What the step may take, or why it is refused.
     fn reserve(&self, request: &StepRequest) -> Result<Held, StepError> {
+        if let Some(reason) = self.cancellation.reason() {
+            return Err(StepError::Cancelled(reason));
+        }
         if let Some(limit) = self.ledger.budget().wall_time {
             let spent = self.sources.now().since(self.started);
             if spent >= limit {
-                let ms =
-                    |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
                 let (what, limit, spent) = (Resource::WallTimeMs, ms(limit), ms(spent));
                 return Err(BudgetError { what, limit, spent, reserved: 0, asked: 0 }.into());
             }
@@ -99,8 +120,8 @@ impl Shared {
     }
 
     /// An effect ended, or was refused: its outcome is delivered when its turn comes.
-    async fn complete(&self, ticket: Ticket, result: Result<Done, StepError>) {
-        if !self.enqueue(ticket, result) {
+    async fn complete(&self, ticket: Ticket, result: Result<Done, StepError>, may_be_cut: bool) {
+        if !self.enqueue(ticket, result, may_be_cut) {
             return;
         }
         loop {
@@ -114,12 +135,14 @@ impl Shared {
     }
 
     /// Queues an outcome; whether the caller is to deliver what is queued.
-    fn enqueue(&self, ticket: Ticket, result: Result<Done, StepError>) -> bool {
+    fn enqueue(&self, ticket: Ticket, result: Result<Done, StepError>, may_be_cut: bool) -> bool {
         let mut slots = self.slots();
         if let Err(unheard) = slots.complete(ticket, result) {
             drop(slots);
-            if let Ok(done) = unheard {
-                // Nobody is told, but it was spent.
+            // Nobody is told, but it was spent. What may be cut off was booked when it was.
+            if let Ok(done) = unheard
+                && !may_be_cut
+            {
                 self.ledger.settle(Held::default(), done.spend);
             }
             return false;
@@ -188,10 +211,6 @@ impl Driver for EphemeralDriver {
             waker: None,
             answer: None,
         };
-        if let Some(reason) = shared.cancellation.reason() {
-            slot.answer = Some(Err(StepError::Cancelled(reason)));
-            return shared.slots().open(slot);
-        }
         let Ok(tokio) = Handle::try_current() else {
             let message = "there is no tokio runtime here; run the agent inside one".to_owned();
             slot.answer = Some(Err(StepError::Driver { step: id, message }));
@@ -203,7 +222,7 @@ impl Driver for EphemeralDriver {
             Err(refused) => {
                 let ticket = shared.slots().open(slot);
                 let shared = shared.clone();
-                tokio.spawn(async move { shared.complete(ticket, Err(refused)).await });
+                tokio.spawn(async move { shared.complete(ticket, Err(refused), true).await });
                 return ticket;
             }
         };
@@ -258,12 +277,15 @@ impl Driver for EphemeralDriver {
     }
 
     fn abandon(&self, ticket: Ticket) {
-        let slot = self.0.slots().close(ticket);
-        let Some(slot) = slot.filter(|slot| slot.answer.is_none()) else { return };
+        let (slot, spend) = {
+            let mut slots = self.0.slots();
+            let Some(slot) = slots.close(ticket).filter(|slot| slot.answer.is_none()) else { return };
+            let spend = slots.unheard(ticket).map_or_else(|| slot.lost(), |result| slot.spent(&result));
+            (slot, spend)
+        };
         if let Some(task) = slot.task.as_ref().filter(|_| slot.may_be_cut) {
             task.abort();
         }
-        let spend = slot.lost();
         self.0.ledger.settle(slot.held, spend);
         self.0.watch.emit(scope_of(&slot.id), || EventKind::StepDropped { step: slot.id.clone() });
     }
@@ -343,6 +365,11 @@ struct Effect {
 impl Effect {
     async fn run(self, work: Work) {
         let uncut = (!self.may_be_cut).then(|| Uncut(self.shared.clone()));
+        // Cancelled before its first moment: nothing has happened yet, and nothing will.
+        if let Some(reason) = self.shared.cancellation.reason() {
+            self.shared.cancel_open(reason);
+            return;
+        }
         let shared = self.shared.clone();
         let work = AssertUnwindSafe(work).catch_unwind();
         let cancelled = std::pin::pin!(async move { shared.cancellation.cancelled().await });
@@ -356,8 +383,9 @@ impl Effect {
                 work.await
             }
         };
+        self.shared.complete(self.ticket, result, self.may_be_cut).await;
+        // Only now: a run that waits for it finds it booked.
         drop(uncut);
-        self.shared.complete(self.ticket, result).await;
     }
 
     /// The work within its time. What must not be cut off is told its deadline and left to keep it.
@@ -379,7 +407,7 @@ impl Effect {
         outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic)))
     }
 
-    fn too_late(&self, time: std::time::Duration) -> StepError {
+    fn too_late(&self, time: Duration) -> StepError {
         let out_of_time =
             self.shared.deadline().is_some_and(|deadline| self.shared.sources.now() >= deadline);
         if out_of_time {

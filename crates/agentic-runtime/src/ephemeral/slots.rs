@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-use agentic_core::{Delivered, Done, Held, Spend, StepError, StepId, StepKind, Ticket};
+use agentic_core::{Delivered, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind, Ticket};
 use tokio::task::AbortHandle;
 
 /// An open step.
@@ -24,6 +24,20 @@ impl Slot {
     /// that it held, one that goes on is booked when it ends.
     pub(super) fn lost(&self) -> Spend {
         if self.may_be_cut { self.held.all() } else { Spend::default() }
+    }
+
+    /// What to book for an outcome. A call that was cut off may have taken all that it held.
+    pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
+        match result {
+            Ok(done) => done.spend,
+            Err(StepError::Cancelled(_)) => self.held.all(),
+            Err(StepError::Model(error))
+                if matches!(error.kind(), ModelErrorKind::Interrupted | ModelErrorKind::TimedOut) =>
+            {
+                self.held.all()
+            }
+            Err(_) => self.held.calls(),
+        }
     }
 }
 
@@ -98,6 +112,12 @@ impl Slots {
         }
     }
 
+    /// Takes an outcome that was queued and will not be delivered.
+    pub(super) fn unheard(&mut self, ticket: Ticket) -> Option<Result<Done, StepError>> {
+        let at = self.completed.iter().position(|completed| completed.ticket == ticket)?;
+        self.completed.remove(at).map(|completed| completed.result)
+    }
+
     pub(super) fn has_outcome(&self) -> bool {
         !self.completed.is_empty()
     }
@@ -110,12 +130,13 @@ impl Slots {
             let Some(slot) = self.open.get_mut(&ticket).filter(|slot| slot.answer.is_none()) else {
                 continue;
             };
-            let (spend, json, error, answer) = match result {
-                Ok(Done { value, spend }) => {
+            let spend = slot.spent(&result);
+            let (json, error, answer) = match result {
+                Ok(Done { value, .. }) => {
                     let json = if watched { value.to_json().unwrap_or_default() } else { Default::default() };
-                    (spend, json, None, Ok(Delivered::Value(value)))
+                    (json, None, Ok(Delivered::Value(value)))
                 }
-                Err(error) => (slot.held.calls(), Default::default(), Some(error.to_string()), Err(error)),
+                Err(error) => (Default::default(), Some(error.to_string()), Err(error)),
             };
             slot.answer = Some(answer);
             slot.task = None;
@@ -133,9 +154,11 @@ impl Slots {
 
     /// Answers every open step with this error, in the order of registration, and cuts off what may be cut.
     pub(super) fn cancel_all(&mut self, error: &StepError) -> Vec<Delivery> {
-        let unanswered = self.open.values_mut().filter(|slot| slot.answer.is_none());
+        let mut unheard: BTreeMap<Ticket, _> =
+            self.completed.drain(..).map(|completed| (completed.ticket, completed.result)).collect();
+        let unanswered = self.open.iter_mut().filter(|(_, slot)| slot.answer.is_none());
         unanswered
-            .map(|slot| {
+            .map(|(ticket, slot)| {
                 if let Some(task) = slot.task.take().filter(|_| slot.may_be_cut) {
                     task.abort();
                 }
@@ -143,7 +166,7 @@ impl Slots {
                 Delivery {
                     id: slot.id.clone(),
                     kind: slot.kind,
-                    spend: slot.lost(),
+                    spend: unheard.remove(ticket).map_or_else(|| slot.lost(), |result| slot.spent(&result)),
                     held: std::mem::take(&mut slot.held),
                     result: serde_json::Value::Null,
                     error: Some(error.to_string()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent as _, Budget, ChatModel, Goal, Message, ModelRequest, NanoUsd, Price, Reason, Resource, RunContext,
-    StepError, Usage,
+    Agent as _, Budget, CancelReason, ChatModel, Goal, Message, ModelRequest, NanoUsd, Price, Reason,
+    Resource, RunContext, StepError, Usage,
 };
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{FakeSources, ScriptedModel};
@@ -39,6 +39,21 @@ async fn calls_at_the_same_time_cannot_overrun_together() {
     let refused = outcomes.into_iter().find_map(Result::err).unwrap();
     let StepError::Budget(error) = &refused else { panic!("{refused}") };
     assert_eq!((error.what, error.limit), (Resource::Tokens, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cut_off_is_booked_as_all_that_it_held() {
+    let limited = || under(Budget::unlimited().with_tokens(200).with_wall_time(Duration::from_secs(1)));
+    let slow =
+        || -> Arc<dyn ChatModel> { Arc::new(ScriptedModel::new().says("x").after(Duration::from_secs(10))) };
+    let cx = limited();
+    let late = cx.model(&slow(), ask(100)).await.unwrap_err();
+    assert_eq!(late, StepError::Cancelled(CancelReason::TimedOut));
+    assert_eq!(cx.ledger().spent().tokens(), 126, "the time was up");
+    let cx = limited();
+    assert!(cx.timeout(Duration::from_millis(5), cx.model(&slow(), ask(100))).await.unwrap().is_none());
+    assert_eq!(cx.ledger().spent().tokens(), 126, "nobody waited any more");
+    assert_eq!(cx.ledger().held().tokens(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,33 @@ async fn a_run_whose_time_is_up_is_cancelled_for_that() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_whose_time_is_up_leaves_the_callers_flag_alone() {
+    let (run, _) = run();
+    let agent = agent(|cx| async move { slow(&cx, &Trace::default(), "step", Pure, 10_000).await });
+    let shared = Cancellation::new();
+    let run = run.cancellation(shared.clone());
+    let limited = run.clone().budget(Budget::unlimited().with_wall_time(Duration::from_secs(1)));
+    assert_eq!(limited.run(&agent, "go").await.reason, Some(Reason::TimedOut));
+    assert!(!shared.is_cancelled());
+    assert_eq!(run.run(&agent, "go").await.status, RunStatus::Completed, "another run goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_does_not_return_is_dropped() {
+    let never = agent(|_| std::future::pending());
+    let again = agent(|cx| async move {
+        while slow(&cx, &Trace::default(), "again", Pure, 1).await.is_err() {}
+        std::future::pending().await
+    });
+    for agent in [never, again] {
+        let (run, _) = run();
+        let budget = Budget::unlimited().with_wall_time(Duration::from_secs(1));
+        let report = run.budget(budget).run(&agent, "go").await;
+        assert_eq!((report.status, report.reason), (RunStatus::Failed, Some(Reason::TimedOut)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_limit_also_holds_where_nobody_drives() {
     let cx = Ephemeral::new()
         .sources(agentic_testkit::FakeSources::seeded(1))

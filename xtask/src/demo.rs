@@ -34,8 +34,19 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let mut command = Command::new(&binary);
     command.args(args);
     eprintln!("$ {}", process::shown(&command));
-    let status = command.status().with_context(|| format!("can't start {}", binary.display()))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    become_it(&mut command).with_context(|| format!("can't start {}", binary.display()))
+}
+
+/// The program takes this one's place, and so gets the terminal's signals and keeps its exit code.
+#[cfg(unix)]
+fn become_it(command: &mut Command) -> std::io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn become_it(command: &mut Command) -> std::io::Result<ExitCode> {
+    let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 

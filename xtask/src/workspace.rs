@@ -1,6 +1,6 @@
 //! Where things are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -32,12 +32,4 @@ pub(crate) fn files() -> Result<Vec<String>> {
     files.sort();
     files.dedup();
     Ok(files)
-}
-
-/// A sibling of the workspace's folder: `shared/NAME` beside it, or what the variable names.
-pub(crate) fn beside(variable: &str, name: &str) -> PathBuf {
-    match std::env::var_os(variable) {
-        Some(path) => path.into(),
-        None => root().join("../shared").join(name),
-    }
 }

@@ -261,3 +261,10 @@ fn a_megabyte_of_anything_ends() {
         let _ = parse_with(&mixed, &Options::document());
     }
 }
+
+/// The acceptance row takes its time.
+#[test]
+fn a_megabyte_of_open_brackets_is_refused() {
+    let error = parse(&"[".repeat(1 << 20)).unwrap_err();
+    assert!(error.to_string().contains("deep"), "{error}");
+}

@@ -238,8 +238,9 @@ fn usable(entry: &Entry, text: &str) -> Result<(Value, Vec<String>), ToolError> 
     let value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(strict) => {
-            let parsed = lenient::parse(text).map_err(|_| {
-                ToolError::invalid(format!("the arguments of `{}` are not JSON: {strict}", entry.spec.name))
+            let parsed = lenient::parse_whole(text).map_err(|error| {
+                let name = &entry.spec.name;
+                ToolError::invalid(format!("the arguments of `{name}` are not JSON: {error}"))
             })?;
             mended.push(format!("not valid JSON ({strict})"));
             parsed

@@ -45,6 +45,29 @@ async fn arguments_are_mended_where_that_needs_no_guess() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn half_an_argument_is_never_run_as_a_whole_one() {
+    for written in [
+        r#"{"input": "half of"#,
+        r#"{"input": "half""#,
+        r#"{input: half"#,
+        r#""{\"input\": \"half""#,
+        r#""half"#,
+    ] {
+        let tool = Canned::new("tool", [json!("ok")]);
+        let model = ScriptedModel::new().calls_raw("tool", written).says("done");
+        run(&model, &[tool.clone()], "go").await.unwrap();
+        assert!(tool.calls().is_empty(), "{written}");
+        assert!(results(&model)[0].starts_with("error: the arguments of `tool` are "), "{written}");
+    }
+    let tool = Canned::new("tool", [json!("ok")]);
+    let model = ScriptedModel::new()
+        .says("Action: tool\nAction Input: {\"input\": \"half of")
+        .says("Final Answer: done");
+    run_react(&model, &[tool.clone()], "go").await.unwrap();
+    assert!(tool.calls().is_empty(), "{:?}", tool.calls());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_mended_is_told_to_the_model() {
     let tool = Canned::new("tool", [json!("ok")]);
     let model = ScriptedModel::new()

@@ -208,6 +208,18 @@ async fn react_acts_in_text_and_feeds_back_what_it_cannot_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn react_takes_no_empty_answer() {
+    let model = ScriptedModel::new().says("Thought: done\nFinal Answer:").says("Final Answer: At noon.");
+    let outcome = run_react(&model, &[], "When is high tide?").await.unwrap();
+    assert_eq!(outcome.text(), "At noon.");
+    let told = model.requests().pop().unwrap().messages.iter().last().unwrap().text();
+    assert!(told.starts_with("Observation: "), "{told}");
+    let silent = (0..3).fold(ScriptedModel::new(), |model, _| model.says("Thought: done\nFinal Answer: \n"));
+    let error = run_react(&silent, &[], "go").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::InvalidOutput);
+}
+
+#[tokio::test(start_paused = true)]
 async fn react_gives_up_on_a_model_that_never_keeps_the_form() {
     let model = ScriptedModel::new().says("Hm.").says("Well.").says("So.");
     let error = run_react(&model, &[], "go").await.unwrap_err();

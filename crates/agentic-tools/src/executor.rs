@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, Decision, EffectClass, EventKind, Goal, RunContext, Spend, StepError, Timestamp, ToolCall,
-    ToolError, ToolErrorKind, ToolResult,
+    Approval, Decision, EffectClass, EventKind, Goal, Resource, RunContext, Spend, StepError, Timestamp,
+    ToolCall, ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};
@@ -223,6 +223,10 @@ impl ActionExecutor {
 fn ends_the_run(error: agentic_core::AgentError) -> StepError {
     use agentic_core::AgentError as E;
     match error {
+        // Agents nested too deep: this one still has its turns, and can do the work itself.
+        E::Budget { source, .. } if source.what == Resource::Depth => {
+            StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, source.to_string()))
+        }
         E::Budget { source, .. } => StepError::Budget(source),
         E::Cancelled { reason, .. } => StepError::Cancelled(reason),
         E::Step(step) if !matches!(step, StepError::Tool(_) | StepError::Model(_)) => step,

@@ -1,7 +1,10 @@
 //! How a turn goes: calls, results, mending, limits.
 
-use agentic_core::{Agent as _, AgentError, FinishReason, Messages, ModelErrorKind, Reason, RunStatus};
-use agentic_testkit::ScriptedModel;
+use agentic_core::{
+    Agent as _, AgentError, Budget, FinishReason, Messages, ModelErrorKind, Reason, RunStatus,
+};
+use agentic_runtime::Ephemeral;
+use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::{BuildError, FunctionCallingAgent, RegistryError};
 use serde_json::json;
 
@@ -156,6 +159,21 @@ async fn an_agent_can_be_called_like_a_tool() {
     assert_eq!(results(&model), ["42"]);
     assert_eq!(inner.requests()[0].messages.last().unwrap().text(), "6 times 7?");
     assert_eq!(outcome.spend.model_calls, 3, "the agent below is counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_may_not_nest_deeper_hears_so_and_goes_on() {
+    let inner = ScriptedModel::new();
+    let expert = FunctionCallingAgent::builder().model(inner.clone()).name("expert").build().unwrap();
+    let model = ScriptedModel::new().calls("expert", json!({"goal": "6 times 7?"})).says("It is 42.");
+    let agent =
+        FunctionCallingAgent::builder().model(model.clone()).agent(expert, "Knows sums.").build().unwrap();
+    let cx =
+        Ephemeral::new().sources(FakeSources::seeded(1)).budget(Budget::unlimited().with_depth(0)).context();
+    let outcome = agent.run("What is 6 times 7?".into(), &cx).await.unwrap();
+    assert_eq!(outcome.text(), "It is 42.");
+    assert!(results(&model)[0].starts_with("error: "), "{:?}", results(&model));
+    assert!(inner.requests().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

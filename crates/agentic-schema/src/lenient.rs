@@ -112,6 +112,9 @@ pub enum LenientError {
         /// Byte offset of the backslash.
         at: usize,
     },
+    /// Reading the text would take a guess at its content; only [`parse_whole`] refuses it for that.
+    #[error("not whole JSON: {0}; write the whole value")]
+    Guess(Repair),
 }
 
 /// Reads the JSON value in a model's reply; see the [module](self) for what is tolerated.
@@ -131,6 +134,20 @@ pub fn parse(text: &str) -> Result<Value, LenientError> {
 /// As [`parse`].
 pub fn parse_with_repairs(text: &str) -> Result<Parsed, LenientError> {
     parse_with(text, &Options::reply())
+}
+
+/// Reads a text that is meant to be JSON and nothing else: lenient about notation, strict about content. For what is
+/// acted upon, as half an argument must never be taken for a whole one.
+///
+/// # Errors
+/// As [`parse_with`] with [`Options::document`]; [`LenientError::Guess`] with the first repair that is not
+/// [notation](RepairKind::is_notation).
+pub fn parse_whole(text: &str) -> Result<Value, LenientError> {
+    let parsed = parse_with(text, &Options::document())?;
+    match parsed.repairs.into_iter().find(|repair| !repair.kind.is_notation()) {
+        Some(guess) => Err(LenientError::Guess(guess)),
+        None => Ok(parsed.value),
+    }
 }
 
 /// Reads a JSON value as `options` say.

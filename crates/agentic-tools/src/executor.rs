@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, Decision, EffectClass, EventKind, Goal, RunContext, Spend, StepError, Timestamp, ToolCall,
-    ToolError, ToolErrorKind, ToolResult,
+    Approval, Decision, EffectClass, EventKind, Goal, Resource, RunContext, Spend, StepError, Timestamp,
+    ToolCall, ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};
@@ -223,6 +223,10 @@ impl ActionExecutor {
 fn ends_the_run(error: agentic_core::AgentError) -> StepError {
     use agentic_core::AgentError as E;
     match error {
+        // Agents nested too deep: this one still has its turns, and can do the work itself.
+        E::Budget { source, .. } if source.what == Resource::Depth => {
+            StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, source.to_string()))
+        }
         E::Budget { source, .. } => StepError::Budget(source),
         E::Cancelled { reason, .. } => StepError::Cancelled(reason),
         E::Step(step) if !matches!(step, StepError::Tool(_) | StepError::Model(_)) => step,
@@ -238,8 +242,9 @@ fn usable(entry: &Entry, text: &str) -> Result<(Value, Vec<String>), ToolError> 
     let value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(strict) => {
-            let parsed = lenient::parse(text).map_err(|_| {
-                ToolError::invalid(format!("the arguments of `{}` are not JSON: {strict}", entry.spec.name))
+            let parsed = lenient::parse_whole(text).map_err(|error| {
+                let name = &entry.spec.name;
+                ToolError::invalid(format!("the arguments of `{name}` are not JSON: {error}"))
             })?;
             mended.push(format!("not valid JSON ({strict})"));
             parsed

@@ -1,6 +1,6 @@
 //! Calls written as JSON.
 
-use agentic_schema::lenient::{self, RepairKind};
+use agentic_schema::lenient;
 use serde_json::{Map, Value};
 
 use super::convert::ToolSchemas;
@@ -13,29 +13,7 @@ pub type ReadJson = fn(&str) -> Result<Value, String>;
 /// The usual reader: lenient about notation (quotes, commas, literals, comments), strict about content. Text that stops in
 /// the middle is an error, for half an argument must never be taken for a whole one.
 pub(super) fn read_lenient(text: &str) -> Result<Value, String> {
-    let parsed =
-        lenient::parse_with(text, &lenient::Options::document()).map_err(|error| error.to_string())?;
-    let guessed = parsed.repairs.iter().find(|repair| {
-        !matches!(
-            repair.kind,
-            RepairKind::Comment
-                | RepairKind::OddSpace
-                | RepairKind::OddQuotes
-                | RepairKind::UnquotedString
-                | RepairKind::UnescapedQuote
-                | RepairKind::RawControl
-                | RepairKind::BadEscape
-                | RepairKind::JoinedStrings
-                | RepairKind::MissingComma
-                | RepairKind::ExtraComma
-                | RepairKind::ForeignLiteral
-                | RepairKind::Tuple
-        )
-    });
-    match guessed {
-        Some(repair) => Err(repair.to_string()),
-        None => Ok(parsed.value),
-    }
+    lenient::parse_whole(text).map_err(|error| error.to_string())
 }
 
 const NAMES: [&str; 4] = ["name", "tool", "tool_name", "function"];

@@ -143,6 +143,10 @@ impl<'a> Reader<'a> {
                     'n' => text.push('\n'),
                     't' => text.push('\t'),
                     'r' => text.push('\r'),
+                    'b' => text.push('\u{8}'),
+                    '0' => text.push('\0'),
+                    'x' => text.push(char::from_u32(unit(&mut chars, 2)?)?),
+                    'u' => text.push(unicode(&mut chars)?),
                     c @ ('\\' | '"' | '\'') => text.push(c),
                     // Python keeps the backslash of an escape it does not know.
                     other => text.extend(['\\', other]),
@@ -152,4 +156,20 @@ impl<'a> Reader<'a> {
         }
         None
     }
+}
+
+/// The character after `\u`; one beyond the first 65536 may be written as two, as in JSON.
+fn unicode(chars: &mut impl Iterator<Item = (usize, char)>) -> Option<char> {
+    let first = unit(chars, 4)?;
+    if !(0xD800..0xDC00).contains(&first) {
+        return char::from_u32(first);
+    }
+    (chars.next()?.1 == '\\' && chars.next()?.1 == 'u').then_some(())?;
+    let second = unit(chars, 4).filter(|second| (0xDC00..0xE000).contains(second))?;
+    char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+}
+
+/// The number of exactly so many hexadecimal digits.
+fn unit(chars: &mut impl Iterator<Item = (usize, char)>, digits: usize) -> Option<u32> {
+    (0..digits).try_fold(0, |value, _| Some(value * 16 + chars.next()?.1.to_digit(16)?))
 }

@@ -308,7 +308,24 @@ fn python_like_values() {
         &format!("<function_calls>{body}</function_calls>"),
         &[call("f", expected)],
     );
-    for bad in ["f(1)", "f(a=)", "f(a=1", "f(a=x y)", "f(a=1) tail(", "f(a='x)", "(a=1)", "f(a=[1 2])"] {
+    let escaped = r#"f(a="caf\u00e9 \x41\0\b \ud83d\ude00 \d")"#;
+    check(
+        Dialect::python_like(),
+        &format!("<function_calls>{escaped}</function_calls>"),
+        &[call("f", json!({"a": "caf\u{e9} A\0\u{8} \u{1f600} \\d"}))],
+    );
+    for bad in [
+        r"f(a='\u00g0')",
+        r"f(a='\ud83d')",
+        "f(1)",
+        "f(a=)",
+        "f(a=1",
+        "f(a=x y)",
+        "f(a=1) tail(",
+        "f(a='x)",
+        "(a=1)",
+        "f(a=[1 2])",
+    ] {
         let text = format!("<function_calls>{bad}</function_calls>");
         check(Dialect::python_like(), &text, &[malformed(bad, ToolCallError::Unrecognised)]);
     }

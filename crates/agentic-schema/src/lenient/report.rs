@@ -81,6 +81,27 @@ pub enum RepairKind {
 }
 
 impl RepairKind {
+    /// Whether only the notation deviated: quotes, commas, literals, comments. All others guess at the content, as
+    /// where a text stops in the middle.
+    #[must_use]
+    pub fn is_notation(self) -> bool {
+        matches!(
+            self,
+            Self::Comment
+                | Self::OddSpace
+                | Self::OddQuotes
+                | Self::UnquotedString
+                | Self::UnescapedQuote
+                | Self::RawControl
+                | Self::BadEscape
+                | Self::JoinedStrings
+                | Self::MissingComma
+                | Self::ExtraComma
+                | Self::ForeignLiteral
+                | Self::Tuple
+        )
+    }
+
     /// A short name in plain words.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use serde_json::{Map, Value};
 
 use super::{Change, ChangeKind, convert};
-use crate::lenient::{self, Options};
+use crate::lenient;
 
 /// How deep a schema is followed; deeper parts stay as they are.
 const MAX_DEPTH: usize = 64;
@@ -118,11 +118,16 @@ impl<'s> Fitter<'s> {
         let wants = |name: &str| types.contains(&name);
         if let Value::String(text) = &value
             && (wants("object") || wants("array"))
-            && let Some(read) = json_inside(text)
-            && types.iter().any(|name| is_of_type(&read, name))
         {
-            self.note(path, ChangeKind::Parsed);
-            return read;
+            match lenient::parse_whole(text) {
+                Ok(read) if types.iter().any(|name| is_of_type(&read, name)) => {
+                    self.note(path, ChangeKind::Parsed);
+                    return read;
+                }
+                // JSON that is cut or broken is not the text that was meant: it must not be wrapped.
+                Err(_) if begins_like_json(text, wants("array")) => return value,
+                _ => {}
+            }
         }
         match value {
             Value::Array(mut items) if items.len() == 1 && !wants("array") => {
@@ -328,8 +333,10 @@ fn respelled<'p>(
     free.then_some(only.as_str())
 }
 
-fn json_inside(text: &str) -> Option<Value> {
-    lenient::parse_with(text, &Options::document()).ok().map(|parsed| parsed.value)
+/// Whether the text begins like a wanted array or object, or like an object that would be an item.
+fn begins_like_json(text: &str, wants_array: bool) -> bool {
+    let text = text.trim_start();
+    text.starts_with('{') || (wants_array && text.starts_with('['))
 }
 
 fn only_required(schema: &Map<String, Value>) -> Option<&str> {

@@ -103,6 +103,28 @@ fn what_cannot_be_mended_is_named() {
 }
 
 #[test]
+fn half_a_value_is_never_taken_for_a_whole_one() {
+    let command =
+        json!({"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]});
+    let list = json!({"type": "array", "items": {"type": "string"}});
+    for (schema, text) in [
+        (&command, "{\"command\": \"half"),
+        (&command, "{command: half"),
+        (&command, " {\"command\""),
+        (&list, "[\"a\", \"ha"),
+        (&list, "{\"a\": \"ha"),
+    ] {
+        assert!(repair(&json!(text), &Schema::compile(schema).unwrap()).is_err(), "{text}");
+        assert!(
+            repair(&json!([text]), &Schema::compile(&command).unwrap()).is_err() || schema == &list,
+            "{text}"
+        );
+    }
+    fits(command, json!("[ -f a ] && cat a"), json!({"command": "[ -f a ] && cat a"}));
+    fits(list, json!("half of it"), json!(["half of it"]));
+}
+
+#[test]
 fn a_schema_that_refers_to_itself_ends() {
     let schema = Schema::compile(&json!({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"type": "array", "items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"})).unwrap();
     assert!(repair(&json!("x"), &schema).is_err());

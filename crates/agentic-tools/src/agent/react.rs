@@ -74,6 +74,12 @@ impl ReActAgent {
                 None => work.keep(&response),
             }
             match &reply.step {
+                ReactStep::Finish { answer } if answer.trim().is_empty() => {
+                    work.unusable("its final answer is empty")?;
+                    work.request.messages.push(Message::user(
+                        "Observation: your final answer was empty. Write it after `Final Answer:`, or act.",
+                    ));
+                }
                 ReactStep::Finish { answer } => {
                     let outcome = work.done(answer.as_str());
                     *conversation = work.request.messages;

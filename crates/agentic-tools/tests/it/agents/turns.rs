@@ -1,7 +1,10 @@
 //! How a turn goes: calls, results, mending, limits.
 
-use agentic_core::{Agent as _, AgentError, FinishReason, Messages, ModelErrorKind, Reason, RunStatus};
-use agentic_testkit::ScriptedModel;
+use agentic_core::{
+    Agent as _, AgentError, Budget, FinishReason, Messages, ModelErrorKind, Reason, RunStatus,
+};
+use agentic_runtime::Ephemeral;
+use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::{BuildError, FunctionCallingAgent, RegistryError};
 use serde_json::json;
 
@@ -42,6 +45,29 @@ async fn arguments_are_mended_where_that_needs_no_guess() {
         run(&model, &[tool.clone()], "go").await.unwrap();
         assert_eq!(tool.calls(), [called], "{written}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_argument_is_never_run_as_a_whole_one() {
+    for written in [
+        r#"{"input": "half of"#,
+        r#"{"input": "half""#,
+        r#"{input: half"#,
+        r#""{\"input\": \"half""#,
+        r#""half"#,
+    ] {
+        let tool = Canned::new("tool", [json!("ok")]);
+        let model = ScriptedModel::new().calls_raw("tool", written).says("done");
+        run(&model, &[tool.clone()], "go").await.unwrap();
+        assert!(tool.calls().is_empty(), "{written}");
+        assert!(results(&model)[0].starts_with("error: the arguments of `tool` are "), "{written}");
+    }
+    let tool = Canned::new("tool", [json!("ok")]);
+    let model = ScriptedModel::new()
+        .says("Action: tool\nAction Input: {\"input\": \"half of")
+        .says("Final Answer: done");
+    run_react(&model, &[tool.clone()], "go").await.unwrap();
+    assert!(tool.calls().is_empty(), "{:?}", tool.calls());
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,6 +162,21 @@ async fn an_agent_can_be_called_like_a_tool() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_that_may_not_nest_deeper_hears_so_and_goes_on() {
+    let inner = ScriptedModel::new();
+    let expert = FunctionCallingAgent::builder().model(inner.clone()).name("expert").build().unwrap();
+    let model = ScriptedModel::new().calls("expert", json!({"goal": "6 times 7?"})).says("It is 42.");
+    let agent =
+        FunctionCallingAgent::builder().model(model.clone()).agent(expert, "Knows sums.").build().unwrap();
+    let cx =
+        Ephemeral::new().sources(FakeSources::seeded(1)).budget(Budget::unlimited().with_depth(0)).context();
+    let outcome = agent.run("What is 6 times 7?".into(), &cx).await.unwrap();
+    assert_eq!(outcome.text(), "It is 42.");
+    assert!(results(&model)[0].starts_with("error: "), "{:?}", results(&model));
+    assert!(inner.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_conversation_goes_on_and_is_whole_after_an_error() {
     let model = ScriptedModel::new()
         .says("Hello Ada.")
@@ -182,6 +223,18 @@ async fn react_acts_in_text_and_feeds_back_what_it_cannot_read() {
     assert!(texts[3].starts_with("Observation: "), "{}", texts[3]);
     assert!(!texts[4].contains("low at noon"), "its own observation is cut: {}", texts[4]);
     assert_eq!(texts[5], "Observation: The tide is high at noon.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn react_takes_no_empty_answer() {
+    let model = ScriptedModel::new().says("Thought: done\nFinal Answer:").says("Final Answer: At noon.");
+    let outcome = run_react(&model, &[], "When is high tide?").await.unwrap();
+    assert_eq!(outcome.text(), "At noon.");
+    let told = model.requests().pop().unwrap().messages.iter().last().unwrap().text();
+    assert!(told.starts_with("Observation: "), "{told}");
+    let silent = (0..3).fold(ScriptedModel::new(), |model, _| model.says("Thought: done\nFinal Answer: \n"));
+    let error = run_react(&silent, &[], "go").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::InvalidOutput);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use agentic_llm::catalog::Resolved;
 
-use crate::config::{self, DEFAULT_MODEL};
+use crate::config;
 use crate::exit::{self, Failure};
 use crate::models;
 use crate::render;
@@ -70,7 +70,7 @@ fn embedded_model() -> Check {
 }
 
 fn model_file() -> Check {
-    let found = match models::library().map(|library| library.resolve(DEFAULT_MODEL)) {
+    let found = match models::library().map(|library| library.resolve(library.catalog().default_id())) {
         Ok(Ok(Resolved::Ready(model))) => Ok(model.path().display().to_string()),
         Ok(Ok(_)) => Err(Missing {
             problem: "not fetched yet".into(),

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use agentic_llm::catalog::Resolved;
+use agentic_llm::catalog::{Resolved, how_to_install_pip};
 
 use crate::config;
 use crate::exit::{self, Failure};
@@ -103,7 +103,7 @@ fn pip() -> Check {
         }
         None => Err(Missing {
             problem: "not found; models come from it where the hub can't be reached".into(),
-            mend: "sudo apt-get install python3-pip".into(),
+            mend: how_to_install_pip().into(),
             needed: false,
         }),
     };

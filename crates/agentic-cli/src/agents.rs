@@ -1,8 +1,11 @@
 //! Building the agent that the settings ask for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use agentic::core::{AgentError, Budget, Goal, Messages, NanoUsd, Outcome, RunContext, Sampling, Tool};
+use agentic::core::{
+    AgentError, Budget, Goal, Messages, NanoUsd, Outcome, RunContext, Sampling, Spend, Tool,
+};
 use agentic::tools::builtin::{self, Settings as ToolSettings};
 use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
 use agentic::{ChatModel, Ephemeral};
@@ -89,12 +92,16 @@ fn build<A: Buildable>(
     builder.build().map_err(Failure::usage)
 }
 
-/// A run with the budget and the approvals of the settings.
-pub(crate) fn run(settings: &Settings) -> Ephemeral {
+/// A run with the approvals of the settings, and what is left of their budget after this was spent.
+pub(crate) fn run(settings: &Settings, spent: &Spend, time: Duration) -> Ephemeral {
+    let tokens = spent.usage.input_tokens.saturating_add(spent.usage.output_tokens);
     let mut budget = Budget::unlimited();
-    budget.tokens = settings.budget_tokens;
-    budget.cost = settings.budget_usd.and_then(NanoUsd::from_dollars);
-    budget.wall_time = settings.timeout;
+    budget.tokens = settings.budget_tokens.map(|limit| limit.saturating_sub(tokens));
+    budget.cost = settings
+        .budget_usd
+        .and_then(NanoUsd::from_dollars)
+        .map(|limit| NanoUsd(limit.0.saturating_sub(spent.cost.0)));
+    budget.wall_time = settings.timeout.map(|limit| limit.saturating_sub(time));
     approvals(Ephemeral::new().budget(budget), settings.yes)
 }
 

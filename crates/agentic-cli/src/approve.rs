@@ -1,12 +1,13 @@
 //! A person at the terminal answers approvals.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
+use std::sync::LazyLock;
 
 use agentic::core::{Approval, Decision, StepId};
 pub(crate) use agentic::runtime::ApproveAll;
 use agentic::runtime::Approver;
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 /// Asks at the terminal, one question at a time.
 #[derive(Debug, Default)]
@@ -44,12 +45,21 @@ impl Approver for TerminalApprover {
     }
 }
 
-/// One line from the terminal; empty at its end.
-pub(crate) async fn line() -> String {
-    let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        let _ = std::io::stderr().flush();
-        std::io::stdin().read_line(&mut line).map(|_| line)
+/// The lines of standard input. One thread reads them, so a question that nobody waits for any more leaves its line
+/// to the next one.
+static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.is_err() || line.is_ok_and(|line| sender.blocking_send(line).is_err()) {
+                return;
+            }
+        }
     });
-    read.await.ok().and_then(Result::ok).unwrap_or_default()
+    Mutex::new(lines)
+});
+
+/// One line from the terminal; empty at its end. Safe to drop.
+pub(crate) async fn line() -> String {
+    LINES.lock().await.recv().await.unwrap_or_default()
 }

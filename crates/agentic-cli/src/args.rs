@@ -159,7 +159,10 @@ pub(crate) enum ToolCommand {
 }
 
 fn dollars(text: &str) -> Result<f64, String> {
-    let dollars: f64 = text.parse().map_err(|_| "not a number of dollars, for example 0.50".to_owned())?;
+    dollars_in_range(text.parse().map_err(|_| "not a number of dollars, for example 0.50".to_owned())?)
+}
+
+pub(crate) fn dollars_in_range(dollars: f64) -> Result<f64, String> {
     if dollars > 0.0 && dollars < 1e9 {
         Ok(dollars)
     } else {
@@ -168,8 +171,15 @@ fn dollars(text: &str) -> Result<f64, String> {
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
-    let temperature: f32 = text.parse().map_err(|_| "not a number, for example 0.7".to_owned())?;
+    temperature_in_range(text.parse().map_err(|_| "not a number, for example 0.7".to_owned())?)
+}
+
+pub(crate) fn temperature_in_range(temperature: f32) -> Result<f32, String> {
     if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
+}
+
+pub(crate) fn at_least_one(count: u64) -> Result<u64, String> {
+    if count == 0 { Err("must be at least 1".into()) } else { Ok(count) }
 }
 
 /// Reads `90`, `90s`, `5m`, `1h`, `250ms`, and sums such as `1h30m`.

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::args::{AgentArgs, AgentKind, duration};
+use crate::args::{AgentArgs, AgentKind, at_least_one, dollars_in_range, duration, temperature_in_range};
 use crate::exit::Failure;
-
-/// The model that is used where none is named.
-pub(crate) const DEFAULT_MODEL: &str = "local:qwen2.5-coder-1.5b";
+use crate::models;
 
 /// What an agent is set to, from all sources.
 #[derive(Debug)]
@@ -36,12 +34,41 @@ struct File {
     agent: Option<AgentKind>,
     tools: Vec<String>,
     workdir: Option<PathBuf>,
+    #[serde(deserialize_with = "count")]
     max_turns: Option<u64>,
+    #[serde(deserialize_with = "count")]
     budget_tokens: Option<u64>,
+    #[serde(deserialize_with = "dollars")]
     budget_usd: Option<f64>,
-    timeout: Option<String>,
+    #[serde(deserialize_with = "time")]
+    timeout: Option<Duration>,
+    #[serde(deserialize_with = "temperature")]
     temperature: Option<f32>,
     seed: Option<u64>,
+}
+
+/// Reads a value and holds it to what the flag of the same name is held to.
+fn checked<'de, D: Deserializer<'de>, T: Deserialize<'de>, U>(
+    deserializer: D,
+    check: impl FnOnce(T) -> Result<U, String>,
+) -> Result<Option<U>, D::Error> {
+    check(T::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    checked(deserializer, at_least_one)
+}
+
+fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    checked(deserializer, dollars_in_range)
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    checked(deserializer, |text: String| duration(&text).map_err(|why| format!("`{text}` is {why}")))
+}
+
+fn temperature<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    checked(deserializer, temperature_in_range)
 }
 
 impl Settings {
@@ -52,22 +79,19 @@ impl Settings {
 
     fn over(args: AgentArgs, path: Option<&Path>) -> Result<Self, Failure> {
         let file = path.map_or_else(|| Ok(File::default()), read)?;
-        let timeout =
-            match (args.timeout, file.timeout, path) {
-                (None, Some(text), Some(path)) => Some(duration(&text).map_err(|why| {
-                    Failure::usage(format!("timeout `{text}` in {}: {why}", path.display()))
-                })?),
-                (given, _, _) => given,
-            };
+        let model = match args.model.or(file.model) {
+            Some(model) => model,
+            None => models::default_address(path)?,
+        };
         Ok(Self {
-            model: args.model.or(file.model).unwrap_or_else(|| DEFAULT_MODEL.into()),
+            model,
             agent: args.agent.or(file.agent).unwrap_or(AgentKind::FunctionCalling),
             tools: if args.tools.is_empty() { file.tools } else { args.tools },
             workdir: args.workdir.or(file.workdir).unwrap_or_else(|| ".".into()),
             max_turns: args.max_turns.or(file.max_turns),
             budget_tokens: args.budget_tokens.or(file.budget_tokens),
             budget_usd: args.budget_usd.or(file.budget_usd),
-            timeout,
+            timeout: args.timeout.or(file.timeout),
             temperature: args.temperature.or(file.temperature),
             seed: args.seed.or(file.seed),
             yes: args.yes,
@@ -121,7 +145,7 @@ mod tests {
             (Some(Duration::from_secs(300)), AgentKind::FunctionCalling)
         );
         assert_eq!(settings.tools, ["calculator"]);
-        assert_eq!(merged("", AgentArgs::default()).unwrap().model, DEFAULT_MODEL);
+        assert_eq!(merged("", AgentArgs::default()).unwrap().model, "local:qwen2.5-coder-1.5b");
     }
 
     #[test]
@@ -130,6 +154,26 @@ mod tests {
         assert!(
             message("model = \"a\"\nmodle = \"b\"").contains("config.toml, line 2: unknown field `modle`")
         );
-        assert!(message("timeout = \"soon\"").contains("timeout `soon` in"));
+        assert!(message("timeout = \"soon\"").contains("line 1: `soon` is not a duration"));
+    }
+
+    #[test]
+    fn values_are_held_to_what_the_flags_are_held_to() {
+        for line in [
+            "budget-usd = -1",
+            "budget-usd = 0.0",
+            "budget-usd = nan",
+            "budget-usd = inf",
+            "max-turns = 0",
+            "budget-tokens = 0",
+            "temperature = 9",
+            "temperature = nan",
+            "timeout = \"0s\"",
+        ] {
+            let error = merged(&format!("seed = 1\n{line}"), AgentArgs::default()).unwrap_err();
+            assert!(error.message().contains("config.toml, line 2: "), "{line}: {}", error.message());
+        }
+        let good = "budget-usd = 1\nmax-turns = 1\ntemperature = 0";
+        assert_eq!(merged(good, AgentArgs::default()).unwrap().budget_usd, Some(1.0));
     }
 }

@@ -37,23 +37,39 @@ pub(crate) fn code(report: &RunReport) -> u8 {
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
+    status: RunStatus,
+    reason: Reason,
     message: String,
 }
 
 impl Failure {
-    /// Something went wrong.
+    fn new(code: u8, status: RunStatus, reason: Reason, message: impl ToString) -> Self {
+        Self { code, status, reason, message: message.to_string() }
+    }
+
+    /// Something went wrong in this program.
     pub(crate) fn failed(message: impl ToString) -> Self {
-        Self { code: FAILED, message: message.to_string() }
+        Self::new(FAILED, RunStatus::Failed, Reason::Internal, message)
+    }
+
+    /// A model can't be had.
+    pub(crate) fn model(message: impl ToString) -> Self {
+        Self::new(FAILED, RunStatus::Failed, Reason::ModelError, message)
+    }
+
+    /// A tool failed.
+    pub(crate) fn tool(message: impl ToString) -> Self {
+        Self::new(FAILED, RunStatus::Failed, Reason::ToolError, message)
     }
 
     /// The user asked for something that can't be.
     pub(crate) fn usage(message: impl ToString) -> Self {
-        Self { code: USAGE, message: message.to_string() }
+        Self::new(USAGE, RunStatus::Failed, Reason::InvalidInput, message)
     }
 
     /// The user cancelled it.
     pub(crate) fn cancelled() -> Self {
-        Self { code: CANCELLED, message: "cancelled".into() }
+        Self::new(CANCELLED, RunStatus::Cancelled, Reason::Cancelled, "cancelled")
     }
 
     /// The message.
@@ -61,9 +77,19 @@ impl Failure {
         &self.message
     }
 
-    /// Whether the command line or the configuration is wrong.
-    pub(crate) fn is_usage(&self) -> bool {
-        self.code == USAGE
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// How it counts where a run would have ended.
+    pub(crate) fn status(&self) -> RunStatus {
+        self.status
+    }
+
+    /// Why.
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// Prints the line and gives the code.

@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod config;
 mod exit;
+mod interrupt;
 mod models;
 mod render;
 
@@ -32,11 +33,14 @@ fn main() -> ExitCode {
 }
 
 async fn dispatch(args: Args) -> Result<u8, Failure> {
+    let interrupt = interrupt::listen();
     match args.command {
-        Command::Run(run) => command::run::run(run).await,
-        Command::Chat(chat) => command::chat::chat(chat).await,
-        Command::Model(model) => command::model::model(model.command).await,
-        Command::Tool(tool) => command::tool::tool(tool.command).await,
+        Command::Run(run) => command::run::run(run, &interrupt).await,
+        Command::Chat(chat) => command::chat::chat(chat, &interrupt).await,
+        Command::Model(model) => {
+            interrupt::unless_raised(&interrupt, command::model::model(model.command)).await
+        }
+        Command::Tool(tool) => command::tool::tool(tool.command, &interrupt).await,
         Command::Doctor => command::doctor::doctor(),
         Command::Completions { shell } => command::completions::completions(shell),
     }

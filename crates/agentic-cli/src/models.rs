@@ -1,12 +1,13 @@
 //! Opening models, and fetching those that are not here yet.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 
 use agentic::ChatModel;
 use agentic::llm;
 use agentic_llm::catalog::{
-    Catalog, CatalogError, FetchError, FetchEvent, FetchOptions, Fetcher, LocalModel, ModelLibrary, Store,
+    CatalogError, FetchError, FetchEvent, FetchOptions, Fetcher, LocalModel, ModelLibrary,
 };
 use agentic_llm::{Environment, OpenError};
 use tokio_util::sync::CancellationToken;
@@ -14,29 +15,47 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::Failure;
 use crate::render::Bar;
 
+/// The process's environment. The user's own models are in `models.toml` beside the configuration, unless
+/// `AGENTIC_MODELS` names another file.
+fn environment(config: Option<&Path>) -> Environment {
+    match config.and_then(Path::parent).map(|folder| folder.join("models.toml")) {
+        Some(file) => Environment::system().with_default("AGENTIC_MODELS", file.to_string_lossy()),
+        None => Environment::system(),
+    }
+}
+
 /// The user's models.
 pub(crate) fn library() -> Result<ModelLibrary, Failure> {
-    let root = Store::default_root(std::env::var_os("AGENTIC_HOME").as_deref()).map_err(Failure::failed)?;
-    let mut catalog = Catalog::builtin().map_err(Failure::failed)?;
-    if let Some(folder) = crate::config::path().and_then(|path| path.parent().map(ToOwned::to_owned)) {
-        catalog = catalog.with_user_file(&folder.join("models.toml")).map_err(Failure::usage)?;
-    }
-    Ok(ModelLibrary::new(catalog, Store::new(root)))
+    library_beside(crate::config::path().as_deref())
+}
+
+fn library_beside(config: Option<&Path>) -> Result<ModelLibrary, Failure> {
+    ModelLibrary::of_user(&environment(config)).map_err(|error| match error {
+        CatalogError::NoHome => Failure::failed(error),
+        _ => Failure::usage(error),
+    })
+}
+
+/// The address of the model that is used where none is named, for a configuration at this path.
+pub(crate) fn default_address(config: Option<&Path>) -> Result<String, Failure> {
+    library_beside(config).map(|library| format!("local:{}", library.catalog().default_id()))
 }
 
 /// Opens the model of an address; a local one is fetched first if it is not here.
 pub(crate) async fn open(address: &str) -> Result<Arc<dyn ChatModel>, Failure> {
-    if address.starts_with("local:") && cfg!(feature = "local") {
-        fetch(address).await?;
+    #[cfg(feature = "local")]
+    if address.trim_start().starts_with("local:") {
+        agentic_llm::adapter::local::check_address(address).map_err(Failure::usage)?;
+        fetch(address.trim()).await?;
     }
-    match llm::open_with(address, &Environment::system()).await {
+    match llm::open_with(address, &environment(crate::config::path().as_deref())).await {
         Ok(model) => Ok(model),
-        Err(error @ OpenError::Setup { .. }) => Err(Failure::failed(error)),
+        Err(error @ OpenError::Setup { .. }) => Err(Failure::model(error)),
         Err(error) => Err(Failure::usage(error)),
     }
 }
 
-/// Fetches a model with a progress bar, unless it is here. Ctrl-C stops it; what has come is kept for the next time.
+/// Fetches a model with a progress bar, unless it is here. Safe to drop; what has come is kept for the next time.
 /// Options behind a `?` say how a model is run, not which.
 pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
     let spec = address.split('?').next().unwrap_or_default();
@@ -58,17 +77,12 @@ pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
         }
     };
     let cancel = CancellationToken::new();
-    let fetching = library.fetch(spec, &fetcher, &progress, &cancel);
-    let fetched = tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => return Err(Failure::cancelled()),
-        fetched = fetching => fetched,
-    };
+    let fetched = library.fetch(spec, &fetcher, &progress, &cancel).await;
     bar.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     fetched.map_err(|error| match &error {
         FetchError::Catalog(CatalogError::UnknownModel { .. } | CatalogError::InvalidSpec { .. }) => {
             Failure::usage(error)
         }
-        _ => Failure::failed(error),
+        _ => Failure::model(error),
     })
 }

@@ -4,15 +4,28 @@ mod bar;
 mod json;
 mod live;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 pub(crate) use bar::Bar;
 pub(crate) use json::{JsonLines, failed_before_the_run};
 pub(crate) use live::Live;
 
-/// A result, on standard output. A reader that has gone away is no error of ours.
+/// A result, on standard output: exact, but harmless on a terminal. A reader that has gone away is no error of ours.
 pub(crate) fn result(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let mut out = io::stdout();
+    let line = if out.is_terminal() { harmless(line) } else { Cow::Borrowed(line) };
+    let _ = writeln!(out, "{line}");
+}
+
+/// What a model, a tool or a server wrote must not steer the terminal, nor show in another order than it has:
+/// without control characters other than ends of lines and tabs, and without marks that turn the writing direction.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(steers) { text.replace(steers, "").into() } else { text.into() }
 }
 
 /// Bytes as they are, on standard output.
@@ -24,7 +37,7 @@ pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
 
 /// An error, on standard error.
 pub(crate) fn error(message: &str) {
-    let _ = writeln!(io::stderr(), "{} {message}", paint(Style::Red, "error:"));
+    let _ = writeln!(io::stderr(), "{} {}", paint(Style::Red, "error:"), harmless(message));
 }
 
 /// A remark, on standard error.
@@ -35,7 +48,7 @@ pub(crate) fn note(message: &str) {
 /// A question, on standard error, without an end of line.
 pub(crate) fn question(text: &str) {
     let mut err = io::stderr();
-    let _ = write!(err, "{text}");
+    let _ = write!(err, "{}", harmless(text));
     let _ = err.flush();
 }
 
@@ -50,9 +63,10 @@ pub(crate) enum Style {
 
 /// The text in a style, if standard error is a terminal that wants colour (<https://no-color.org>).
 pub(crate) fn paint(style: Style, text: &str) -> String {
+    let text = harmless(text);
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if plain || !io::stderr().is_terminal() {
-        return text.to_owned();
+        return text.into_owned();
     }
     let code = match style {
         Style::Dim => "2",
@@ -77,9 +91,9 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// One line of at most `limit` characters.
 fn one_line(text: &str, limit: usize) -> String {
-    let mut line: String =
-        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
-    if text.trim().chars().count() > limit {
+    let text = harmless(text.trim());
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
+    if text.chars().count() > limit {
         line.push('…');
     }
     line
@@ -87,7 +101,7 @@ fn one_line(text: &str, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, one_line};
+    use super::{bytes, harmless, one_line};
 
     #[test]
     fn sizes_are_for_people() {
@@ -100,5 +114,7 @@ mod tests {
     #[test]
     fn lines_are_cut_and_made_harmless() {
         assert_eq!(one_line("a\nb\x1b[2J", 3), "a b…");
+        assert_eq!(harmless("a\x1b[2J\u{9b}31m\u{202e}b\u{2066}\r\tc\nd"), "a[2J31mb\tc\nd");
+        assert_eq!(harmless("äöü 日本"), "äöü 日本");
     }
 }

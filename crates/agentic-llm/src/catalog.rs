@@ -53,7 +53,10 @@ mod store;
 
 pub use entry::{Entry, FileEntry, Purpose, Source, WheelPart};
 pub use error::CatalogError;
-pub use fetch::{FetchError, FetchEvent, FetchOptions, Fetcher, Pip, Progress, SourceError, SourceFailure};
+pub use fetch::{
+    FetchError, FetchEvent, FetchOptions, Fetcher, Pip, Progress, SourceError, SourceFailure,
+    how_to_install_pip,
+};
 pub use hash::{ParseSumError, Sha256Sum};
 pub use library::{Listed, ModelLibrary, Resolved};
 pub use list::Catalog;

@@ -2,40 +2,49 @@
 
 use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use agentic::core::{Goal, Messages};
+use agentic::core::{Cancellation, Goal, Messages, Spend};
 use agentic::{Agent, AgentError, Outcome, RunContext};
 use async_trait::async_trait;
 
 use crate::agents::{self, AnyAgent};
 use crate::args::Chat;
-use crate::command::run::attend;
 use crate::config::Settings;
 use crate::exit::{self, Failure};
+use crate::interrupt;
 use crate::render::{self, Live};
 
-pub(crate) async fn chat(args: Chat) -> Result<u8, Failure> {
+pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
-    let agent = agents::open(&settings).await?;
+    let agent = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let asks = std::io::stdin().is_terminal();
     if asks {
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));
     }
     let mut conversation = Messages::new();
     let mut code = exit::OK;
+    // Budgets are for the whole conversation; the time is that of the runs, not of the person who reads and types.
+    let (mut spent, mut time) = (Spend::default(), Duration::ZERO);
     loop {
         if asks {
             render::question("> ");
         }
-        let line = crate::approve::line().await;
+        let line = interrupt::unless_raised(interrupt, async { Ok(crate::approve::line().await) }).await?;
         if line.trim().is_empty() {
             return Ok(code);
         }
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
         let live = Arc::new(Live::new());
-        let report = attend(agents::run(&settings), &said, Goal::new(line.trim()), live.clone()).await;
+        let run = agents::run(&settings, &spent, time).cancellation(interrupt.clone()).events(live.clone());
+        let report = run.run(&said, Goal::new(line.trim())).await;
         live.finish(&report);
         code = exit::code(&report);
+        if interrupt.is_cancelled() {
+            return Ok(code);
+        }
+        spent = spent + report.spend;
+        time = time.saturating_add(live.time());
         if let Some(after) = said.after.into_inner().unwrap_or_else(PoisonError::into_inner) {
             conversation = after;
         }

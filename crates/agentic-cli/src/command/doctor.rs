@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use agentic_llm::catalog::Resolved;
+use agentic_llm::catalog::{Resolved, how_to_install_pip};
 
-use crate::config::{self, DEFAULT_MODEL};
+use crate::config;
 use crate::exit::{self, Failure};
 use crate::models;
 use crate::render;
@@ -70,7 +70,7 @@ fn embedded_model() -> Check {
 }
 
 fn model_file() -> Check {
-    let found = match models::library().map(|library| library.resolve(DEFAULT_MODEL)) {
+    let found = match models::library().map(|library| library.resolve(library.catalog().default_id())) {
         Ok(Ok(Resolved::Ready(model))) => Ok(model.path().display().to_string()),
         Ok(Ok(_)) => Err(Missing {
             problem: "not fetched yet".into(),
@@ -103,7 +103,7 @@ fn pip() -> Check {
         }
         None => Err(Missing {
             problem: "not found; models come from it where the hub can't be reached".into(),
-            mend: "sudo apt-get install python3-pip".into(),
+            mend: how_to_install_pip().into(),
             needed: false,
         }),
     };

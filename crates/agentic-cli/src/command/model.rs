@@ -1,7 +1,7 @@
 //! `agentic model`: which models there are, and which are here.
 
 use crate::args::ModelCommand;
-use crate::config::DEFAULT_MODEL;
+use crate::config;
 use crate::exit::{self, Failure};
 use crate::models;
 use crate::render::{self, bytes};
@@ -10,15 +10,15 @@ pub(crate) async fn model(command: ModelCommand) -> Result<u8, Failure> {
     match command {
         ModelCommand::List => list()?,
         ModelCommand::Pull { model } => {
-            let model = models::fetch(&spec(model)).await?;
+            let model = models::fetch(&spec(model)?).await?;
             render::result(&model.path().display().to_string());
         }
         ModelCommand::Path { model } => {
-            let path = models::library()?.path(&spec(model)).map_err(Failure::failed)?;
+            let path = models::library()?.path(&spec(model)?).map_err(Failure::failed)?;
             render::result(&path.display().to_string());
         }
         ModelCommand::Remove { model } => {
-            let freed = models::library()?.remove(&spec(Some(model))).map_err(Failure::failed)?;
+            let freed = models::library()?.remove(&spec(Some(model))?).map_err(Failure::failed)?;
             render::note(&format!("removed, {} are free again", bytes(freed)));
         }
     }
@@ -26,11 +26,11 @@ pub(crate) async fn model(command: ModelCommand) -> Result<u8, Failure> {
 }
 
 /// The spec with its scheme, which may be left out here.
-fn spec(model: Option<String>) -> String {
+fn spec(model: Option<String>) -> Result<String, Failure> {
     match model {
-        None => DEFAULT_MODEL.into(),
-        Some(model) if model.starts_with("local:") => model,
-        Some(model) => format!("local:{model}"),
+        None => models::default_address(config::path().as_deref()),
+        Some(model) if model.starts_with("local:") => Ok(model),
+        Some(model) => Ok(format!("local:{model}")),
     }
 }
 

@@ -1,21 +1,22 @@
 //! `agentic run`: one goal, one answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use agentic::core::{CancelReason, Cancellation, EventSink, Goal, Messages};
-use agentic::runtime::RunReport;
-use agentic::{Agent, AgentError, Ephemeral, Outcome, RunContext};
+use agentic::core::{Cancellation, Goal, Messages, Spend};
+use agentic::{Agent, AgentError, Outcome, RunContext};
 use async_trait::async_trait;
 
 use crate::agents::{self, AnyAgent};
 use crate::args::{Output, Run};
 use crate::config::Settings;
 use crate::exit::{self, Failure};
+use crate::interrupt;
 use crate::render::{self, JsonLines, Live};
 
-pub(crate) async fn run(args: Run) -> Result<u8, Failure> {
+pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.output;
-    match start(args).await {
+    match start(args, interrupt).await {
         Err(failure) if output == Output::Json => {
             render::failed_before_the_run(&failure);
             Err(failure)
@@ -24,47 +25,26 @@ pub(crate) async fn run(args: Run) -> Result<u8, Failure> {
     }
 }
 
-async fn start(args: Run) -> Result<u8, Failure> {
+async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     if args.goal.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let settings = Settings::of(args.agent)?;
-    let agent = agents::open(&settings).await?;
+    let agent = Whole(interrupt::unless_raised(interrupt, agents::open(&settings)).await?);
     let goal = Goal::new(args.goal);
+    let run = agents::run(&settings, &Spend::default(), Duration::ZERO).cancellation(interrupt.clone());
     match args.output {
         Output::Json => {
-            let report = attend(agents::run(&settings), &Whole(agent), goal, Arc::new(JsonLines)).await;
+            let report = run.events(Arc::new(JsonLines)).run(&agent, goal).await;
             Ok(exit::code(&report))
         }
         Output::Text => {
             let live = Arc::new(Live::new());
-            let report = attend(agents::run(&settings), &Whole(agent), goal, live.clone()).await;
+            let report = run.events(live.clone()).run(&agent, goal).await;
             live.finish(&report);
             Ok(exit::code(&report))
         }
     }
-}
-
-/// Runs an agent; the first Ctrl-C cancels the run cleanly, the second ends the program.
-pub(crate) async fn attend(
-    run: Ephemeral,
-    agent: &dyn Agent,
-    goal: Goal,
-    events: Arc<dyn EventSink>,
-) -> RunReport {
-    let cancellation = Cancellation::new();
-    let cancel = cancellation.clone();
-    let watch = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            cancel.cancel(CancelReason::Requested);
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(i32::from(exit::CANCELLED));
-            }
-        }
-    });
-    let report = run.events(events).cancellation(cancellation).run(agent, goal).await;
-    watch.abort();
-    report
 }
 
 /// An agent on a conversation of its own.

@@ -1,6 +1,6 @@
 //! One event a line, for programs.
 
-use agentic::core::{Event, EventKind, EventSink, GoalVerdict, Reason, RunStatus, Spend};
+use agentic::core::{Event, EventKind, EventSink, GoalVerdict, Spend};
 
 use crate::exit::Failure;
 
@@ -19,8 +19,8 @@ impl EventSink for JsonLines {
 /// The last line where there was no run: the same form, so that readers have one thing to look for.
 pub(crate) fn failed_before_the_run(failure: &Failure) {
     let event = EventKind::RunFinished {
-        status: RunStatus::Failed,
-        reason: Some(if failure.is_usage() { Reason::InvalidInput } else { Reason::ModelError }),
+        status: failure.status(),
+        reason: Some(failure.reason()),
         output: serde_json::Value::Null,
         goal: GoalVerdict::Unverified,
         usage: Spend::default(),

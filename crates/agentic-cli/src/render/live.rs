@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use agentic::core::{Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp};
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
-use super::{Bar, Style, one_line, paint};
+use super::{Bar, Style, harmless, one_line, paint};
 
 /// Shows a run on standard error, and its result on standard output.
 pub(crate) struct Live {
@@ -31,6 +32,12 @@ impl fmt::Debug for Live {
     }
 }
 
+impl Shown {
+    fn time(&self) -> Option<Duration> {
+        self.ended.zip(self.started).map(|(end, start)| end.since(start))
+    }
+}
+
 /// Characters of a call or a result that are shown.
 const LINE: usize = 160;
 
@@ -44,11 +51,16 @@ impl Live {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long the run took, as far as its events tell.
+    pub(crate) fn time(&self) -> Duration {
+        self.shown().time().unwrap_or_default()
+    }
+
     /// Shows how the run ended.
     pub(crate) fn finish(&self, report: &RunReport) {
         let mut shown = self.shown();
         shown.bar.clear();
-        let time = shown.ended.zip(shown.started).map(|(end, start)| end.since(start).as_secs_f64());
+        let time = shown.time().map(|time| time.as_secs_f64());
         match &report.result {
             Ok(outcome) => {
                 let text = outcome.text();
@@ -70,11 +82,9 @@ impl Live {
     fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
         shown.bar.clear();
         let mut err = io::stderr();
-        // What a model writes must not steer the terminal.
-        let safe: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
         let _ = match style {
-            Some(style) => write!(err, "{}", paint(style, &safe)),
-            None => write!(err, "{safe}"),
+            Some(style) => write!(err, "{}", paint(style, text)),
+            None => write!(err, "{}", harmless(text)),
         };
         let _ = err.flush();
     }

@@ -30,6 +30,9 @@ fn before_the_run() {
     run("local:./tools.gguf", &[], 1, &["tools.gguf"]);
     run("scripted:missing.yaml", &[], 1, &["missing.yaml"]);
     run("scripted:broken.yaml", &[], 1, &["broken.yaml"]);
+    run("local:nope?context=many", &[], 2, &["local:nope", "invalid digit"]);
+    run("local:nope?contxt=8", &[], 2, &["no option `contxt`", "context, threads, thought"]);
+    run("local:./missing.gguf?context=4096&threads=1", &[], 1, &["missing.gguf"]);
     run("openai:gpt-5", &[], 1, &["OPENAI_API_KEY"]);
     run("scripted:script.yaml", &["--tool", "hammer"], 2, &["no tool `hammer`", "read_file"]);
     run("scripted:script.yaml", &["--workdir", "nowhere"], 2, &["nowhere", "no such folder"]);
@@ -60,6 +63,8 @@ fn in_the_configuration() {
     let place = Place::new();
     std::fs::write(place.folder.path().join("config.toml"), "modle = \"x\"").unwrap();
     refused(&place, &["run", "hi"], 2, &["config.toml, line 1: unknown field `modle`"]);
+    std::fs::write(place.folder.path().join("config.toml"), "budget-usd = -1").unwrap();
+    refused(&place, &["run", "hi"], 2, &["config.toml, line 1: must be above 0"]);
 }
 
 #[test]
@@ -72,11 +77,11 @@ fn from_the_endpoint() {
         (http("429 Too Many Requests", "retry-after: 7\r\n", &body("slow down")), &["HTTP 429", "slow down", "7.0 s"]),
         (http("500 Internal Server Error", "", &body("oops")), &["HTTP 500", "oops"]),
         (http("404 Not Found", "", &body("The model `gpt-x` does not exist")), &["HTTP 404", "gpt-x"]),
-        (http("200 OK", "", "<html>a proxy's page</html>"), &["gpt-x"]),
+        (http("200 OK", "", "<html>a proxy's page</html>"), &["gpt-x", "base URL"]),
         // Half a stream: the connection closes in the middle of an answer.
         (
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The tot\"}}]}\n\n".into(),
-            &["gpt-x"],
+            &["gpt-x", "broke off"],
         ),
     ];
     for (response, says) in cases {
@@ -114,6 +119,10 @@ fn json_output_always_ends_with_run_finished() {
             (Some(status), Some(reason)),
             "{last}"
         );
+        let fields: Vec<_> = last.as_object().unwrap().keys().map(String::as_str).collect();
+        for field in ["type", "status", "reason", "output", "goal", "usage", "error"] {
+            assert!(fields.contains(&field), "{field} in {last}");
+        }
         assert!(last["error"].is_string() && last["goal"] == "unverified", "{last}");
     }
 }
@@ -134,6 +143,13 @@ fn from_the_tools() {
     refused(&place, &["tool", "call", "calculator", r#"{"expression": "1/0"}"#], 1, &["zero"]);
     refused(&place, &["tool", "call", "shell", r#"{"command": "echo hi > made"}"#], 1, &["not allowed"]);
     assert!(!place.folder.path().join("work/made").exists(), "a denied command never ran");
+    let old = place.file("old.txt", "old content\n");
+    let edit = r#"{"path": "old.txt", "old": "not in it", "new": "x"}"#;
+    assert_ne!(place.run(&["tool", "call", "edit_file", edit, "--yes"]).code, 0);
+    assert_ne!(place.run(&["tool", "call", "write_file", r#"{"path": "old.txt"}"#, "--yes"]).code, 0);
+    assert_eq!(std::fs::read_to_string(old).unwrap(), "old content\n", "nothing half-written");
     let big = place.run(&["tool", "call", "read_file", r#"{"path": "big.txt"}"#]);
     assert!(big.out.len() < 100_000, "{} bytes of {} came out", big.out.len(), 10_000_000);
+    assert_eq!(big.code, 0, "{}", big.err);
+    assert!(big.out.contains("cut"), "it says what was cut: {}", &big.out[big.out.len() - 300..]);
 }

@@ -41,6 +41,29 @@ fn models_are_listed_without_any_network() {
 }
 
 #[test]
+fn a_model_of_the_users_own_is_found_by_every_command() {
+    let place = Place::new();
+    let file = place.file("mine.bin", "no model at all");
+    let sum = "0607158367535b832fac2b6740808c7958525279d81bb2c4483754ad2d610a44";
+    let entry = format!(
+        "default = \"mine\"\n[[model]]\nid = \"mine\"\ndescription = \"d\"\nlicence = \"MIT\"\npurpose = \"chat\"\n\
+         [[model.file]]\nname = \"mine.gguf\"\nsize = 15\nsha256 = \"{sum}\"\n\
+         [[model.file.source]]\nkind = \"file\"\npath = {:?}\n",
+        file.display().to_string()
+    );
+    std::fs::write(place.folder.path().join("models.toml"), entry).unwrap();
+    let pulled = place.run(&["model", "pull"]);
+    assert_eq!(pulled.code, 0, "{pulled:?}");
+    assert!(place.run(&["model", "path", "mine"]).out.contains("mine.gguf"));
+    if cfg!(feature = "local") {
+        for args in [&["run", "hi"][..], &["run", "hi", "--model", "local:mine?context=512"]] {
+            let run = place.run(args);
+            assert!(run.err.contains("is not a GGUF model file"), "it was found: {}", run.err);
+        }
+    }
+}
+
+#[test]
 fn doctor_says_what_is_missing_and_what_mends_it() {
     let place = Place::new();
     let healthy = place.run(&["doctor"]);

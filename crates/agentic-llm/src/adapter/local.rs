@@ -25,6 +25,7 @@ mod utf8;
 mod vocab;
 mod worker;
 
+pub use address::check_address;
 pub(crate) use address::open_address;
 pub use engine::{Engine, Totals};
 pub use error::EngineError;

@@ -12,7 +12,7 @@ mod wheel;
 pub use error::{FetchError, SourceError, SourceFailure};
 pub use event::{FetchEvent, Progress};
 pub use options::FetchOptions;
-pub use pip::Pip;
+pub use pip::{Pip, how_to_install as how_to_install_pip};
 
 use tokio_util::sync::CancellationToken;
 

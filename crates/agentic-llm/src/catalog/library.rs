@@ -1,8 +1,11 @@
 //! Catalog and store together: what a user names, found on this machine or fetched.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
+
+use crate::open::Environment;
 
 use super::{
     Catalog, CatalogError, Entry, FetchError, Fetcher, HubFile, LocalModel, ModelSpec, Progress, Purpose,
@@ -57,6 +60,22 @@ pub struct Listed {
 }
 
 impl ModelLibrary {
+    /// The user's own: the built-in catalog with the catalog file that `AGENTIC_MODELS` names, if it names one,
+    /// and the store at `AGENTIC_HOME`, else in the user's data folder. Whoever opens `local:` addresses with this
+    /// environment finds the same models.
+    ///
+    /// # Errors
+    /// [`CatalogError::NoHome`], [`CatalogError::Io`] and [`CatalogError::InvalidCatalog`] about the file.
+    pub fn of_user(environment: &Environment) -> Result<Self, CatalogError> {
+        let home = environment.get("AGENTIC_HOME").map(OsString::from);
+        let store = Store::new(Store::default_root(home.as_deref())?);
+        let mut catalog = Catalog::builtin()?;
+        if let Some(file) = environment.get("AGENTIC_MODELS") {
+            catalog = catalog.with_user_file(Path::new(&file))?;
+        }
+        Ok(Self::new(catalog, store))
+    }
+
     /// Joins a catalog and a store.
     pub fn new(catalog: Catalog, store: Store) -> Self {
         Self { catalog, store }

@@ -15,7 +15,7 @@ pub(crate) struct Address<'a> {
     expect(dead_code, reason = "no adapter")
 )]
 impl<'a> Address<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, OpenError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, OpenError> {
         let text = text.trim();
         let no_scheme =
             || OpenError::NoScheme { address: text.split('?').next().unwrap_or_default().to_owned() };

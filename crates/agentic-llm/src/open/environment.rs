@@ -32,6 +32,13 @@ impl Environment {
         Self::from_fn(move |name| vars.get(name).cloned())
     }
 
+    /// The same, but with this value for a variable that is not set.
+    #[must_use]
+    pub fn with_default(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        Self::from_fn(move |asked| self.get(asked).or_else(|| (asked == name).then(|| value.clone())))
+    }
+
     /// The variable's value; `None` if it is not set, or blank.
     pub fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.trim().is_empty())

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{
-    ChatModel, EffectContext, ModelDelta, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream,
-    Timestamp,
-};
+use agentic_core::{ChatModel, EffectContext, ModelError, ModelInfo, ModelRequest, ModelStream, Timestamp};
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, stream};
@@ -69,17 +66,42 @@ impl RetryPolicy {
             None => jittered,
         }
     }
+
+    /// Waits for the next attempt. `false` if there is none.
+    async fn wait_after(
+        &self,
+        attempt: u32,
+        error: &ModelError,
+        began: Timestamp,
+        ecx: &EffectContext,
+    ) -> bool {
+        if !error.is_retryable() || attempt >= self.attempts {
+            return false;
+        }
+        let wait = self.wait(attempt, error, ecx.random());
+        let spent = ecx.now().since(began);
+        let too_late = spent.saturating_add(wait) > self.total_time;
+        if too_late || ecx.time_left().is_some_and(|left| left <= wait) {
+            return false;
+        }
+        let (model, kind) = (error.model(), error.kind());
+        tracing::debug!(model, ?kind, attempt, ?wait, "a model call failed and is tried again");
+        let sleep = std::pin::pin!(ecx.sleep(wait));
+        let cancelled = std::pin::pin!(ecx.cancelled());
+        matches!(select(sleep, cancelled).await, Either::Left(_)) && !ecx.is_cancelled()
+    }
 }
 
 /// A model that tries again when the one inside fails with a retryable error
 /// ([`ModelError::is_retryable`]).
 ///
-/// If a failed attempt has shown deltas already, the next one begins with [`ModelDelta::Restarted`]. It gives up,
-/// with the last error, after the policy's attempts or time, when the step's deadline comes before the next
+/// It tries again only as long as nothing came of an attempt: once an event was given, what was paid for and shown
+/// can't be taken back, so an error ends the stream. It gives up, with the last error, after the policy's attempts or time, when the step's deadline comes before the next
 /// attempt, and at once when the run is cancelled. Waiting and jitter come from the effect context, so tests
 /// need no real time.
 ///
-/// The response's usage is that of the attempt that succeeded: an error does not tell what it took.
+/// The response's usage is that of the attempt that succeeded: those before it ended before their first event, and
+/// cost nothing that anybody told.
 #[derive(Clone, Debug)]
 pub struct Retry<M> {
     model: Arc<M>,
@@ -107,95 +129,21 @@ impl<M: ChatModel> ChatModel for Retry<M> {
 
     async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
         let began = ecx.now();
-        let (model, policy) = (self.model.clone(), self.policy);
-        let mut run = Run { model, policy, request, ecx, began, attempt: 0, shown: false, inner: None };
-        // An error before the first event is an error of this call, as without a wrapper.
-        let first = run.next().await.transpose()?;
-        let rest = stream::unfold(run, |mut run| async {
-            let event = run.next().await?;
-            Some((event, run))
-        });
-        Ok(stream::iter(first.map(Ok)).chain(rest).boxed())
-    }
-}
-
-/// One request on its way through its attempts.
-struct Run<M> {
-    model: Arc<M>,
-    policy: RetryPolicy,
-    request: ModelRequest,
-    ecx: EffectContext,
-    began: Timestamp,
-    attempt: u32,
-    /// Whether deltas were given that the next attempt makes void.
-    shown: bool,
-    inner: Option<Inner>,
-}
-
-enum Inner {
-    Stream(ModelStream),
-    Over,
-}
-
-impl<M: ChatModel> Run<M> {
-    async fn next(&mut self) -> Option<Result<ModelEvent, ModelError>> {
+        let mut attempt = 1;
         loop {
-            let result = match &mut self.inner {
-                Some(Inner::Over) => return None,
-                Some(Inner::Stream(stream)) => match stream.next().await {
-                    Some(result) => result,
-                    None => {
-                        self.inner = Some(Inner::Over);
-                        return None;
-                    }
+            // An error as the first event and an error of the call are the same thing.
+            let error = match self.model.stream(request.clone(), ecx.clone()).await {
+                Ok(mut events) => match events.next().await {
+                    Some(Err(error)) => error,
+                    first => return Ok(stream::iter(first).chain(events).boxed()),
                 },
-                None => {
-                    self.attempt += 1;
-                    match self.model.stream(self.request.clone(), self.ecx.clone()).await {
-                        Ok(stream) => {
-                            self.inner = Some(Inner::Stream(stream));
-                            if std::mem::take(&mut self.shown) {
-                                return Some(Ok(ModelEvent::Delta(ModelDelta::Restarted)));
-                            }
-                            continue;
-                        }
-                        Err(error) => Err(error),
-                    }
-                }
+                Err(error) => error,
             };
-            match result {
-                Ok(event) => {
-                    self.shown |= matches!(event, ModelEvent::Delta(_));
-                    return Some(Ok(event));
-                }
-                Err(error) => {
-                    self.inner = None;
-                    if !self.wait_after(&error).await {
-                        self.inner = Some(Inner::Over);
-                        return Some(Err(error));
-                    }
-                }
+            if !self.policy.wait_after(attempt, &error, began, &ecx).await {
+                return Err(error);
             }
+            attempt += 1;
         }
-    }
-
-    /// Waits for the next attempt. `false` if there is none.
-    async fn wait_after(&mut self, error: &ModelError) -> bool {
-        let Self { policy, ecx, attempt, .. } = self;
-        if !error.is_retryable() || *attempt >= policy.attempts {
-            return false;
-        }
-        let wait = policy.wait(*attempt, error, ecx.random());
-        let spent = ecx.now().since(self.began);
-        let too_late = spent.saturating_add(wait) > policy.total_time;
-        if too_late || ecx.time_left().is_some_and(|left| left <= wait) {
-            return false;
-        }
-        let (model, kind) = (error.model(), error.kind());
-        tracing::debug!(model, ?kind, attempt, ?wait, "a model call failed and is tried again");
-        let sleep = std::pin::pin!(ecx.sleep(wait));
-        let cancelled = std::pin::pin!(ecx.cancelled());
-        matches!(select(sleep, cancelled).await, Either::Left(_)) && !ecx.is_cancelled()
     }
 }
 

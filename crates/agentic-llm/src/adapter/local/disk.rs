@@ -8,6 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -29,7 +30,26 @@ pub(crate) struct PrefixFiles {
 
 impl PrefixFiles {
     pub(crate) fn new(dir: PathBuf, model: String, max_bytes: u64) -> Self {
-        Self { dir, model, max_bytes }
+        let files = Self { dir, model, max_bytes };
+        files.remove_stale();
+        files
+    }
+
+    /// Removes what processes that ended in the middle of a save left behind. A save takes seconds, so what is an
+    /// hour old belongs to nobody.
+    fn remove_stale(&self) {
+        const STALE: Duration = Duration::from_secs(3600);
+        for file in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let path = file.path();
+            let temporary = path
+                .extension()
+                .and_then(|extension| extension.to_str()?.strip_prefix("tmp"))
+                .is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if temporary && modified.is_ok_and(|at| now().duration_since(at).is_ok_and(|age| age > STALE)) {
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     /// Whether a prefix of `length` tokens is worth a file.

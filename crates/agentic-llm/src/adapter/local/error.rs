@@ -78,6 +78,9 @@ pub enum EngineError {
         /// The template engine's message.
         reason: String,
     },
+    /// The request asks for what the embedded engine can't do.
+    #[error("{0}")]
+    Unsupported(String),
     /// The model has no chat template.
     #[error("the model has no chat template (a base model?); use an instruction-tuned one")]
     NoTemplate,

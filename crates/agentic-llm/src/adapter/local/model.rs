@@ -209,6 +209,7 @@ impl Inner {
     }
 
     fn start(&self, request: &ModelRequest) -> Result<(Generation, TurnReader), EngineError> {
+        refuse_impossible(request)?;
         let plan = Plan::new(&self.policy, request);
         let (prompt, fixed) = self.prompt(request, &plan)?;
         let room = self.engine.n_ctx().saturating_sub(prompt.len());
@@ -222,17 +223,38 @@ impl Inner {
             max_thought: self.policy.max_thought,
             answer: plan.answer,
         });
+        if grammar.is_some() && !request.stop.is_empty() {
+            return Err(EngineError::Unsupported(
+                "stop texts don't go with tools or an output schema in the embedded engine; leave them out"
+                    .into(),
+            ));
+        }
         let generation = self.engine.generate(GenerateRequest {
             prompt,
             fixed,
             max_output,
             sampling: sampling(&request.sampling),
-            // A stop text inside a call's JSON would break the call.
-            stop: if grammar.is_none() { request.stop.clone() } else { Vec::new() },
+            stop: request.stop.clone(),
             grammar,
         })?;
         Ok((generation, TurnReader::json_answer(plan.json_answer)))
     }
+}
+
+/// What would silently be something else than what was asked for is refused.
+fn refuse_impossible(request: &ModelRequest) -> Result<(), EngineError> {
+    if request.tools.iter().any(|tool| *tool.name == *calls::ANSWER) {
+        let message = format!(
+            "a tool is named `{}`, which the embedded engine keeps for the answer itself; rename the tool",
+            calls::ANSWER
+        );
+        return Err(EngineError::Unsupported(message));
+    }
+    if request.tools.is_empty() && matches!(request.tool_choice, ToolChoice::Required) {
+        let message = "a tool call is required, but no tool is offered; offer one or drop the requirement";
+        return Err(EngineError::Unsupported(message.into()));
+    }
+    Ok(())
 }
 
 fn sampling(asked: &agentic_core::Sampling) -> Sampling {
@@ -388,6 +410,7 @@ fn model_error(id: &str, error: EngineError) -> ModelError {
         EngineError::EmptyPrompt
         | EngineError::Sampling { .. }
         | EngineError::Grammar { .. }
+        | EngineError::Unsupported(_)
         | EngineError::Template { .. } => Kind::InvalidRequest,
         EngineError::Cancelled | EngineError::Decode { .. } => Kind::Interrupted,
         EngineError::Closed => Kind::Unavailable,

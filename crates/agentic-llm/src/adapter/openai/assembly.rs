@@ -1,5 +1,6 @@
 //! Puts an answer together, from one whole message or from chunks: the same code for both.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use agentic_core::{
@@ -22,6 +23,8 @@ pub(super) struct Assembly {
     calls: Vec<Pending>,
     finish: String,
     usage: Usage,
+    /// Whether a piece of a call's arguments could not be read.
+    broken_arguments: bool,
     /// Whether any choice came.
     answered: bool,
 }
@@ -216,7 +219,10 @@ impl Assembly {
         let id = wire::label(part.id).unwrap_or_default();
         let function = part.function.unwrap_or_default();
         let name = wire::string(function.name).unwrap_or_default();
-        let arguments = wire::arguments(function.arguments);
+        let arguments = wire::arguments(function.arguments).unwrap_or_else(|| {
+            self.broken_arguments = true;
+            Cow::Borrowed("")
+        });
         if id.is_empty() && name.is_empty() && arguments.is_empty() {
             return;
         }
@@ -285,6 +291,9 @@ impl Assembly {
             return invalid(
                 "the answer holds no message; check that the base URL is one of chat completions",
             );
+        }
+        if self.broken_arguments {
+            return invalid("the arguments of a tool call hold half a character; ask again");
         }
         let mut finish = match self.finish.as_str() {
             "" | "stop" | "eos" | "end_turn" | "tool_calls" | "function_call" => FinishReason::Stop,

@@ -1,8 +1,9 @@
 //! What is known of OpenAI's own models.
 //!
-//! Sources, read in November 2026: prices from <https://developers.openai.com/api/docs/pricing> (standard tier),
-//! context and output limits from the model pages below <https://developers.openai.com/api/docs/models>. Prices
-//! change: [`OpenAiBuilder::price`](super::OpenAiBuilder::price) overrides them.
+//! Limits and standard-tier prices as they were generally known when the models came out (GPT-4o 2024, GPT-4.1 and
+//! GPT-5 2025). They were written down from memory and not compared with OpenAI's pages since: look at
+//! <https://platform.openai.com/docs/pricing> before you rely on a budget in money, and give the price of today with
+//! [`OpenAiBuilder::price`](super::OpenAiBuilder::price).
 
 use agentic_core::{NanoUsd, Price};
 

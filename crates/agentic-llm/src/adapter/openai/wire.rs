@@ -145,7 +145,38 @@ pub(super) fn string(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));
     }
-    serde_json::from_str(json).ok().map(Cow::Owned)
+    Some(Cow::Owned(serde_json::from_str(json).unwrap_or_else(|_| unescape(inner))))
+}
+
+/// Resolves the escapes of a JSON string that holds half of a surrogate pair: servers that cut their chunks without
+/// looking write `\ud83d` alone. Such a half is shown as U+FFFD; all else is kept.
+fn unescape(inner: &str) -> String {
+    let mut units: Vec<u16> = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    let mut buffer = [0; 2];
+    while let Some(at) = rest.find('\\') {
+        units.extend(rest[..at].encode_utf16());
+        rest = &rest[at + 1..];
+        let Some(escaped) = rest.chars().next() else { break };
+        rest = &rest[escaped.len_utf8()..];
+        let char = match escaped {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'u' => {
+                let unit = rest.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+                units.push(unit.unwrap_or(0xFFFD));
+                rest = rest.get(4..).unwrap_or_default();
+                continue;
+            }
+            other => other,
+        };
+        units.extend_from_slice(char.encode_utf16(&mut buffer));
+    }
+    units.extend(rest.encode_utf16());
+    String::from_utf16_lossy(&units)
 }
 
 /// An id or a code: a string, or a number as text.
@@ -159,12 +190,14 @@ pub(super) fn label(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The arguments' JSON text: servers send it as a string, as they should, or as the object itself.
-pub(super) fn arguments(raw: Option<&RawValue>) -> Cow<'_, str> {
+/// The arguments' JSON text: servers send it as a string, as they should, or as the object itself. `None` if half a
+/// character is in it: other arguments than the model's must not be acted on.
+pub(super) fn arguments(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     match raw.map(RawValue::get) {
-        None | Some("null") => Cow::Borrowed(""),
-        Some(json) if json.starts_with('"') => string(raw).unwrap_or_default(),
-        Some(json) => Cow::Borrowed(json),
+        None | Some("null") => Some(Cow::Borrowed("")),
+        Some(json) if json.starts_with('"') && json.contains('\\') => serde_json::from_str(json).ok(),
+        Some(json) if json.starts_with('"') => string(raw),
+        Some(json) => Some(Cow::Borrowed(json)),
     }
 }
 
@@ -277,4 +310,26 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
         }
     }
     deserializer.deserialize_any(Count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_with_half_a_character_are_none() {
+        let raw: Box<RawValue> = serde_json::from_str(r#""{\"a\": \"\ud83d""#).unwrap();
+        assert_eq!(arguments(Some(&raw)), None);
+        assert_eq!(arguments(None).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn half_a_character_costs_no_more_than_itself() {
+        let string = |json: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            string(Some(&raw)).unwrap().into_owned()
+        };
+        assert_eq!(string(r#""sum: 7\n \ud83d""#), "sum: 7\n \u{fffd}");
+        assert_eq!(string(r#""\ude00 done \"x\" \\ \u00e4 \ud83d\ude00""#), "\u{fffd} done \"x\" \\ ä 😀");
+    }
 }

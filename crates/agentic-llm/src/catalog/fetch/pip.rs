@@ -59,7 +59,8 @@ impl Pip {
     }
 }
 
-fn how_to_install() -> &'static str {
+/// The command that installs pip on this system.
+pub fn how_to_install() -> &'static str {
     if cfg!(target_os = "linux") {
         "`sudo apt install python3-pip`, or your distribution's package of pip"
     } else if cfg!(windows) {

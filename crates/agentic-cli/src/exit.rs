@@ -77,11 +77,6 @@ impl Failure {
         &self.message
     }
 
-    /// The exit code.
-    pub(crate) fn code(&self) -> u8 {
-        self.code
-    }
-
     /// How it counts where a run would have ended.
     pub(crate) fn status(&self) -> RunStatus {
         self.status

@@ -46,6 +46,6 @@ mod tests {
         assert_eq!(unless_raised(&interrupt, async { Ok(1) }).await.unwrap(), 1);
         interrupt.cancel(CancelReason::Requested);
         let left = unless_raised(&interrupt, std::future::pending::<Result<(), _>>()).await.unwrap_err();
-        assert_eq!(left.code(), exit::CANCELLED);
+        assert_eq!(left.status(), agentic::core::RunStatus::Cancelled);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         if interrupt.is_cancelled() {
             return Ok(code);
         }
-        spent = spent + report.spend;
+        spent += report.spend;
         time = time.saturating_add(live.time());
         if let Some(after) = said.after.into_inner().unwrap_or_else(PoisonError::into_inner) {
             conversation = after;

@@ -51,7 +51,8 @@ static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {
     let (sender, lines) = mpsc::channel(1);
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
-            if line.is_err() || line.is_ok_and(|line| sender.blocking_send(line).is_err()) {
+            let Ok(line) = line else { return };
+            if sender.blocking_send(line).is_err() {
                 return;
             }
         }

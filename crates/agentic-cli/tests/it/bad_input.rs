@@ -138,7 +138,18 @@ fn from_the_tools() {
         &["../../etc/passwd"],
     );
     refused(&place, &["tool", "call", "read_file", "{}"], 1, &["read_file", "path"]);
-    refused(&place, &["tool", "call", "read_file", "not json at all {"], 1, &["read_file"]);
+    refused(
+        &place,
+        &["tool", "call", "read_file", "not json at all {"],
+        1,
+        &["not json at all {", "does not exist"],
+    );
+    refused(
+        &place,
+        &["tool", "call", "read_file", r#"{"path": "cut"#],
+        1,
+        &["read_file", "missing end quote"],
+    );
     refused(&place, &["tool", "call", "hammer"], 2, &["no tool `hammer`"]);
     refused(&place, &["tool", "call", "calculator", r#"{"expression": "1/0"}"#], 1, &["zero"]);
     refused(&place, &["tool", "call", "shell", r#"{"command": "echo hi > made"}"#], 1, &["not allowed"]);

@@ -99,27 +99,30 @@ impl ActionExecutor {
         // Scopes are made here, in the order of the calls, whatever order they run in.
         let scoped: Vec<_> =
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
-        let mut ran: Vec<Ran> = Vec::with_capacity(calls.len());
+        let mut ran: Vec<(usize, Ran)> = Vec::with_capacity(calls.len());
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
             // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
             let running: Vec<_> = group
                 .iter()
                 .map(|(n, cx, call)| async move {
-                    if *n < self.options.max_calls {
+                    let ran = if *n < self.options.max_calls {
                         self.run(cx, call).await
                     } else {
                         Ok(self.too_many(cx, call))
-                    }
+                    };
+                    (*n, ran)
                 })
                 .collect();
-            let mut running = stream::iter(running).buffered(self.options.max_parallel.max(1));
-            while let Some(one) = running.next().await {
-                ran.push(one?);
+            // A slow call delays none that comes after it.
+            let mut running = stream::iter(running).buffer_unordered(self.options.max_parallel.max(1));
+            while let Some((n, one)) = running.next().await {
+                ran.push((n, one?));
             }
         }
+        ran.sort_by_key(|(n, _)| *n);
         let mut turn =
             Turn { results: Vec::with_capacity(ran.len()), changes: Vec::with_capacity(ran.len()) };
-        for (Ran { action, spend, changes }, call) in ran.into_iter().zip(calls) {
+        for ((_, Ran { action, spend, changes }), call) in ran.into_iter().zip(calls) {
             turn.results.push(ToolResult {
                 call_id: call.id.clone(),
                 name: call.name.clone(),

@@ -21,8 +21,8 @@ impl TurnPolicy {
     ///
     /// Measured with Qwen2.5-Coder-1.5B on folders of invoices: with prose allowed it explains what one
     /// could do and never calls (0 of 10 right); with several calls a turn it invents the results of the
-    /// first ones (0 of 2); so, most are right. A thought of 200 characters before each call makes it worse: it
-    /// invents paths and goes round in a loop.
+    /// first ones (0 of 2); so, most are right. With a thought of 200 characters before each call it invented
+    /// paths and went round in a loop (one run).
     pub fn one_call() -> Self {
         Self {
             prose: false,

@@ -1,7 +1,8 @@
 //! Where things are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result};
 
@@ -9,8 +10,13 @@ use crate::process;
 
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_dir.parent().unwrap_or(crate_dir)
+    // Asked when it runs: checkouts that share a build folder may share this program too.
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        crate_dir.parent().map(Path::to_owned).unwrap_or(crate_dir)
+    });
+    &ROOT
 }
 
 /// Cargo, as it was called.

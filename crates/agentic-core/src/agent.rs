@@ -68,10 +68,10 @@ pub enum AgentError {
         partial: Box<Partial>,
     },
     /// A limit of the run's budget was reached.
-    #[error("{source}")]
+    #[error("{limit}")]
     Budget {
         /// The limit.
-        source: BudgetError,
+        limit: BudgetError,
         /// What there is so far.
         partial: Box<Partial>,
     },
@@ -106,11 +106,21 @@ pub enum AgentError {
         message: String,
     },
     /// The model failed.
-    #[error(transparent)]
-    Model(ModelError),
+    #[error("{error}")]
+    Model {
+        /// How.
+        error: ModelError,
+        /// What there is so far.
+        partial: Box<Partial>,
+    },
     /// A step failed in another way.
-    #[error(transparent)]
-    Step(StepError),
+    #[error("{error}")]
+    Step {
+        /// How.
+        error: StepError,
+        /// What there is so far.
+        partial: Box<Partial>,
+    },
 }
 
 /// The work that was done before a failure.
@@ -132,10 +142,10 @@ impl AgentError {
     pub fn from_step(error: StepError, partial: Partial) -> Self {
         let partial = Box::new(partial);
         match error {
-            StepError::Budget(source) => Self::Budget { source, partial },
+            StepError::Budget(limit) => Self::Budget { limit, partial },
             StepError::Cancelled(reason) => Self::Cancelled { reason, partial },
-            StepError::Model(error) => Self::Model(error),
-            other => Self::Step(other),
+            StepError::Model(error) => Self::Model { error, partial },
+            error => Self::Step { error, partial },
         }
     }
 
@@ -144,16 +154,16 @@ impl AgentError {
         match self {
             Self::TurnLimit { .. } => Reason::TurnLimit,
             Self::LoopDetected { .. } => Reason::LoopDetected,
-            Self::Budget { source, .. } if source.what == Resource::WallTimeMs => Reason::TimedOut,
+            Self::Budget { limit, .. } if limit.what == Resource::WallTimeMs => Reason::TimedOut,
             Self::Budget { .. } => Reason::BudgetExhausted,
             Self::Cancelled { reason: CancelReason::TimedOut, .. } => Reason::TimedOut,
             Self::Cancelled { .. } => Reason::Cancelled,
             Self::OutputLimit { .. } => Reason::OutputLimit,
             Self::InvalidOutput { .. } => Reason::InvalidOutput,
             Self::InvalidInput { .. } => Reason::InvalidInput,
-            Self::Model(_) | Self::Step(StepError::Model(_)) => Reason::ModelError,
-            Self::Step(StepError::Tool(_)) => Reason::ToolError,
-            Self::Step(_) => Reason::Internal,
+            Self::Model { .. } => Reason::ModelError,
+            Self::Step { error: StepError::Tool(_), .. } => Reason::ToolError,
+            Self::Step { .. } => Reason::Internal,
         }
     }
 
@@ -173,8 +183,10 @@ impl AgentError {
             | Self::Budget { partial, .. }
             | Self::Cancelled { partial, .. }
             | Self::OutputLimit { partial, .. }
-            | Self::InvalidOutput { partial, .. } => Some(partial),
-            _ => None,
+            | Self::InvalidOutput { partial, .. }
+            | Self::Model { partial, .. }
+            | Self::Step { partial, .. } => Some(partial),
+            Self::InvalidInput { .. } => None,
         }
     }
 }

@@ -113,6 +113,15 @@ pub struct BudgetError {
     pub asked: u64,
 }
 
+impl BudgetError {
+    /// Whether it fits once calls in flight have given back what they hold: only tokens and money are given back.
+    pub fn may_fit_later(&self) -> bool {
+        matches!(self.what, Resource::Tokens | Resource::NanoUsd)
+            && self.reserved > 0
+            && self.asked <= self.limit.saturating_sub(self.spent)
+    }
+}
+
 /// What a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,8 +178,8 @@ pub enum Reservation {
     },
 }
 
-/// What a step holds of the budget until it is settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a step holds of the budget until it is settled. A journal keeps it with the step's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a held reservation must be settled"]
 pub struct Held {
     spend: Spend,
@@ -195,6 +204,17 @@ impl Held {
     }
 }
 
+/// A run's limits, and what of them is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetState {
+    /// The limits.
+    pub limits: Budget,
+    /// What was settled so far.
+    pub spent: Spend,
+    /// What steps in flight hold.
+    pub held: Spend,
+}
+
 /// Keeps a run's budget: what is spent, what is held by steps in flight. One for the whole tree of agents.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -202,7 +222,7 @@ pub struct Ledger {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct State {
     spent: Spend,
     held: Spend,
@@ -222,14 +242,10 @@ impl Ledger {
         &self.budget
     }
 
-    /// What was settled so far.
-    pub fn spent(&self) -> Spend {
-        self.lock().spent
-    }
-
-    /// What steps in flight hold.
-    pub fn held(&self) -> Spend {
-        self.lock().held
+    /// The limits, and where the run stands.
+    pub fn state(&self) -> BudgetState {
+        let State { spent, held } = *self.lock();
+        BudgetState { limits: self.budget, spent, held }
     }
 
     /// Holds what a step may take.
@@ -243,12 +259,9 @@ impl Ledger {
         Ok(self.held_of(spend))
     }
 
-    /// Holds what a step may take, even beyond the limits: for a step that a journal says was granted.
-    pub fn reserve_recorded(&self, reservation: &Reservation) -> Held {
-        let mut state = self.lock();
-        let spend = self.plan(&state, reservation).unwrap_or_else(|_| unlimited(reservation));
-        state.held += spend;
-        self.held_of(spend)
+    /// Holds again what a journal says that a step was granted, even beyond the limits.
+    pub fn hold(&self, held: Held) {
+        self.lock().held += held.spend;
     }
 
     fn held_of(&self, spend: Spend) -> Held {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use crate::agent::{Agent, AgentError};
 use crate::approval::{Approval, Decision};
-use crate::budget::{BudgetError, Ledger, Reservation, Resource};
-use crate::cancel::Cancellation;
+use crate::budget::{BudgetError, BudgetState, Reservation, Resource};
 use crate::digest::Digest;
 use crate::driver::Driver;
 use crate::effect::{EffectClass, EffectContext};
@@ -23,6 +22,7 @@ use crate::event::EventKind;
 use crate::goal::{Goal, Outcome};
 use crate::id::{RunId, StepId};
 use crate::model::{ChatModel, ChatModelExt as _, ModelRequest, ModelResponse};
+use crate::model_context::ModelContext;
 use crate::scope::Scope;
 use crate::step::{Done, EffectFuture, Step, StepDetail, StepError, StepKind, StepRequest, StepValue, Work};
 use crate::time::Timestamp;
@@ -51,8 +51,12 @@ impl fmt::Debug for RunContext {
     }
 }
 
-/// A model call that names no output limit, of a model that names none either, reserves this much.
+/// A model call that names no output limit, of a model that names none either, reserves this much where tokens or
+/// money are limited, and is granted no more.
 const DEFAULT_OUTPUT_TOKENS: u64 = 4096;
+
+/// Tokens that an embedding model adds around one text, at most.
+const TEXT_OVERHEAD: usize = 8;
 
 impl RunContext {
     /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
@@ -93,8 +97,11 @@ impl RunContext {
 
     // ------------------------------------------------------------------------------------------ effects
 
-    /// Asks a chat model. Reserves the prompt's upper bound and the output limit of the budget; where less is
-    /// left, the output limit is lowered to it.
+    /// Asks a chat model.
+    ///
+    /// Where tokens or money are limited, the call first reserves the prompt's upper bound and its output limit:
+    /// the request's, else the model's, else 4,096 tokens. Where less is left, the output limit is lowered to it;
+    /// where calls in flight hold what it needs, it waits for them.
     ///
     /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails.
     pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
@@ -115,11 +122,11 @@ impl RunContext {
         let model = model.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
-                let mut request = request;
-                if let Some(granted) = ecx.output_tokens() {
+                let (mut request, mcx) = (request, ModelContext::new(ecx));
+                if let Some(granted) = mcx.output_tokens() {
                     request.max_output_tokens = Some(granted);
                 }
-                let response = model.complete(request, ecx).await?;
+                let response = model.complete(request, mcx).await?;
                 let cost = price.map_or(NanoUsd(0), |price| price.of(&response.usage));
                 let spend = Spend { usage: response.usage, cost, model_calls: 1, turns, ..Spend::default() };
                 Ok(Done { value: Box::new(response), spend })
@@ -148,7 +155,7 @@ impl RunContext {
         let texts: Arc<[String]> = texts.into_iter().map(Into::into).collect();
         let info = embedder.info();
         let price = info.price;
-        let bytes: usize = texts.iter().map(String::len).sum();
+        let bytes: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
         let reservation =
             Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price, turns: 0 };
         let digest = Digest::of(&(&*info.id, &*texts)).unwrap_or_default();
@@ -156,7 +163,7 @@ impl RunContext {
         let embedder = embedder.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
-                let embeddings = embedder.embed(texts, ecx).await?;
+                let embeddings = embedder.embed(texts, ModelContext::new(ecx)).await?;
                 let usage: Usage = embeddings.usage;
                 let cost = price.map_or(NanoUsd(0), |price| price.of(&usage));
                 let spend = Spend { usage, cost, model_calls: 1, ..Spend::default() };
@@ -210,7 +217,8 @@ impl RunContext {
     /// `request` is everything that shapes the outcome: it is digested, so that a changed request is noticed
     /// when the run is replayed. The value goes through JSON when the run is recorded.
     ///
-    /// The step gives [`StepError::Failed`] with the error's text when the effect fails.
+    /// The step gives [`StepError::Failed`] with the error's text when the effect fails, or when `request` has no
+    /// JSON form; then nothing is started.
     pub fn effect<T, R, F, Fut, E>(&self, name: &str, class: EffectClass, request: &R, effect: F) -> Step<T>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -219,9 +227,19 @@ impl RunContext {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: fmt::Display,
     {
-        let digest = Digest::of(&(name, request)).unwrap_or_default();
-        let detail = StepDetail { name: name.into(), arguments: Value::Null };
         let id = self.scope.step(name);
+        let digest = match Digest::of(&(name, request)) {
+            Ok(digest) => digest,
+            Err(error) => {
+                let message = format!("its request can't be written as JSON: {error}");
+                return Step::failed(
+                    self.driver.clone(),
+                    id.clone(),
+                    StepError::Failed { step: id, message },
+                );
+            }
+        };
+        let detail = StepDetail { name: name.into(), arguments: Value::Null };
         let step = id.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
@@ -282,7 +300,7 @@ impl RunContext {
     /// The agent's, or [`AgentError::Budget`] if agents nest too deep.
     pub async fn call(&self, name: &str, agent: &dyn Agent, goal: Goal) -> Result<Outcome, AgentError> {
         let cx = self.within(self.scope.deeper(name));
-        let (depth, limit) = (cx.scope.depth(), self.ledger().budget().depth);
+        let (depth, limit) = (cx.scope.depth(), self.budget().limits.depth);
         if let Some(limit) = limit.filter(|limit| depth > *limit) {
             let (limit, spent) = (u64::from(limit), u64::from(depth) - 1);
             let what = Resource::Depth;
@@ -336,17 +354,18 @@ impl RunContext {
         Fut: Future<Output = T>,
     {
         let scoped: Vec<_> = items.into_iter().map(|key| (self.keyed(name, &key), key)).collect();
-        let mut waiting = scoped.into_iter();
-        let mut running = FuturesOrdered::new();
-        let mut outputs = Vec::with_capacity(waiting.len());
+        let mut outputs: Vec<Option<T>> = scoped.iter().map(|_| None).collect();
+        let mut waiting = scoped.into_iter().enumerate();
+        let mut running = FuturesUnordered::new();
         loop {
             while running.len() < parallel.max(1) {
-                let Some((cx, key)) = waiting.next() else { break };
-                running.push_back(work(cx, key));
+                let Some((place, (cx, key))) = waiting.next() else { break };
+                let output = work(cx, key);
+                running.push(async move { (place, output.await) });
             }
             match running.next().await {
-                Some(output) => outputs.push(output),
-                None => return outputs,
+                Some((place, output)) => outputs[place] = Some(output),
+                None => return outputs.into_iter().flatten().collect(),
             }
         }
     }
@@ -360,14 +379,9 @@ impl RunContext {
         }
     }
 
-    /// The budget and what is spent of it, by the whole run.
-    pub fn ledger(&self) -> &Ledger {
-        self.driver.ledger()
-    }
-
-    /// The run's cancellation.
-    pub fn cancellation(&self) -> &Cancellation {
-        self.driver.cancellation()
+    /// The budget of the whole run, and what is spent of it.
+    pub fn budget(&self) -> BudgetState {
+        self.driver.ledger().state()
     }
 
     // ------------------------------------------------------------------------------------------ plumbing
@@ -408,6 +422,6 @@ impl RunContext {
 
 impl From<ToolError> for AgentError {
     fn from(error: ToolError) -> Self {
-        Self::Step(StepError::Tool(error))
+        Self::from(StepError::Tool(error))
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use uuid::Uuid;
 
 use crate::budget::Ledger;
-use crate::cancel::Cancellation;
 use crate::event::EventKind;
 use crate::id::{RunId, StepId};
 use crate::step::{Delivered, StepError, StepRequest};
@@ -22,7 +21,9 @@ pub struct Ticket(pub u64);
 /// - The driver owns the effects; a step is only a handle. Work goes on whether or not anybody polls the step.
 /// - Outcomes are delivered one at a time, in one order, which a recording driver keeps. A step is never ready
 ///   at its first poll, unless the run is cancelled.
-/// - What a step may take is reserved when it registers and settled when its outcome is delivered.
+/// - What a step may take is reserved when it registers and settled when its outcome is delivered. A call that fits
+///   once calls in flight have given back what they hold ([`BudgetError::may_fit_later`](crate::BudgetError::may_fit_later))
+///   waits for that, in the order of registration.
 /// - After cancellation every open step that may be cut is answered with
 ///   [`StepError::Cancelled`], in the order of registration, and each later one at once.
 /// - What is drawn (`now`, `id`, `random`, `version`) is drawn once for each step id.
@@ -60,7 +61,4 @@ pub trait Driver: Debug + Send + Sync + 'static {
 
     /// The budget's ledger, shared by the whole run.
     fn ledger(&self) -> &Ledger;
-
-    /// The run's cancellation.
-    fn cancellation(&self) -> &Cancellation;
 }

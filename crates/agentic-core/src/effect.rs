@@ -1,16 +1,15 @@
-//! Effects: what they do to the world, and what a model or a tool gets to work with.
+//! Effects: what they do to the world, and what a tool or an effect of an agent's own gets to work with.
 
 use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::{CancelReason, Cancellation};
-use crate::model::ModelDelta;
+use crate::model_context::DeltaSink;
 use crate::sources::Sources;
 use crate::time::Timestamp;
 
@@ -39,16 +38,10 @@ impl EffectClass {
     }
 }
 
-/// What a model or a tool gets to work with. Only a driver can make one, so neither can be called around the
-/// run context.
+/// What a tool, or an effect of an agent's own, gets to work with. Only a driver can make one, so a tool can't be
+/// called around the run context. Models get a [`ModelContext`](crate::ModelContext).
 #[derive(Clone, Debug)]
-pub struct EffectContext(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    grant: EffectGrant,
-    deltas: AtomicU32,
-}
+pub struct EffectContext(Arc<EffectGrant>);
 
 /// What a driver gives to one effect.
 #[derive(Clone, Debug)]
@@ -69,72 +62,53 @@ pub struct EffectGrant {
     pub output_tokens: Option<u64>,
 }
 
-/// Takes the pieces of one step's answer as they come.
-pub trait DeltaSink: std::fmt::Debug + Send + Sync + 'static {
-    /// The piece `index` (from 0, without gaps) of attempt `attempt`.
-    fn delta(&self, attempt: u32, index: u32, delta: ModelDelta);
-}
-
 impl EffectContext {
     pub(crate) fn new(grant: EffectGrant) -> Self {
-        Self(Arc::new(Inner { grant, deltas: AtomicU32::new(0) }))
+        Self(Arc::new(grant))
     }
 
     /// The idempotency key: the same for every attempt at this step, different for every other step.
     pub fn key(&self) -> &str {
-        &self.0.grant.key
+        &self.0.key
     }
 
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.0.grant.attempt
+        self.0.attempt
     }
 
     /// How much time is left, if there is a limit; zero once it is over.
     pub fn time_left(&self) -> Option<Duration> {
-        self.0.grant.deadline.map(|deadline| deadline.since(self.now()))
+        self.0.deadline.map(|deadline| deadline.since(self.now()))
     }
 
     /// Whether the run was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.0.grant.cancellation.is_cancelled()
+        self.0.cancellation.is_cancelled()
     }
 
     /// Waits until the run is cancelled. Safe to drop.
     pub async fn cancelled(&self) -> CancelReason {
-        self.0.grant.cancellation.cancelled().await
+        self.0.cancellation.cancelled().await
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        self.0.grant.sources.now()
+        self.0.sources.now()
     }
 
     /// 64 random bits, for jitter and the like; not for secrets.
     pub fn random(&self) -> u64 {
-        self.0.grant.sources.random()
+        self.0.sources.random()
     }
 
     /// Ends after `duration`. Safe to drop.
     pub async fn sleep(&self, duration: Duration) {
-        self.0.grant.sources.sleep(duration).await;
+        self.0.sources.sleep(duration).await;
     }
 
-    /// Whether somebody watches the answer as it comes; if not, it need not be streamed.
-    pub fn wants_deltas(&self) -> bool {
-        self.0.grant.deltas.is_some()
-    }
-
-    /// Shows a piece of the answer to whoever watches.
-    pub fn delta(&self, delta: ModelDelta) {
-        if let Some(sink) = &self.0.grant.deltas {
-            let index = self.0.deltas.fetch_add(1, Ordering::Relaxed);
-            sink.delta(self.attempt(), index, delta);
-        }
-    }
-
-    pub(crate) fn output_tokens(&self) -> Option<u64> {
-        self.0.grant.output_tokens
+    pub(crate) fn grant(&self) -> &EffectGrant {
+        &self.0
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::effect::EffectContext;
+use crate::model_context::ModelContext;
 use crate::model_error::ModelError;
 use crate::usage::{Price, Usage};
 
@@ -24,7 +24,7 @@ pub trait Embedder: Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future aborts the request.
-    async fn embed(&self, texts: Arc<[String]>, ecx: EffectContext) -> Result<Embeddings, ModelError>;
+    async fn embed(&self, texts: Arc<[String]>, mcx: ModelContext) -> Result<Embeddings, ModelError>;
 }
 
 /// What is known about an embedding model before it is asked.

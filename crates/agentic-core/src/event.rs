@@ -34,13 +34,19 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// The format of events as JSON that this version writes. Readers take a higher number for a form that they don't
+/// know; fields and kinds may be added without raising it.
+pub const EVENT_FORMAT: u32 = 1;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The run began.
+    /// The run began. The first event.
     RunStarted {
+        /// The [format](EVENT_FORMAT) of this run's events.
+        format: u32,
         /// The agent's name.
         agent: String,
         /// The goal's text.
@@ -114,10 +120,35 @@ pub enum EventKind {
         /// What it took.
         spend: Spend,
     },
+    /// A step was refused, by the budget or because the run was cancelled: its effect never started.
+    StepRefused {
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
+        /// The error in one line.
+        error: String,
+    },
     /// A step was dropped before its outcome was delivered.
     StepDropped {
         /// The step.
         step: StepId,
+        /// What is booked for it.
+        spend: Spend,
+    },
+    /// An effect that must not be cut off ended, after its step had been dropped or answered with an error. Nobody
+    /// was told but the readers of this.
+    StepLate {
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
+        /// The result, if it went well.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        result: Value,
+        /// The error in one line, if it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     /// A person is asked.
     ApprovalRequested {
@@ -147,7 +178,8 @@ pub enum EventKind {
     },
 }
 
-/// Takes the events of runs. Called in their order, on the thread where they happen: be quick.
+/// Takes the events of runs. Called in their order, on the thread where they happen: be quick. If it panics, that event
+/// is lost and the run goes on.
 pub trait EventSink: Debug + Send + Sync + 'static {
     /// Takes one event.
     fn on_event(&self, event: &Event);

@@ -34,6 +34,11 @@ impl StepId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The path of the scope that the step is in; empty at the root.
+    pub fn scope(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(scope, _)| scope)
+    }
 }
 
 impl fmt::Display for StepId {

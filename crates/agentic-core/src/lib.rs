@@ -15,6 +15,7 @@ mod id;
 mod memory;
 mod message;
 mod model;
+mod model_context;
 mod model_error;
 mod plan;
 mod reflect;
@@ -38,11 +39,11 @@ pub use run::{Reason, RunStatus};
 
 // The one way to the world.
 pub use approval::{Approval, Decision};
-pub use budget::{Budget, BudgetError, Held, Ledger, Reservation, Resource};
+pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Resource};
 pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;
-pub use effect::{DeltaSink, EffectClass, EffectContext, EffectGrant};
-pub use event::{Event, EventKind, EventSink};
+pub use effect::{EffectClass, EffectContext, EffectGrant};
+pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
 pub use step::{Step, StepDetail, StepError, StepKind};
 
 // What drivers implement.
@@ -57,6 +58,7 @@ pub use model::{
     Capabilities, ChatModel, ChatModelExt, FinishReason, ModelDelta, ModelEvent, ModelInfo, ModelRequest,
     ModelResponse, ModelStream, OutputFormat, Sampling, ToolChoice, ToolSet,
 };
+pub use model_context::{DeltaSink, ModelContext};
 pub use model_error::{ModelError, ModelErrorKind};
 pub use usage::{NanoUsd, Price, Spend, Usage};
 

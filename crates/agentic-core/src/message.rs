@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::model::ToolSet;
 use crate::usage::Usage;
 
 /// Who speaks.
@@ -156,20 +157,20 @@ impl Message {
     /// Bytes of everything in the message that a model gets to read.
     fn bytes(&self) -> u64 {
         let part = |part: &Part| match part {
-            Part::Text { text } | Part::Reasoning { text, .. } => text.len(),
+            Part::Text { text } => text.len(),
+            Part::Reasoning { text, signature } => text.len() + signature.as_ref().map_or(0, String::len),
             Part::ToolCall(call) => call.id.len() + call.name.len() + call.arguments.len(),
             Part::ToolResult(result) => result.call_id.len() + result.name.len() + result.content.len(),
-            Part::Image(image) => match &image.source {
-                ImageSource::Url(_) => IMAGE_TOKENS,
-                ImageSource::Base64(data) => data.len().min(IMAGE_TOKENS),
-            },
+            // What a picture counts for depends on its width and height, not on its bytes.
+            Part::Image(_) => IMAGE_TOKENS,
         };
-        let sum: usize = self.parts.iter().map(part).sum();
+        // Templates wrap each call and each result too.
+        let sum: usize = self.parts.iter().map(|one| part(one) + MESSAGE_OVERHEAD).sum();
         (sum + MESSAGE_OVERHEAD) as u64
     }
 }
 
-/// Tokens that a chat template adds around one message, at most.
+/// Tokens that a chat template adds around one message, or around one part of it, at most.
 const MESSAGE_OVERHEAD: usize = 16;
 /// Tokens that providers count for one picture, at most.
 const IMAGE_TOKENS: usize = 4096;
@@ -186,10 +187,11 @@ pub struct Messages {
     measured: Option<Measured>,
 }
 
-/// A model said how many tokens the first `bytes` bytes of this history are.
+/// A model said how many tokens the first `bytes` bytes of this history are, with the tools of that request.
 #[derive(Clone, Debug)]
 struct Measured {
     model: Arc<str>,
+    tools: Digest,
     tokens: u64,
     bytes: u64,
 }
@@ -211,20 +213,31 @@ impl Messages {
 
     /// Adds a model's answer and remembers how many tokens the model counted up to here, which makes
     /// [`token_bound`](Self::token_bound) tight for the next turn.
-    pub fn push_response(&mut self, message: impl Into<Arc<Message>>, model: &Arc<str>, usage: &Usage) {
+    ///
+    /// `model` and `tools` are those of the request that was answered.
+    pub fn push_response(
+        &mut self,
+        message: impl Into<Arc<Message>>,
+        model: &Arc<str>,
+        tools: &ToolSet,
+        usage: &Usage,
+    ) {
         self.push(message);
         if usage.input_tokens > 0 {
-            let tokens = usage.input_tokens + usage.output_tokens;
-            self.measured = Some(Measured { model: model.clone(), tokens, bytes: self.bytes });
+            let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
+            let (model, tools) = (model.clone(), tools.digest());
+            self.measured = Some(Measured { model, tools, tokens, bytes: self.bytes });
         }
     }
 
-    /// An upper bound of the tokens that this history is for `model`: what the model itself counted, and one
-    /// token a byte for what was added since.
-    pub fn token_bound(&self, model: &str) -> u64 {
+    /// An upper bound of the tokens that this history and these tools are for `model`: what the model itself
+    /// counted, if it was asked with the same tools, and one token a byte for the rest.
+    pub fn token_bound(&self, model: &str, tools: &ToolSet) -> u64 {
         match &self.measured {
-            Some(measured) if &*measured.model == model => measured.tokens + (self.bytes - measured.bytes),
-            _ => self.bytes,
+            Some(measured) if &*measured.model == model && measured.tools == tools.digest() => {
+                measured.tokens + (self.bytes - measured.bytes)
+            }
+            _ => self.bytes + tools.bytes(),
         }
     }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::effect::EffectContext;
 use crate::message::{Message, Messages, Part, ToolCall};
+use crate::model_context::ModelContext;
 use crate::model_error::{ModelError, ModelErrorKind};
 use crate::tool::ToolSpec;
 use crate::usage::{Price, Usage};
@@ -21,7 +21,7 @@ pub type ModelStream = BoxStream<'static, Result<ModelEvent, ModelError>>;
 
 /// One chat model. Adapters implement exactly this.
 ///
-/// A model lies below the seam: it gets an [`EffectContext`], which only a driver can make, so it can't be
+/// A model lies below the seam: it gets a [`ModelContext`], which only a driver can make, so it can't be
 /// called around a run's budget, journal and events. Agents call [`RunContext::model`](crate::RunContext::model).
 #[async_trait]
 pub trait ChatModel: Debug + Send + Sync + 'static {
@@ -36,7 +36,7 @@ pub trait ChatModel: Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future or the stream aborts the request.
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError>;
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError>;
 }
 
 /// Comfortable calls on every [`ChatModel`].
@@ -51,14 +51,14 @@ pub trait ChatModelExt: ChatModel {
     fn complete(
         &self,
         request: ModelRequest,
-        ecx: EffectContext,
+        mcx: ModelContext,
     ) -> impl Future<Output = Result<ModelResponse, ModelError>> + Send {
         async move {
-            let mut stream = self.stream(request, ecx.clone()).await?;
+            let mut stream = self.stream(request, mcx.clone()).await?;
             while let Some(event) = stream.next().await {
                 match event? {
                     ModelEvent::Finished(response) => return Ok(*response),
-                    ModelEvent::Delta(delta) => ecx.delta(delta),
+                    ModelEvent::Delta(delta) => mcx.delta(delta),
                 }
             }
             let message = "the stream ended before the response was whole";
@@ -75,8 +75,8 @@ impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
         (**self).info()
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
-        (**self).stream(request, ecx).await
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        (**self).stream(request, mcx).await
     }
 }
 
@@ -189,7 +189,11 @@ impl ModelRequest {
 
     /// An upper bound of the prompt's tokens for `model`.
     pub fn token_bound(&self, model: &str) -> u64 {
-        self.messages.token_bound(model) + self.tools.bytes
+        let schema = match &self.output {
+            OutputFormat::JsonSchema { name, schema } => name.len() + schema.to_string().len(),
+            OutputFormat::Text | OutputFormat::JsonObject => 0,
+        };
+        self.messages.token_bound(model, &self.tools) + schema as u64
     }
 
     /// The request's digest: everything that shapes the answer, and nothing else.
@@ -239,6 +243,11 @@ impl ToolSet {
     /// The digest of the specifications: equal sets have equal digests, so an adapter can keep what it made of one.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Bytes of their JSON text.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
@@ -361,8 +370,6 @@ pub enum ModelDelta {
         /// The added JSON text of the arguments.
         arguments: String,
     },
-    /// What was sent before is void; the answer begins again (a retry below the seam).
-    Restarted,
 }
 
 /// A model's whole answer to one request.

@@ -270,12 +270,18 @@ pub struct Step<T> {
 enum State {
     New(Box<StepRequest>),
     Waiting(Ticket),
+    Failed(Box<StepError>),
     Done,
 }
 
 impl<T> Step<T> {
     pub(crate) fn new(driver: Arc<dyn Driver>, request: StepRequest) -> Self {
         Self { driver, id: request.id.clone(), state: State::New(Box::new(request)), gives: PhantomData }
+    }
+
+    /// A step that can't even be registered.
+    pub(crate) fn failed(driver: Arc<dyn Driver>, id: StepId, error: StepError) -> Self {
+        Self { driver, id, state: State::Failed(Box::new(error)), gives: PhantomData }
     }
 
     /// The step's derived id.
@@ -289,19 +295,17 @@ impl<T: DeserializeOwned + 'static> Future for Step<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if matches!(this.state, State::New(_)) {
-            if inside_effect() {
-                this.state = State::Done;
+        let ticket = match std::mem::replace(&mut this.state, State::Done) {
+            State::New(_) if inside_effect() => {
                 return Poll::Ready(Err(StepError::InsideEffect { step: this.id.clone() }));
             }
-            if let State::New(request) = std::mem::replace(&mut this.state, State::Done) {
-                this.state = State::Waiting(this.driver.register(*request));
-            }
-        }
-        let State::Waiting(ticket) = this.state else {
+            State::New(request) => this.driver.register(*request),
+            State::Waiting(ticket) => ticket,
+            State::Failed(error) => return Poll::Ready(Err(*error)),
             // As futures do that are polled after their end: never ready again.
-            return Poll::Pending;
+            State::Done => return Poll::Pending,
         };
+        this.state = State::Waiting(ticket);
         let outcome = std::task::ready!(this.driver.poll(ticket, cx));
         this.state = State::Done;
         Poll::Ready(outcome.and_then(|delivered| decode(&this.id, delivered)))
@@ -332,6 +336,7 @@ impl<T> fmt::Debug for Step<T> {
         let state = match &self.state {
             State::New(_) => "new",
             State::Waiting(_) => "waiting",
+            State::Failed(_) => "failed",
             State::Done => "done",
         };
         f.debug_struct("Step").field("id", &self.id).field("state", &state).finish()

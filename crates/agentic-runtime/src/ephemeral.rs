@@ -1,13 +1,16 @@
 //! The ephemeral driver: effects just happen.
 
 mod driver;
+mod shared;
 mod slots;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, Budget, Cancellation, EventKind, EventSink, Goal, Partial, RunContext, RunId, Sources,
+    Agent, AgentError, Budget, Cancellation, EVENT_FORMAT, EventKind, EventSink, Goal, Partial, RunContext,
+    RunId, Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -18,7 +21,10 @@ use crate::report::RunReport;
 use crate::sources::SystemSources;
 use crate::watch::Watch;
 
-use self::driver::{EphemeralDriver, Shared};
+use self::driver::EphemeralDriver;
+use self::shared::Shared;
+
+const NO_RUNTIME: &str = "there is no tokio runtime here; run the agent inside one";
 
 /// How long an agent has to return after its run was cancelled.
 ///
@@ -107,8 +113,8 @@ impl Ephemeral {
         shared.drive_from_root();
         let cx = RunContext::new(Arc::new(EphemeralDriver(shared.clone())));
         let (name, text) = (agent.name().to_owned(), goal.text.clone());
-        cx.emit(|| EventKind::RunStarted { agent: name, goal: text });
-        let root = Driven::new(agent.run(goal, &cx), &*shared);
+        cx.emit(|| EventKind::RunStarted { format: EVENT_FORMAT, agent: name, goal: text });
+        let root = Driven::new(agent.run(goal, &cx), &shared);
         let result = match select(root, shared.given_up(wall_time).boxed()).await {
             Either::Left((result, _)) => result,
             // It waits for something that is no step of its run, or it never stops asking.
@@ -117,7 +123,7 @@ impl Ephemeral {
             }
         };
         shared.settled().await;
-        let report = RunReport::new(cx.run_id(), result, shared.ledger.spent());
+        let report = RunReport::new(cx.run_id(), result, shared.ledger.state().spent);
         cx.emit(|| report.event());
         report
     }

@@ -1,5 +1,6 @@
 //! Whoever watches a run: numbers its events and hands them on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agentic_core::{DeltaSink, Event, EventKind, EventSink, ModelDelta, RunId, Sources, StepId};
@@ -29,13 +30,8 @@ impl Watch {
         let kind = kind();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
-        sink.on_event(&Event {
-            run: self.run,
-            seq: Some(*last),
-            at: self.sources.now(),
-            scope: scope.into(),
-            kind,
-        });
+        let (run, at) = (self.run, self.sources.now());
+        tell(&**sink, &Event { run, seq: Some(*last), at, scope: scope.into(), kind });
     }
 
     /// Takes the deltas of one step.
@@ -43,6 +39,11 @@ impl Watch {
         self.sink.as_ref()?;
         Some(Arc::new(StepDeltas { watch: self.clone(), step: step.clone() }))
     }
+}
+
+/// A sink that panics must not take the run with it.
+fn tell(sink: &dyn EventSink, event: &Event) {
+    let _ = catch_unwind(AssertUnwindSafe(|| sink.on_event(event)));
 }
 
 #[derive(Debug)]
@@ -57,6 +58,6 @@ impl DeltaSink for StepDeltas {
         let kind = EventKind::StepDelta { step: self.step.clone(), attempt, index, delta };
         let _order = self.watch.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (run, at) = (self.watch.run, self.watch.sources.now());
-        sink.on_event(&Event { run, seq: None, at, scope: String::new(), kind });
+        tell(&**sink, &Event { run, seq: None, at, scope: self.step.scope().into(), kind });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, FinishReason, Message, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
+    ChatModel, FinishReason, Message, ModelContext, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
     ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Role, ToolCall, Usage, async_trait,
 };
 use futures_util::stream::{self, StreamExt as _};
@@ -171,7 +171,7 @@ impl ChatModel for ScriptedModel {
         &self.info
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
         let words = |message: &Message| message.text().split_whitespace().count() as u64 + 1;
         let input_tokens = request.messages.iter().map(words).sum();
         let turn = {
@@ -184,7 +184,7 @@ impl ChatModel for ScriptedModel {
             return Err(ModelError::new(ModelErrorKind::InvalidRequest, &*self.info.id, message));
         };
         if !after.is_zero() {
-            ecx.sleep(after).await;
+            mcx.sleep(after).await;
         }
         let message = Message { role: Role::Assistant, parts: answer? };
         let calls = message.tool_calls().next().is_some();

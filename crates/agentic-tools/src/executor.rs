@@ -45,6 +45,18 @@ struct Ran {
     changes: bool,
 }
 
+/// What ends the agent's work in the middle of a turn, and what the call that failed had spent by then.
+struct Ends {
+    error: StepError,
+    spend: Spend,
+}
+
+impl From<StepError> for Ends {
+    fn from(error: StepError) -> Self {
+        Self { error, spend: Spend::default() }
+    }
+}
+
 /// What happened in a turn, for the loop guard.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -80,7 +92,8 @@ impl ActionExecutor {
     /// A [`StepError`] only for what ends the agent's work: an exhausted budget, cancellation, a fault of the driver.
     ///
     /// # Cancel safety
-    /// Dropping the future cuts off the calls that may be cut; the history then lacks this turn.
+    /// Dropping the future cuts off the calls that may be cut; the history then lacks this turn. After an error it
+    /// has the calls that were done.
     pub async fn execute(
         &self,
         cx: &RunContext,
@@ -100,6 +113,7 @@ impl ActionExecutor {
         let scoped: Vec<_> =
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<(usize, Ran)> = Vec::with_capacity(calls.len());
+        let mut ended = None;
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
             // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
             let running: Vec<_> = group
@@ -116,10 +130,25 @@ impl ActionExecutor {
             // A slow call delays none that comes after it.
             let mut running = stream::iter(running).buffer_unordered(self.options.max_parallel.max(1));
             while let Some((n, one)) = running.next().await {
-                ran.push((n, one?));
+                match one {
+                    Ok(one) => ran.push((n, one)),
+                    Err(ends) => {
+                        ended = Some(ends);
+                        break;
+                    }
+                }
+            }
+            if ended.is_some() {
+                break;
             }
         }
         ran.sort_by_key(|(n, _)| *n);
+        if let Some(Ends { error, spend }) = ended {
+            // What was done before is part of the work, though no model gets to read it.
+            ran.into_iter().for_each(|(_, one)| history.push(one.action, one.spend));
+            history.add(spend);
+            return Err(error);
+        }
         let mut turn =
             Turn { results: Vec::with_capacity(ran.len()), changes: Vec::with_capacity(ran.len()) };
         for ((_, Ran { action, spend, changes }), call) in ran.into_iter().zip(calls) {
@@ -146,7 +175,7 @@ impl ActionExecutor {
         failed(call, Value::String(call.arguments.clone()), Vec::new(), cx.now(), &error)
     }
 
-    async fn run(&self, cx: &RunContext, call: &ToolCall) -> Result<Ran, StepError> {
+    async fn run(&self, cx: &RunContext, call: &ToolCall) -> Result<Ran, Ends> {
         let at = cx.now();
         let Some(entry) = self.registry.find(&call.name) else {
             let names: Vec<_> = self.registry.names().collect();
@@ -174,14 +203,20 @@ impl ActionExecutor {
             Callable::Tool(tool) => {
                 let changes = tool.effect(&arguments) > EffectClass::Pure;
                 let spend = Spend { tool_calls: 1, ..Spend::default() };
-                cx.tool(tool, arguments.clone()).await.map(|value| (value, spend, changes))
+                cx.tool(tool, arguments.clone())
+                    .await
+                    .map(|value| (value, spend, changes))
+                    .map_err(Ends::from)
             }
             Callable::Agent { agent, .. } => {
                 let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());
                 match cx.call(agent.name(), &**agent, goal).await {
                     Ok(outcome) => Ok((outcome.output, outcome.spend, true)),
                     // The agent's failure is this agent's to deal with, unless it ends the whole run.
-                    Err(error) => Err(ends_the_run(error)),
+                    Err(error) => {
+                        let spend = error.partial().map(|partial| partial.spend).unwrap_or_default();
+                        Err(Ends { error: ends_the_run(error), spend })
+                    }
                 }
             }
         };
@@ -192,8 +227,10 @@ impl ActionExecutor {
                 let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
                 Ok(Ran { action, spend, changes })
             }
-            Err(StepError::Tool(error)) => Ok(failed(call, arguments, mended, at, &error)),
-            Err(other) => Err(other),
+            Err(Ends { error: StepError::Tool(error), spend }) => {
+                Ok(Ran { spend, ..failed(call, arguments, mended, at, &error) })
+            }
+            Err(ends) => Err(ends),
         }
     }
 
@@ -227,12 +264,12 @@ fn ends_the_run(error: agentic_core::AgentError) -> StepError {
     use agentic_core::AgentError as E;
     match error {
         // Agents nested too deep: this one still has its turns, and can do the work itself.
-        E::Budget { source, .. } if source.what == Resource::Depth => {
-            StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, source.to_string()))
+        E::Budget { limit, .. } if limit.what == Resource::Depth => {
+            StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, limit.to_string()))
         }
-        E::Budget { source, .. } => StepError::Budget(source),
+        E::Budget { limit, .. } => StepError::Budget(limit),
         E::Cancelled { reason, .. } => StepError::Cancelled(reason),
-        E::Step(step) if !matches!(step, StepError::Tool(_) | StepError::Model(_)) => step,
+        E::Step { error, .. } if !matches!(error, StepError::Tool(_)) => error,
         other => StepError::Tool(ToolError::failed(format!("the agent failed: {other}"))),
     }
 }

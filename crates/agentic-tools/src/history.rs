@@ -68,6 +68,11 @@ impl ActionHistory {
 
     pub(crate) fn push(&mut self, action: Action, spend: Spend) {
         self.actions.push(Arc::new(action));
+        self.add(spend);
+    }
+
+    /// Adds what was spent on a call that is no action, because it ended the agent's work.
+    pub(crate) fn add(&mut self, spend: Spend) {
         self.spend += spend;
     }
 }

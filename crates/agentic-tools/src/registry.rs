@@ -49,12 +49,12 @@ pub enum RegistryError {
     #[error("`{0}` is no name for a tool: 1 to 64 letters, digits, `_` and `-`")]
     Name(String),
     /// The arguments' schema is not one.
-    #[error("parameters of tool `{tool}`: {source}")]
+    #[error("parameters of tool `{tool}`: {error}")]
     Schema {
         /// The tool.
         tool: String,
         /// What is wrong with it.
-        source: SchemaError,
+        error: SchemaError,
     },
 }
 
@@ -74,7 +74,7 @@ impl ToolRegistry {
                 return Err(RegistryError::Name(name));
             }
             let schema = Schema::compile(&spec.parameters)
-                .map_err(|source| RegistryError::Schema { tool: name.clone(), source })?;
+                .map_err(|error| RegistryError::Schema { tool: name.clone(), error })?;
             specs.push(spec.clone());
             if entries.insert(name.clone(), Entry { callable, spec, schema }).is_some() {
                 return Err(RegistryError::Duplicate(name));

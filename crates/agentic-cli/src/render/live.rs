@@ -119,10 +119,6 @@ impl EventSink for Live {
                     Self::end_words(&mut shown);
                     shown.bar.spin(&format!("calling {name}"));
                 }
-                ModelDelta::Restarted => {
-                    Self::end_words(&mut shown);
-                    shown.words.clear();
-                }
                 _ => {}
             },
             EventKind::StepFinished { kind: StepKind::Model, result, .. } => {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, Messages, ModelError, ModelErrorKind as Kind, ModelEvent, ModelInfo,
+    ChatModel, Messages, ModelContext, ModelError, ModelErrorKind as Kind, ModelEvent, ModelInfo,
     ModelRequest, ModelStream,
 };
 use async_trait::async_trait;
@@ -88,9 +88,9 @@ impl ChatModel for OpenAi {
         &self.0.info
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
-        let watched = ecx.wants_deltas();
-        let response = self.0.send(&request, watched, &ecx).await?;
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        let watched = mcx.wants_deltas();
+        let response = self.0.send(&request, watched, &mcx).await?;
         let reader = Reader::new(self.0.origin.clone(), &content_type(&response), watched, watched);
         let mut answer = Box::new(Answer {
             origin: self.0.origin.clone(),
@@ -116,7 +116,7 @@ impl Inner {
         &self,
         request: &ModelRequest,
         stream: bool,
-        ecx: &EffectContext,
+        mcx: &ModelContext,
     ) -> Result<Response, ModelError> {
         let tools = self.tools.render(&request.tools).map_err(|error| {
             let message = format!("the tools can't be written as JSON: {error}");
@@ -135,7 +135,7 @@ impl Inner {
         if status.is_redirection() {
             return Err(self.redirected(&response));
         }
-        let retry_after = retry_after::retry_after(response.headers(), ecx.now());
+        let retry_after = retry_after::retry_after(response.headers(), mcx.now());
         let status = status.as_u16();
         let body = error_body(response).await;
         let error = self.origin.http(status, &body, retry_after);

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Capabilities, ChatModel, EffectContext, FinishReason, Message, ModelDelta, ModelError, ModelErrorKind,
+    Capabilities, ChatModel, FinishReason, Message, ModelContext, ModelDelta, ModelError, ModelErrorKind,
     ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Role, ToolCall,
 };
 use async_trait::async_trait;
@@ -125,14 +125,14 @@ impl ChatModel for Scripted {
         &self.info
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
         let id = &*self.info.id;
         let (number, turn) = self.script.turn(&request.messages).map_err(|needed| {
             let message = format!("the script ends before answer {needed} of this conversation; add a turn");
             ModelError::new(ModelErrorKind::InvalidRequest, id, message)
         })?;
         if turn.delay_ms > 0 {
-            ecx.sleep(Duration::from_millis(turn.delay_ms)).await;
+            mcx.sleep(Duration::from_millis(turn.delay_ms)).await;
         }
         if let Some(failure) = &turn.error {
             let mut error = ModelError::new(failure.kind, id, &*failure.message);
@@ -146,7 +146,7 @@ impl ChatModel for Scripted {
         }
         let answers = request.messages.iter().filter(|message| message.role == Role::Assistant).count();
         let response = answer(turn, answers, number, &self.info.id);
-        let deltas = if ecx.wants_deltas() { deltas(&response) } else { Vec::new() };
+        let deltas = if mcx.wants_deltas() { deltas(&response) } else { Vec::new() };
         let deltas = deltas.into_iter().map(|delta| Ok(ModelEvent::Delta(delta)));
         let finished = std::iter::once(Ok(ModelEvent::Finished(Box::new(response))));
         Ok(stream::iter(deltas.chain(finished).collect::<Vec<_>>()).boxed())

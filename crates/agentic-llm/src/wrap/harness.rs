@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, FinishReason, Message, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
+    ChatModel, FinishReason, Message, ModelContext, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
     ModelInfo, ModelRequest, ModelResponse, ModelStream, Usage, async_trait,
 };
 use futures_util::{StreamExt as _, stream};
@@ -88,7 +88,7 @@ impl ChatModel for Flaky {
         &self.info
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
         let attempt = {
             let mut state = self.state.lock().unwrap();
             let text = request.messages.last().map(Message::text).unwrap_or_default();
@@ -97,7 +97,7 @@ impl ChatModel for Flaky {
             state.most = state.most.max(state.running);
             state.attempts.pop_front().unwrap_or_else(Attempt::good)
         };
-        ecx.sleep(attempt.takes).await;
+        mcx.sleep(attempt.takes).await;
         self.state.lock().unwrap().running -= 1;
         let delta = |text: &str| Ok(ModelEvent::Delta(ModelDelta::Text { text: text.to_owned() }));
         let mut events: Vec<_> = attempt.deltas.iter().map(|text| delta(text)).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    ChatModel, EffectContext, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream, Timestamp, Usage,
+    ChatModel, ModelContext, ModelError, ModelEvent, ModelInfo, ModelRequest, ModelStream, Timestamp, Usage,
 };
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -135,7 +135,7 @@ impl Gate {
     }
 
     /// Waits for the request's turn.
-    async fn enter(self: Arc<Self>, tokens: u64, ecx: &EffectContext) -> Pass {
+    async fn enter(self: Arc<Self>, tokens: u64, mcx: &ModelContext) -> Pass {
         let permit = match &self.concurrent {
             // A semaphore that nobody closes always gives a permit.
             Some(semaphore) => semaphore.clone().acquire_owned().await.ok(),
@@ -145,7 +145,7 @@ impl Gate {
         loop {
             let wait = {
                 let Buckets { requests, tokens: bucket } = &mut *self.buckets();
-                let now = ecx.now();
+                let now = mcx.now();
                 let of = |bucket: &mut Option<Bucket>, amount| {
                     bucket.as_mut().map_or(Duration::ZERO, |bucket| {
                         bucket.fill(now);
@@ -166,7 +166,7 @@ impl Gate {
             if wait.is_zero() {
                 break;
             }
-            ecx.sleep(wait).await;
+            mcx.sleep(wait).await;
         }
         drop(head);
         Pass { gate: self, reserved: tokens, taken: None, _permit: permit }
@@ -219,11 +219,11 @@ impl<M: ChatModel> ChatModel for RateLimit<M> {
         self.model.info()
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
         let prompt = request.token_bound(&self.info().id);
         let tokens = prompt.saturating_add(request.max_output_tokens.unwrap_or(0));
-        let mut pass = self.gate.clone().enter(tokens, &ecx).await;
-        let events = self.model.stream(request, ecx).await?;
+        let mut pass = self.gate.clone().enter(tokens, &mcx).await;
+        let events = self.model.stream(request, mcx).await?;
         let events = events.map(move |event| {
             if let Ok(ModelEvent::Finished(response)) = &event {
                 pass.took(response.usage);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{ChatModel, EffectContext, ModelError, ModelInfo, ModelRequest, ModelStream, Timestamp};
+use agentic_core::{ChatModel, ModelContext, ModelError, ModelInfo, ModelRequest, ModelStream, Timestamp};
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, stream};
@@ -73,22 +73,22 @@ impl RetryPolicy {
         attempt: u32,
         error: &ModelError,
         began: Timestamp,
-        ecx: &EffectContext,
+        mcx: &ModelContext,
     ) -> bool {
         if !error.is_retryable() || attempt >= self.attempts {
             return false;
         }
-        let wait = self.wait(attempt, error, ecx.random());
-        let spent = ecx.now().since(began);
+        let wait = self.wait(attempt, error, mcx.random());
+        let spent = mcx.now().since(began);
         let too_late = spent.saturating_add(wait) > self.total_time;
-        if too_late || ecx.time_left().is_some_and(|left| left <= wait) {
+        if too_late || mcx.time_left().is_some_and(|left| left <= wait) {
             return false;
         }
         let (model, kind) = (error.model(), error.kind());
         tracing::debug!(model, ?kind, attempt, ?wait, "a model call failed and is tried again");
-        let sleep = std::pin::pin!(ecx.sleep(wait));
-        let cancelled = std::pin::pin!(ecx.cancelled());
-        matches!(select(sleep, cancelled).await, Either::Left(_)) && !ecx.is_cancelled()
+        let sleep = std::pin::pin!(mcx.sleep(wait));
+        let cancelled = std::pin::pin!(mcx.cancelled());
+        matches!(select(sleep, cancelled).await, Either::Left(_)) && !mcx.is_cancelled()
     }
 }
 
@@ -127,19 +127,19 @@ impl<M: ChatModel> ChatModel for Retry<M> {
         self.model.info()
     }
 
-    async fn stream(&self, request: ModelRequest, ecx: EffectContext) -> Result<ModelStream, ModelError> {
-        let began = ecx.now();
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        let began = mcx.now();
         let mut attempt = 1;
         loop {
             // An error as the first event and an error of the call are the same thing.
-            let error = match self.model.stream(request.clone(), ecx.clone()).await {
+            let error = match self.model.stream(request.clone(), mcx.clone()).await {
                 Ok(mut events) => match events.next().await {
                     Some(Err(error)) => error,
                     first => return Ok(stream::iter(first).chain(events).boxed()),
                 },
                 Err(error) => error,
             };
-            if !self.policy.wait_after(attempt, &error, began, &ecx).await {
+            if !self.policy.wait_after(attempt, &error, began, &mcx).await {
                 return Err(error);
             }
             attempt += 1;

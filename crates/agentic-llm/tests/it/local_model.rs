@@ -7,7 +7,8 @@ use agentic_core::{
     RunContext, StepError, ToolChoice, ToolResult, ToolSet, ToolSpec,
 };
 use agentic_llm::adapter::local::{LocalModel, LocalOptions, open};
-use agentic_runtime::RunContextExt as _;
+use agentic_runtime::{Ephemeral, RunContextExt as _};
+use agentic_testkit::EventLog;
 use serde_json::{Value, json};
 
 use super::local_engine::model_file;
@@ -21,7 +22,8 @@ async fn the_model_keeps_its_promises() {
     let model = open(&path, options).await.expect("the model opens");
     let shared: Arc<dyn ChatModel> = Arc::new(model.clone());
     let cx = RunContext::ephemeral();
-    agentic_testkit::conformance::model::all(&cx, &shared).await;
+    let watched = Ephemeral::new().events(Arc::new(EventLog::new())).context();
+    agentic_testkit::conformance::model::all(&watched, &shared).await;
     calls_one_tool_a_turn_and_reuses_the_prefix(&cx, &model, &shared).await;
     gives_the_final_answer_as_text(&cx, &shared).await;
     keeps_to_a_schema(&cx, &shared).await;

@@ -1,9 +1,12 @@
-//! The steps of a run: which are open, which outcomes wait to be delivered. Pure state, no effects.
+//! The steps of a run: which are open, which outcomes wait to be delivered, which steps wait for the budget. Pure
+//! state, no effects.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-use agentic_core::{Delivered, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind, Ticket};
+use agentic_core::{
+    Delivered, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind, StepRequest, Ticket,
+};
 use tokio::task::AbortHandle;
 
 /// An open step.
@@ -11,23 +14,48 @@ use tokio::task::AbortHandle;
 pub(super) struct Slot {
     pub(super) id: StepId,
     pub(super) kind: StepKind,
-    pub(super) held: Held,
     /// Whether its effect may be cut off.
     pub(super) may_be_cut: bool,
+    pub(super) held: Held,
+    pub(super) stage: Stage,
     pub(super) task: Option<AbortHandle>,
     pub(super) waker: Option<Waker>,
     pub(super) answer: Option<Result<Delivered, StepError>>,
 }
 
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its effect has not started.
+    Waiting,
+    /// Its effect is at work, or its outcome is queued.
+    Started,
+    /// It is booked and the readers of events were told; its answer is set next.
+    Settled,
+}
+
 impl Slot {
+    pub(super) fn new(id: StepId, kind: StepKind, may_be_cut: bool) -> Self {
+        Self {
+            id,
+            kind,
+            may_be_cut,
+            held: Held::default(),
+            stage: Stage::Waiting,
+            task: None,
+            waker: None,
+            answer: None,
+        }
+    }
+
     /// What to book when nobody waits for the outcome any more: an effect that is cut off may have taken all
-    /// that it held, one that goes on is booked when it ends.
-    pub(super) fn lost(&self) -> Spend {
-        if self.may_be_cut { self.held.all() } else { Spend::default() }
+    /// that it held, one that goes on has made its call.
+    fn lost(&self) -> Spend {
+        if self.may_be_cut { self.held.all() } else { self.held.calls() }
     }
 
     /// What to book for an outcome. A call that was cut off may have taken all that it held.
-    pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
+    fn spent(&self, result: &Result<Done, StepError>) -> Spend {
         match result {
             Ok(done) => done.spend,
             Err(StepError::Cancelled(_)) => self.held.all(),
@@ -41,23 +69,25 @@ impl Slot {
     }
 }
 
-/// An outcome that waits for its turn.
+/// A step that is to be booked and told.
 #[derive(Debug)]
-pub(super) struct Completed {
-    ticket: Ticket,
-    result: Result<Done, StepError>,
-}
-
-/// An outcome that has just been delivered.
-#[derive(Debug)]
-pub(super) struct Delivery {
+pub(super) struct Settling {
+    pub(super) ticket: Ticket,
     pub(super) id: StepId,
     pub(super) kind: StepKind,
+    /// Whether its effect had started.
+    pub(super) started: bool,
     pub(super) held: Held,
     pub(super) spend: Spend,
-    pub(super) result: serde_json::Value,
-    pub(super) error: Option<String>,
-    pub(super) waker: Option<Waker>,
+    pub(super) outcome: Result<Done, StepError>,
+}
+
+/// What a step that was dropped leaves behind.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    pub(super) id: StepId,
+    pub(super) held: Held,
+    pub(super) spend: Spend,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +95,9 @@ pub(super) struct Slots {
     last: u64,
     /// In the order of registration.
     open: BTreeMap<Ticket, Slot>,
-    completed: VecDeque<Completed>,
+    completed: VecDeque<(Ticket, Result<Done, StepError>)>,
+    /// Steps that fit once calls in flight have given back what they hold.
+    parked: VecDeque<(Ticket, StepRequest)>,
     /// Effects at work that must not be cut off.
     pub(super) uncut: usize,
     /// Who delivers: the run's root if there is one, else whichever task completes a step first.
@@ -93,86 +125,115 @@ impl Slots {
         self.open.get_mut(&ticket)
     }
 
-    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Slot> {
-        self.open.remove(&ticket)
+    pub(super) fn close(&mut self, ticket: Ticket) {
+        self.open.remove(&ticket);
     }
+
+    /// Whether the step's outcome is still awaited.
+    fn is_awaited(&self, ticket: Ticket) -> bool {
+        self.open.get(&ticket).is_some_and(|slot| slot.stage != Stage::Settled && slot.answer.is_none())
+    }
+
+    // ------------------------------------------------------------------------------ waiting for the budget
+
+    pub(super) fn park(&mut self, ticket: Ticket, request: StepRequest) {
+        self.parked.push_back((ticket, request));
+    }
+
+    pub(super) fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// Takes the step that waits longest, if `fits` says that it need not wait any more.
+    pub(super) fn unpark<T>(
+        &mut self,
+        fits: impl FnOnce(&StepRequest) -> Option<T>,
+    ) -> Option<(Ticket, StepRequest, T)> {
+        let (_, request) = self.parked.front()?;
+        let verdict = fits(request)?;
+        self.parked.pop_front().map(|(ticket, request)| (ticket, request, verdict))
+    }
+
+    // ------------------------------------------------------------------------------------------- outcomes
 
     /// Queues an outcome. Gives it back if nobody waits for it any more.
     pub(super) fn complete(
         &mut self,
         ticket: Ticket,
-        result: Result<Done, StepError>,
+        outcome: Result<Done, StepError>,
     ) -> Result<(), Result<Done, StepError>> {
-        match self.open.get(&ticket) {
-            Some(slot) if slot.answer.is_none() => {
-                self.completed.push_back(Completed { ticket, result });
-                Ok(())
-            }
-            _ => Err(result),
+        if !self.is_awaited(ticket) {
+            return Err(outcome);
         }
-    }
-
-    /// Takes an outcome that was queued and will not be delivered.
-    pub(super) fn unheard(&mut self, ticket: Ticket) -> Option<Result<Done, StepError>> {
-        let at = self.completed.iter().position(|completed| completed.ticket == ticket)?;
-        self.completed.remove(at).map(|completed| completed.result)
+        self.completed.push_back((ticket, outcome));
+        Ok(())
     }
 
     pub(super) fn has_outcome(&self) -> bool {
         !self.completed.is_empty()
     }
 
-    /// Delivers the oldest outcome to its step. `watched`: also gives its JSON, for an event.
-    pub(super) fn deliver(&mut self, watched: bool) -> Option<Delivery> {
-        loop {
-            let Completed { ticket, result } = self.completed.pop_front()?;
+    /// Takes the oldest outcome. Book and tell it, then [`answer`](Self::answer) its step.
+    pub(super) fn next_outcome(&mut self) -> Option<Settling> {
+        while let Some((ticket, outcome)) = self.completed.pop_front() {
             // A step that was dropped or cancelled meanwhile was settled then.
-            let Some(slot) = self.open.get_mut(&ticket).filter(|slot| slot.answer.is_none()) else {
-                continue;
-            };
-            let spend = slot.spent(&result);
-            let (json, error, answer) = match result {
-                Ok(Done { value, .. }) => {
-                    let json = if watched { value.to_json().unwrap_or_default() } else { Default::default() };
-                    (json, None, Ok(Delivered::Value(value)))
-                }
-                Err(error) => (Default::default(), Some(error.to_string()), Err(error)),
-            };
-            slot.answer = Some(answer);
-            slot.task = None;
-            return Some(Delivery {
-                id: slot.id.clone(),
-                kind: slot.kind,
-                held: std::mem::take(&mut slot.held),
-                spend,
-                result: json,
-                error,
-                waker: slot.waker.take(),
-            });
+            if self.is_awaited(ticket)
+                && let Some(slot) = self.open.get_mut(&ticket)
+            {
+                let spend = slot.spent(&outcome);
+                return Some(settle(ticket, slot, spend, outcome));
+            }
         }
+        None
     }
 
-    /// Answers every open step with this error, in the order of registration, and cuts off what may be cut.
-    pub(super) fn cancel_all(&mut self, error: &StepError) -> Vec<Delivery> {
-        let mut unheard: BTreeMap<Ticket, _> =
-            self.completed.drain(..).map(|completed| (completed.ticket, completed.result)).collect();
-        let unanswered = self.open.iter_mut().filter(|(_, slot)| slot.answer.is_none());
-        unanswered
+    /// Takes every open step, in the order of registration, to be answered with this error, and cuts off what may
+    /// be cut.
+    pub(super) fn cancel_all(&mut self, error: &StepError) -> Vec<Settling> {
+        let mut unheard: BTreeMap<Ticket, _> = self.completed.drain(..).collect();
+        self.parked.clear();
+        let awaited =
+            self.open.iter_mut().filter(|(_, slot)| slot.stage != Stage::Settled && slot.answer.is_none());
+        awaited
             .map(|(ticket, slot)| {
                 if let Some(task) = slot.task.take().filter(|_| slot.may_be_cut) {
                     task.abort();
                 }
-                slot.answer = Some(Err(error.clone()));
-                Delivery {
-                    id: slot.id.clone(),
-                    kind: slot.kind,
-                    spend: unheard.remove(ticket).map_or_else(|| slot.lost(), |result| slot.spent(&result)),
-                    held: std::mem::take(&mut slot.held),
-                    result: serde_json::Value::Null,
-                    error: Some(error.to_string()),
-                    waker: slot.waker.take(),
-                }
+                let spend =
+                    unheard.remove(ticket).map_or_else(|| slot.lost(), |outcome| slot.spent(&outcome));
+                settle(*ticket, slot, spend, Err(error.clone()))
             })
             .collect()
     }
+
+    /// Sets the answer of a step that is booked and told.
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Result<Delivered, StepError>) -> Option<Waker> {
+        let slot = self.open.get_mut(&ticket)?;
+        slot.answer = Some(answer);
+        slot.waker.take()
+    }
+
+    /// Closes a step whose answer nobody took, and cuts its effect off if that may be. Gives what is left to book.
+    pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Dropped> {
+        let slot = self.open.remove(&ticket)?;
+        self.parked.retain(|(parked, _)| *parked != ticket);
+        if slot.stage == Stage::Settled {
+            return None;
+        }
+        if let Some(task) = slot.task.as_ref().filter(|_| slot.may_be_cut) {
+            task.abort();
+        }
+        let unheard = self.completed.iter().position(|(completed, _)| *completed == ticket);
+        let unheard = unheard.and_then(|at| self.completed.remove(at));
+        let spend = unheard.map_or_else(|| slot.lost(), |(_, outcome)| slot.spent(&outcome));
+        Some(Dropped { id: slot.id, held: slot.held, spend })
+    }
+}
+
+fn settle(ticket: Ticket, slot: &mut Slot, spend: Spend, outcome: Result<Done, StepError>) -> Settling {
+    let started = slot.stage == Stage::Started;
+    slot.stage = Stage::Settled;
+    slot.task = None;
+    let held = std::mem::take(&mut slot.held);
+    Settling { ticket, id: slot.id.clone(), kind: slot.kind, started, held, spend, outcome }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent as _, Budget, CancelReason, ChatModel, Goal, Message, ModelRequest, NanoUsd, Price, Reason,
-    Resource, RunContext, StepError, Usage,
+    Agent as _, Budget, CancelReason, Cancellation, ChatModel, Goal, Message, ModelRequest, NanoUsd, Price,
+    Reason, Resource, RunContext, StepError, Usage,
 };
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{FakeSources, ScriptedModel};
@@ -22,23 +22,69 @@ fn under(budget: Budget) -> RunContext {
     Ephemeral::new().sources(FakeSources::seeded(1)).budget(budget).context()
 }
 
+/// Upper bound of the prompt's tokens: ten of text, and what a template may add around the message and its part.
+const PROMPT: u64 = 10 + 16 + 16;
+
 #[tokio::test(start_paused = true)]
 async fn calls_at_the_same_time_cannot_overrun_together() {
-    // Each call holds 26 tokens of input and up to 100 of output; each takes 60. Five at once would take 300.
+    // Each call holds 42 tokens of input and up to 100 of output; each takes 60. Five take 300.
     let usage = Usage { input_tokens: 20, output_tokens: 40, ..Usage::default() };
     let script = (0..5)
         .fold(ScriptedModel::new(), |model, _| model.says("x").using(usage).after(Duration::from_millis(5)));
     let model: Arc<dyn ChatModel> = Arc::new(script.clone());
     let cx = under(Budget::unlimited().with_tokens(200));
     let outcomes = join_all((0..5).map(|_| cx.model(&model, ask(100)))).await;
-    let went = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    assert_eq!(went, 2, "126 tokens are held by the first, 74 are left for the second");
-    assert_eq!(script.requests()[1].max_output_tokens, Some(74 - 26), "the second is granted what is left");
-    assert!(cx.ledger().spent().tokens() <= 200);
-    assert_eq!(cx.ledger().held().tokens(), 0, "nothing stays held");
-    let refused = outcomes.into_iter().find_map(Result::err).unwrap();
-    let StepError::Budget(error) = &refused else { panic!("{refused}") };
-    assert_eq!((error.what, error.limit), (Resource::Tokens, 200));
+    let granted: Vec<_> = script.requests().iter().map(|request| request.max_output_tokens).collect();
+    // The first holds 142 and leaves just enough for a short answer. Once the first is settled, the third gets what
+    // is left then. Once all are, nothing fits any more.
+    assert_eq!(granted, [Some(100), Some(16), Some(200 - 60 - 58 - PROMPT)]);
+    assert_eq!(cx.budget().spent.tokens(), 180);
+    assert_eq!(cx.budget().held.tokens(), 0, "nothing stays held");
+    let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused.len(), 2);
+    let StepError::Budget(error) = &refused[0] else { panic!("{refused:?}") };
+    assert_eq!((error.what, error.limit, error.spent), (Resource::Tokens, 200, 180));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_what_another_holds() {
+    let usage = Usage { input_tokens: 20, output_tokens: 40, ..Usage::default() };
+    let (first, second) = (Duration::from_millis(50), Duration::from_millis(10));
+    let script = ScriptedModel::new().says("first").using(usage).after(first).says("second").after(second);
+    let model: Arc<dyn ChatModel> = Arc::new(script.clone());
+    let cx = under(Budget::unlimited().with_tokens(1_000));
+    // Neither names a limit, so the first is granted all there is.
+    let open = || ModelRequest::new([Message::user("0123456789")].into_iter().collect());
+    let (one, other) = futures_util::join!(cx.model(&model, open()), cx.model(&model, open()));
+    assert_eq!((one.unwrap().text(), other.unwrap().text()), ("first".into(), "second".into()));
+    let granted: Vec<_> = script.requests().iter().map(|request| request.max_output_tokens).collect();
+    assert_eq!(granted, [Some(1_000 - PROMPT), Some(1_000 - 60 - PROMPT)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_budget_can_be_dropped_and_cancelled() {
+    let script = (0..4).fold(ScriptedModel::new(), |model, _| model.says("x").after(Duration::from_secs(10)));
+    let slow: Arc<dyn ChatModel> = Arc::new(script);
+    let limit = Budget::unlimited().with_tokens(PROMPT + 100);
+    let cx = under(limit);
+    let mut holds = cx.model(&slow, ask(100));
+    assert!(futures_util::poll!(&mut holds).is_pending());
+    let waits = cx.timeout(Duration::from_secs(1), cx.model(&slow, ask(100)));
+    assert!(waits.await.unwrap().is_none(), "it never started");
+    assert_eq!(cx.budget().spent.tokens(), 0, "so nothing is booked for it");
+    drop(holds);
+
+    let cancellation = Cancellation::new();
+    let run = Ephemeral::new().sources(FakeSources::seeded(1)).budget(limit);
+    let cx = run.cancellation(cancellation.clone()).context();
+    let both = futures_util::future::join(cx.model(&slow, ask(100)), cx.model(&slow, ask(100)));
+    let cancels = async {
+        cx.sleep(Duration::from_secs(1)).await.unwrap();
+        cancellation.cancel(CancelReason::Requested);
+    };
+    let ((one, other), ()) = futures_util::join!(both, cancels);
+    let cancelled = StepError::Cancelled(CancelReason::Requested);
+    assert_eq!((one.unwrap_err(), other.unwrap_err()), (cancelled.clone(), cancelled));
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,11 +95,11 @@ async fn a_call_that_is_cut_off_is_booked_as_all_that_it_held() {
     let cx = limited();
     let late = cx.model(&slow(), ask(100)).await.unwrap_err();
     assert_eq!(late, StepError::Cancelled(CancelReason::TimedOut));
-    assert_eq!(cx.ledger().spent().tokens(), 126, "the time was up");
+    assert_eq!(cx.budget().spent.tokens(), PROMPT + 100, "the time was up");
     let cx = limited();
     assert!(cx.timeout(Duration::from_millis(5), cx.model(&slow(), ask(100))).await.unwrap().is_none());
-    assert_eq!(cx.ledger().spent().tokens(), 126, "nobody waited any more");
-    assert_eq!(cx.ledger().held().tokens(), 0);
+    assert_eq!(cx.budget().spent.tokens(), PROMPT + 100, "nobody waited any more");
+    assert_eq!(cx.budget().held.tokens(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,12 +120,12 @@ async fn money_needs_a_price_and_is_kept() {
     cx.model(&priced, ask(5_000)).await.unwrap();
     assert_eq!(
         model.requests()[0].max_output_tokens,
-        Some(1_000 - 26),
+        Some(1_000 - PROMPT),
         "a dollar a million tokens, 0.1 cents"
     );
-    assert_eq!(cx.ledger().spent().cost, NanoUsd::from_dollars(0.0005).unwrap());
+    assert_eq!(cx.budget().spent.cost, NanoUsd::from_dollars(0.0005).unwrap());
     cx.model(&priced, ask(5_000)).await.unwrap();
-    assert_eq!(model.requests()[1].max_output_tokens, Some(500 - 26));
+    assert_eq!(model.requests()[1].max_output_tokens, Some(500 - PROMPT));
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +148,7 @@ async fn turns_are_shared_and_counted_once_each() {
     cx.scope("other").turn().model(&model, ask(10)).await.unwrap();
     let error = cx.turn().model(&model, ask(10)).await.unwrap_err();
     assert!(matches!(error, StepError::Budget(error) if error.what == Resource::Turns));
-    assert_eq!(cx.ledger().spent().turns, 2);
+    assert_eq!(cx.budget().spent.turns, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, Budget, CancelReason, Cancellation, Decision, EffectClass::*, EffectContext, Reason, RunStatus,
-    StepError, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+    Approval, Budget, CancelReason, Cancellation, Decision, EffectClass::*, EffectContext, EventKind, Reason,
+    RunStatus, StepError, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
 };
 use agentic_core::{EffectClass, RunContext};
 use agentic_runtime::{ApproveAll, Ephemeral, RunContextExt as _};
@@ -90,8 +90,17 @@ async fn the_time_limit_also_holds_where_nobody_drives() {
     assert_eq!(trace.notes(), ["long starts"]);
 }
 
+/// Sleeps for 100 seconds; an effect of this class.
 #[derive(Debug)]
-struct Sleepy(Arc<ToolSpec>);
+struct Sleepy(Arc<ToolSpec>, EffectClass);
+
+impl Sleepy {
+    fn tool(class: EffectClass) -> Arc<dyn Tool> {
+        let policy = ToolPolicy::default().with_timeout(Duration::from_secs(2));
+        let spec = ToolSpec::new("sleepy", "Sleeps.", json!({"type": "object"})).with_policy(policy);
+        Arc::new(Self(Arc::new(spec), class))
+    }
+}
 
 #[async_trait]
 impl Tool for Sleepy {
@@ -100,24 +109,44 @@ impl Tool for Sleepy {
     }
 
     fn effect(&self, _: &Value) -> EffectClass {
-        Pure
+        self.1
     }
 
     async fn call(&self, _: Value, ecx: EffectContext) -> Result<Value, ToolError> {
         ecx.sleep(Duration::from_secs(100)).await;
-        Ok(Value::Null)
+        Ok("slept".into())
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_takes_too_long_is_stopped_and_named() {
-    let policy = ToolPolicy::default().with_timeout(Duration::from_secs(2));
-    let spec = ToolSpec::new("sleepy", "Sleeps.", json!({"type": "object"})).with_policy(policy);
-    let tool: Arc<dyn Tool> = Arc::new(Sleepy(Arc::new(spec)));
     let cx = Ephemeral::new().sources(agentic_testkit::FakeSources::seeded(1)).context();
-    let Err(StepError::Tool(error)) = cx.tool(&tool, json!({})).await else { panic!("it times out") };
+    let Err(StepError::Tool(error)) = cx.tool(&Sleepy::tool(Pure), json!({})).await else {
+        panic!("it times out")
+    };
     assert_eq!(error.kind(), ToolErrorKind::TimedOut);
     assert_eq!(error.message(), "`sleepy` took longer than its 2.0 s and was stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_must_not_be_cut_is_answered_in_time_and_goes_on() {
+    let (run, log) = run();
+    let agent = agent(|cx| async move {
+        let began = cx.now();
+        let outcome = cx.tool(&Sleepy::tool(Unsafe), json!({})).await;
+        let Err(StepError::Tool(error)) = outcome else { panic!("it times out") };
+        assert_eq!(error.kind(), ToolErrorKind::TimedOut);
+        assert!(error.message().ends_with("may still be at work: it must not be cut off"), "{error}");
+        assert_eq!(cx.now().since(began), Duration::from_secs(2));
+        Ok("gone on".into())
+    });
+    let report = run.run(&agent, "go").await;
+    assert_eq!((report.result.unwrap().text(), report.spend.tool_calls), ("gone on".into(), 1));
+    let late = log.kinds().into_iter().find_map(|kind| match kind {
+        EventKind::StepLate { result, .. } => Some(result),
+        _ => None,
+    });
+    assert_eq!(late, Some("slept".into()), "what came of it is told");
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,6 +110,8 @@ async fn a_race_cuts_the_loser_off_unless_it_must_not_be_cut() {
         assert_eq!(report.result.unwrap().text(), "fast");
         assert_eq!(seen.notes().contains(&"slow ends".into()), ends, "{class:?}");
         assert!(log.kinds().iter().any(|kind| matches!(kind, EventKind::StepDropped { .. })));
+        let late = log.kinds().iter().any(|kind| matches!(kind, EventKind::StepLate { .. }));
+        assert_eq!(late, ends, "{class:?}: what ends late is told");
         assert!(matches!(log.kinds().last(), Some(EventKind::RunFinished { .. })), "the run ends after them");
     }
 }
@@ -143,6 +145,65 @@ async fn all_keeps_order_and_bounds_what_runs_at_once() {
         most = most.max(running);
     }
     assert_eq!(most, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_lets_a_slow_item_delay_none_behind_it() {
+    let cx = RunContext::ephemeral();
+    let trace = Trace::default();
+    cx.all("side", 2, ["slow", "fast", "faster"], |cx, name| {
+        let trace = trace.clone();
+        async move { slow(&cx, &trace, name, Pure, if name == "slow" { 50 } else { 10 }).await }
+    })
+    .await;
+    let ends = trace.notes().into_iter().filter(|note| note.ends_with("ends"));
+    assert_eq!(ends.collect::<Vec<_>>(), ["fast ends", "faster ends", "slow ends"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_a_json_form_is_an_error_of_its_step() {
+    let cx = RunContext::ephemeral();
+    let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let step = cx.effect("odd", Pure, &unwritable, |_| async { Ok::<_, String>(()) });
+    let error = step.await.unwrap_err().to_string();
+    assert!(error.starts_with("step `odd` failed: its request can't be written as JSON"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_delivered_is_booked_before_anybody_hears_of_it() {
+    let cx = RunContext::ephemeral();
+    let model: std::sync::Arc<dyn agentic_core::ChatModel> =
+        std::sync::Arc::new(agentic_testkit::ScriptedModel::new().says("x"));
+    cx.model(&model, agentic_core::ModelRequest::default()).await.unwrap();
+    assert_eq!(cx.budget().spent.model_calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_delivers_may_be_dropped() {
+    // The step whose task delivers is dropped by the one that it delivers to.
+    let cx = RunContext::ephemeral();
+    let trace = Trace::default();
+    for _ in 0..20 {
+        let (fast, other) = (slow(&cx, &trace, "fast", Pure, 10), slow(&cx, &trace, "other", Pure, 10));
+        cx.race(fast, other).await;
+        let later = cx.timeout(Duration::from_secs(1), slow(&cx, &trace, "later", Pure, 1));
+        assert!(later.await.unwrap().is_some(), "outcomes are still delivered");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_does_not_stop_the_run() {
+    #[derive(Debug)]
+    struct Bad;
+    impl agentic_core::EventSink for Bad {
+        fn on_event(&self, _: &agentic_core::Event) {
+            panic!("a bad sink");
+        }
+    }
+    let cx = agentic_runtime::Ephemeral::new().events(std::sync::Arc::new(Bad)).context();
+    let trace = Trace::default();
+    assert_eq!(slow(&cx, &trace, "one", Pure, 10).await.unwrap(), "one");
+    assert_eq!(slow(&cx, &trace, "two", Pure, 10).await.unwrap(), "two");
 }
 
 #[tokio::test(start_paused = true)]

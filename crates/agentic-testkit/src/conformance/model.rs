@@ -1,16 +1,21 @@
 //! What every [`ChatModel`] must do.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use agentic_core::{
-    ChatModel, EffectClass, FinishReason, Message, Messages, ModelError, ModelEvent, ModelRequest,
-    ModelResponse, Role, RunContext, StepError, ToolChoice, ToolSet, ToolSpec,
+    ChatModel, FinishReason, Message, Messages, ModelContext, ModelDelta, ModelError, ModelEvent, ModelInfo,
+    ModelRequest, ModelResponse, ModelStream, Role, RunContext, StepError, ToolChoice, ToolSet, ToolSpec,
+    async_trait,
 };
-use futures_util::StreamExt as _;
+use futures_util::future::select;
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
+use tokio::sync::Notify;
 
 /// Runs the whole suite. The model must answer "hello" with some text, and must be able to call tools if it says
-/// that it can.
+/// that it can. Somebody must watch the run (with an [`EventSink`](agentic_core::EventSink)), so that the model
+/// streams.
 pub async fn all(cx: &RunContext, model: &Arc<dyn ChatModel>) {
     one_finished_at_the_end(cx, model).await;
     deltas_add_up(cx, model).await;
@@ -28,43 +33,76 @@ fn hello() -> ModelRequest {
 
 /// Any number of deltas, then exactly one `Finished`, then the end.
 pub async fn one_finished_at_the_end(cx: &RunContext, model: &Arc<dyn ChatModel>) {
-    let (model, request) = (model.clone(), hello());
-    let kinds: Vec<bool> = cx
-        .effect("conformance", EffectClass::Pure, "one finished", move |ecx| async move {
-            let mut stream = model.stream(request, ecx).await?;
-            let mut kinds = Vec::new();
-            while let Some(event) = stream.next().await {
-                kinds.push(matches!(event?, ModelEvent::Finished(_)));
-            }
-            Ok::<_, ModelError>(kinds)
-        })
-        .await
-        .expect("the model answers `hello`");
-    assert_eq!(kinds.iter().filter(|finished| **finished).count(), 1, "exactly one `Finished`");
-    assert_eq!(kinds.last(), Some(&true), "`Finished` is the last event");
+    let events = events(cx, model).await;
+    let finished = |event: &&ModelEvent| matches!(event, ModelEvent::Finished(_));
+    assert_eq!(events.iter().filter(finished).count(), 1, "exactly one `Finished`");
+    assert!(events.last().as_ref().is_some_and(finished), "`Finished` is the last event");
 }
 
 /// The text deltas together are the text of the whole response.
 pub async fn deltas_add_up(cx: &RunContext, model: &Arc<dyn ChatModel>) {
-    let (model, request) = (model.clone(), hello());
-    let (deltas, whole): (String, String) = cx
-        .effect("conformance", EffectClass::Pure, "deltas", move |ecx| async move {
-            let mut stream = model.stream(request, ecx).await?;
-            let (mut deltas, mut whole) = (String::new(), String::new());
-            while let Some(event) = stream.next().await {
-                match event? {
-                    ModelEvent::Delta(agentic_core::ModelDelta::Text { text }) => deltas.push_str(&text),
-                    ModelEvent::Finished(response) => whole = response.text(),
-                    _ => {}
-                }
-            }
-            Ok::<_, ModelError>((deltas, whole))
-        })
-        .await
-        .expect("the model answers `hello`");
+    let (mut deltas, mut whole) = (String::new(), String::new());
+    for event in events(cx, model).await {
+        match event {
+            ModelEvent::Delta(ModelDelta::Text { text }) => deltas.push_str(&text),
+            ModelEvent::Finished(response) => whole = response.text(),
+            _ => {}
+        }
+    }
     assert!(!whole.is_empty(), "the answer to `hello` has text");
-    // A model need not stream where nobody watches.
-    assert!(deltas.is_empty() || deltas == whole, "deltas {deltas:?} are not the answer {whole:?}");
+    assert_eq!(deltas, whole, "the deltas are the answer");
+}
+
+/// Everything that the model's stream gives for "hello".
+async fn events(cx: &RunContext, model: &Arc<dyn ChatModel>) -> Vec<ModelEvent> {
+    let probe = Arc::new(Probe::on(model));
+    cx.model(&(probe.clone() as Arc<dyn ChatModel>), hello()).await.expect("the model answers `hello`");
+    assert!(
+        probe.watched.load(Ordering::SeqCst),
+        "give the suite a run that somebody watches (with an EventSink)"
+    );
+    probe.seen().clone()
+}
+
+/// A model that hands on what another says, and keeps it.
+#[derive(Debug)]
+struct Probe {
+    model: Arc<dyn ChatModel>,
+    watched: AtomicBool,
+    seen: Mutex<Vec<ModelEvent>>,
+    first: Notify,
+}
+
+impl Probe {
+    fn on(model: &Arc<dyn ChatModel>) -> Self {
+        let (watched, seen, first) = Default::default();
+        Self { model: model.clone(), watched, seen, first }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<ModelEvent>> {
+        self.seen.lock().expect("nobody panics while it is held")
+    }
+}
+
+#[async_trait]
+impl ChatModel for Probe {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        self.watched.store(mcx.wants_deltas(), Ordering::SeqCst);
+        let mut stream = self.model.stream(request, mcx).await?;
+        // Read to the end, past `Finished`: nothing may follow.
+        let mut events = Vec::new();
+        while let Some(event) = stream.next().await {
+            let event = event?;
+            self.seen().push(event.clone());
+            self.first.notify_one();
+            events.push(Ok(event));
+        }
+        Ok(stream::iter(events).boxed())
+    }
 }
 
 /// The response says what it took, who answered and why it stopped.
@@ -80,11 +118,12 @@ pub async fn counts_tokens(cx: &RunContext, model: &Arc<dyn ChatModel>) {
     assert!(!response.model.is_empty(), "the response names the model that answered");
 }
 
-/// A dropped request leaves the model able to answer the next one.
+/// A request that is dropped while it is answered leaves the model able to answer the next one.
 pub async fn can_be_dropped(cx: &RunContext, model: &Arc<dyn ChatModel>) {
-    let mut step = Box::pin(cx.model(model, hello()));
-    assert!(futures_util::poll!(&mut step).is_pending(), "a step is never ready at its first poll");
-    drop(step);
+    let probe = Arc::new(Probe::on(model));
+    let shared: Arc<dyn ChatModel> = probe.clone();
+    // Whichever comes first: the first event of the answer, or all of it if it is short.
+    select(cx.model(&shared, hello()), std::pin::pin!(probe.first.notified())).await;
     cx.model(model, hello()).await.expect("the model answers after a dropped request");
 }
 

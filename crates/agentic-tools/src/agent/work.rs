@@ -76,11 +76,8 @@ impl<'a> Work<'a> {
             FinishReason::Refusal => {
                 let said = if self.last_words.is_empty() { "no reason given" } else { &self.last_words };
                 let message = format!("the model refused: {said}");
-                Err(AgentError::Model(ModelError::new(
-                    ModelErrorKind::Refused,
-                    &*self.model.info().id,
-                    message,
-                )))
+                let error = ModelError::new(ModelErrorKind::Refused, &*self.model.info().id, message);
+                Err(self.failed(error.into()))
             }
             _ => Ok(response),
         }
@@ -88,7 +85,8 @@ impl<'a> Work<'a> {
 
     /// Puts the model's answer into the conversation as it is.
     pub(crate) fn keep(&mut self, response: &ModelResponse) {
-        self.request.messages.push_response(response.message.clone(), &self.model.info().id, &response.usage);
+        let (message, model) = (response.message.clone(), &self.model.info().id);
+        self.request.messages.push_response(message, model, &self.request.tools, &response.usage);
     }
 
     /// Runs the calls of a turn; a hint of the loop guard is added to the last result.

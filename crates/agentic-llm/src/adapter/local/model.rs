@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agentic_core::{
-    ChatModel, EffectContext, FinishReason, Message, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
+    ChatModel, FinishReason, Message, ModelContext, ModelDelta, ModelError, ModelErrorKind, ModelEvent,
     ModelInfo, ModelRequest, ModelResponse, ModelStream, OutputFormat, Part, Price, Role, ToolCall,
     ToolChoice, Usage,
 };
@@ -277,7 +277,7 @@ impl ChatModel for LocalModel {
         &self.0.info
     }
 
-    async fn stream(&self, request: ModelRequest, _ecx: EffectContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, _mcx: ModelContext) -> Result<ModelStream, ModelError> {
         let has_image = |message: &Message| message.parts.iter().any(|part| matches!(part, Part::Image(_)));
         if request.messages.iter().any(has_image) {
             let message = "it cannot read pictures; send text only, or use another model";

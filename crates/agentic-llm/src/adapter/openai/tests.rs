@@ -290,19 +290,19 @@ async fn ids_that_are_missing_are_unique_in_the_conversation() {
 
 #[tokio::test]
 async fn the_suite_for_models_passes() {
-    let text = json!({"id": "x", "model": "m-1", "usage": usage(), "choices": [{
-        "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop",
-    }]});
-    // The dropped request may or may not have taken its reply, which is the same as the next one's.
-    let mut replies: Vec<_> = (0..3).map(|_| Reply::json(&text)).collect();
-    replies.extend((0..2).map(|_| Reply::json(&text)));
-    let server = Server::start(replies).await;
-    let (model, cx) = (server.model(), Ephemeral::new().context());
+    let piece = |delta: Value, finish: Value| json!({"id": "x", "model": "m-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+    let hello = [
+        piece(json!({"role": "assistant", "content": "Hel"}), Value::Null),
+        piece(json!({"content": "lo!"}), json!("stop")),
+        json!({"id": "x", "model": "m-1", "choices": [], "usage": usage()}),
+    ];
+    let server = Server::start((0..5).map(|_| Reply::events(&hello))).await;
+    let (model, cx) = (server.model(), watched(&Arc::new(EventLog::new())));
     conformance::model::one_finished_at_the_end(&cx, &model).await;
     conformance::model::deltas_add_up(&cx, &model).await;
     conformance::model::counts_tokens(&cx, &model).await;
     conformance::model::can_be_dropped(&cx, &model).await;
-    let server = Server::start([Reply::json(&whole())]).await;
+    let server = Server::start([Reply::events(&chunks())]).await;
     conformance::model::calls_a_tool(&cx, &server.model()).await;
 }
 

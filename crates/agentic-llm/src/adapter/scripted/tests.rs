@@ -102,7 +102,7 @@ fn mistakes_are_named_in_one_line() {
 
 #[tokio::test]
 async fn the_suite_for_models_passes() {
-    let cx = Ephemeral::new().context();
+    let cx = Ephemeral::new().events(Arc::new(EventLog::new())).context();
     let script = "turns:\n  - text: Hello there.\n    usage: { input_tokens: 5, output_tokens: 2 }\n";
     let model: Arc<dyn ChatModel> = Arc::new(Scripted::parse("hello", script).unwrap());
     conformance::model::one_finished_at_the_end(&cx, &model).await;

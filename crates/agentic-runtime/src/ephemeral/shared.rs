@@ -1,0 +1,345 @@
+//! What the driver and its effects share: booking, telling and delivering outcomes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use agentic_core::{
+    Budget, BudgetError, CancelReason, Cancellation, Delivered, Done, EffectGrant, EventKind, Held, Ledger,
+    Reservation, Resource, RunId, Sources, Spend, StepError, StepRequest, Ticket, Timestamp,
+};
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::GRACE;
+use super::slots::{Root, Settling, Slot, Slots, Stage};
+use super::work::{Effect, perform};
+use crate::approver::Approver;
+use crate::driven::Deliver;
+use crate::watch::Watch;
+
+/// What the driver and its effects share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) run: RunId,
+    pub(super) sources: Arc<dyn Sources>,
+    pub(super) ledger: Ledger,
+    pub(super) watch: Arc<Watch>,
+    pub(super) approver: Arc<dyn Approver>,
+    pub(super) cancellation: Cancellation,
+    pub(super) uncut_ended: Notify,
+    started: Timestamp,
+    slots: Mutex<Slots>,
+}
+
+/// What becomes of a step that asks for its share of the budget.
+enum Admission {
+    /// It may take this.
+    Granted(Held),
+    /// It fits once calls in flight have given back what they hold.
+    Waits,
+    Refused(StepError),
+}
+
+impl Shared {
+    pub(super) fn new(
+        run: RunId,
+        budget: Budget,
+        sources: Arc<dyn Sources>,
+        watch: Watch,
+        approver: Arc<dyn Approver>,
+        cancellation: Cancellation,
+    ) -> Self {
+        Self {
+            run,
+            started: sources.now(),
+            sources,
+            ledger: Ledger::new(budget),
+            watch: Arc::new(watch),
+            approver,
+            cancellation,
+            uncut_ended: Notify::new(),
+            slots: Mutex::default(),
+        }
+    }
+
+    /// From now on outcomes are delivered when the run's root has come to rest.
+    pub(super) fn drive_from_root(&self) {
+        self.slots().root = Root::Driven(None);
+    }
+
+    /// Waits for the effects that must not be cut off.
+    pub(super) async fn settled(&self) {
+        loop {
+            let ended = self.uncut_ended.notified();
+            if self.slots().uncut == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Ends [`GRACE`] after the run was cancelled, which it is when its time is up.
+    pub(super) async fn given_up(&self, wall_time: Option<Duration>) -> CancelReason {
+        let cancelled = std::pin::pin!(self.cancellation.cancelled());
+        let reason = match wall_time {
+            None => cancelled.await,
+            Some(time) => match select(cancelled, self.sources.sleep(time)).await {
+                Either::Left((reason, _)) => reason,
+                Either::Right(_) => {
+                    self.cancellation.cancel(CancelReason::TimedOut);
+                    CancelReason::TimedOut
+                }
+            },
+        };
+        self.sources.sleep(GRACE).await;
+        reason
+    }
+
+    pub(super) fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        self.ledger.budget().wall_time.map(|time| self.started.after(time))
+    }
+
+    pub(super) fn is_out_of_time(&self) -> bool {
+        self.deadline().is_some_and(|deadline| self.sources.now() >= deadline)
+    }
+
+    // ------------------------------------------------------------------------------------------- starting
+
+    /// Takes a step: its effect starts, or waits for the budget, or is refused.
+    pub(super) fn register(self: &Arc<Self>, request: StepRequest, tokio: &Handle) -> Ticket {
+        let slot = Slot::new(request.id.clone(), request.kind, request.class.may_be_cut());
+        let mut slots = self.slots();
+        let ticket = slots.open(slot);
+        // No call overtakes one that waits, or one that asks for much would never get it.
+        let queues = slots.has_parked() && matches!(request.reservation, Reservation::Model { .. });
+        match if queues { Admission::Waits } else { self.admit(&request) } {
+            Admission::Granted(held) => {
+                drop(slots);
+                self.start(ticket, request, held, tokio);
+            }
+            Admission::Waits => slots.park(ticket, request),
+            Admission::Refused(error) => {
+                drop(slots);
+                let shared = self.clone();
+                tokio.spawn(async move { shared.complete(ticket, Err(error)).await.ok() });
+            }
+        }
+        ticket
+    }
+
+    /// Whether the step may start, and with what.
+    fn admit(&self, request: &StepRequest) -> Admission {
+        if let Some(reason) = self.cancellation.reason() {
+            return Admission::Refused(StepError::Cancelled(reason));
+        }
+        if let Some(limit) = self.ledger.budget().wall_time {
+            let spent = self.sources.now().since(self.started);
+            if spent >= limit {
+                let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                let (what, limit, spent) = (Resource::WallTimeMs, ms(limit), ms(spent));
+                let error = BudgetError { what, limit, spent, reserved: 0, asked: 0 };
+                return Admission::Refused(error.into());
+            }
+        }
+        match self.ledger.reserve(&request.reservation) {
+            Ok(held) => Admission::Granted(held),
+            Err(error) if error.may_fit_later() => Admission::Waits,
+            Err(error) => Admission::Refused(error.into()),
+        }
+    }
+
+    fn start(self: &Arc<Self>, ticket: Ticket, request: StepRequest, held: Held, tokio: &Handle) {
+        let (id, kind, may_be_cut) = (request.id.clone(), request.kind, request.class.may_be_cut());
+        {
+            let mut slots = self.slots();
+            let Some(slot) = slots.get_mut(ticket).filter(|slot| slot.stage == Stage::Waiting) else {
+                // Dropped or cancelled since it was admitted: nothing has happened, nothing will.
+                drop(slots);
+                return self.ledger.settle(held, Spend::default());
+            };
+            slot.held = held;
+            slot.stage = Stage::Started;
+        }
+        self.watch.emit(id.scope(), || EventKind::StepStarted {
+            step: id.clone(),
+            kind,
+            class: request.class,
+            digest: request.digest,
+            detail: request.detail.clone(),
+        });
+        let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
+        let limit = limit.into_iter().chain(self.deadline()).min();
+        let name = request.detail.name.clone();
+        let launch = request.launch(EffectGrant {
+            key: format!("{}/{id}", self.run),
+            attempt: 1,
+            deadline: limit,
+            cancellation: self.cancellation.clone(),
+            sources: self.sources.clone(),
+            deltas: self.watch.deltas(&id),
+            output_tokens: held.output_tokens(),
+        });
+        let work = perform(self.clone(), id.clone(), launch);
+        let effect = Effect { shared: self.clone(), ticket, id, kind, name, may_be_cut, limit };
+        // The task is noted under the lock under which it is spawned: it can't end before that.
+        let mut slots = self.slots();
+        slots.uncut += usize::from(!may_be_cut);
+        let task = tokio.spawn(effect.run(work)).abort_handle();
+        match slots.get_mut(ticket) {
+            Some(slot) if slot.stage == Stage::Started => slot.task = Some(task),
+            // Dropped or cancelled since it was told to start.
+            _ if may_be_cut => task.abort(),
+            _ => {}
+        }
+    }
+
+    /// Something was given back: steps that waited for it start.
+    fn start_parked(self: &Arc<Self>) {
+        loop {
+            let admitted = self.slots().unpark(|request| match self.admit(request) {
+                Admission::Granted(held) => Some(Ok(held)),
+                Admission::Refused(error) => Some(Err(error)),
+                Admission::Waits => None,
+            });
+            match (admitted, Handle::try_current()) {
+                (Some((ticket, request, Ok(held))), Ok(tokio)) => self.start(ticket, request, held, &tokio),
+                (Some((ticket, _, Err(error))), _) => drop(self.queue(ticket, Err(error))),
+                (Some((ticket, request, Ok(held))), Err(_)) => {
+                    self.ledger.settle(held, Spend::default());
+                    let error = StepError::Driver { step: request.id, message: super::NO_RUNTIME.to_owned() };
+                    drop(self.queue(ticket, Err(error)));
+                }
+                (None, _) => return,
+            }
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------- delivering
+
+    /// An effect ended, or was refused: its outcome is delivered when its turn comes. Gives it back if nobody waits
+    /// for it any more.
+    pub(super) async fn complete(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        outcome: Result<Done, StepError>,
+    ) -> Result<(), Result<Done, StepError>> {
+        if let Some(pump) = self.queue(ticket, outcome)? {
+            pump.run().await;
+        }
+        Ok(())
+    }
+
+    /// Queues an outcome. Gives a pump if nobody is there to deliver it.
+    fn queue(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        outcome: Result<Done, StepError>,
+    ) -> Result<Option<Pump>, Result<Done, StepError>> {
+        let mut slots = self.slots();
+        slots.complete(ticket, outcome)?;
+        if let Root::Driven(root) = &mut slots.root {
+            let root = root.take();
+            drop(slots);
+            root.into_iter().for_each(Waker::wake);
+            return Ok(None);
+        }
+        let pumped = std::mem::replace(&mut slots.pumping, true);
+        Ok((!pumped).then(|| Pump(Some(self.clone()))))
+    }
+
+    /// Books and tells an outcome, then sets the answer of its step.
+    fn settle(self: &Arc<Self>, settling: Settling) {
+        let Settling { ticket, id, kind, started, held, spend, outcome } = settling;
+        self.ledger.settle(held, spend);
+        self.watch.emit(id.scope(), || {
+            let step = id.clone();
+            match &outcome {
+                Ok(done) => {
+                    let result = done.value.to_json().unwrap_or_default();
+                    EventKind::StepFinished { step, kind, result, error: None, spend }
+                }
+                Err(error) if started => {
+                    let error = Some(error.to_string());
+                    EventKind::StepFinished { step, kind, result: serde_json::Value::Null, error, spend }
+                }
+                Err(error) => EventKind::StepRefused { step, kind, error: error.to_string() },
+            }
+        });
+        let answer = outcome.map(|done| Delivered::Value(done.value));
+        let (waker, parked) = {
+            let mut slots = self.slots();
+            (slots.answer(ticket, answer), slots.has_parked())
+        };
+        waker.into_iter().for_each(Waker::wake);
+        if parked {
+            self.start_parked();
+        }
+    }
+
+    /// The run was cancelled: every open step is told, in the order of registration.
+    pub(super) fn cancel_open(self: &Arc<Self>, reason: CancelReason) {
+        let open = self.slots().cancel_all(&StepError::Cancelled(reason));
+        open.into_iter().for_each(|settling| self.settle(settling));
+    }
+
+    /// A step was dropped.
+    pub(super) fn abandon(self: &Arc<Self>, ticket: Ticket) {
+        let Some(dropped) = self.slots().abandon(ticket) else { return };
+        self.ledger.settle(dropped.held, dropped.spend);
+        self.watch.emit(dropped.id.scope(), || EventKind::StepDropped {
+            step: dropped.id.clone(),
+            spend: dropped.spend,
+        });
+        self.start_parked();
+    }
+}
+
+impl Deliver for Arc<Shared> {
+    fn on_outcome(&self, waker: &Waker) {
+        self.slots().root = Root::Driven(Some(waker.clone()));
+    }
+
+    fn deliver_next(&self) -> bool {
+        let next = self.slots().next_outcome();
+        next.map(|settling| self.settle(settling)).is_some()
+    }
+}
+
+/// Delivers what is queued, where no root does it. If it is dropped before it is through, another takes over.
+struct Pump(Option<Arc<Shared>>);
+
+impl Pump {
+    async fn run(mut self) {
+        while let Some(shared) = &self.0 {
+            shared.deliver_next();
+            {
+                let mut slots = shared.slots();
+                slots.pumping = slots.has_outcome();
+                if !slots.pumping {
+                    drop(slots);
+                    self.0 = None;
+                    return;
+                }
+            }
+            // Whoever got the outcome goes first.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        let Some(shared) = self.0.take() else { return };
+        match Handle::try_current() {
+            Ok(tokio) => drop(tokio.spawn(Self(Some(shared)).run())),
+            // The next outcome brings one.
+            Err(_) => shared.slots().pumping = false,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! One effect at work: a task of its own, cut off by the run's cancellation and by its time limit.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic_core::{
+    CancelReason, Done, EventKind, Launch, Spend, StepError, StepId, StepKind, Ticket, Timestamp, ToolError,
+    ToolErrorKind,
+};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either, select};
+
+use super::shared::Shared;
+
+type Outcome = Result<Done, StepError>;
+
+/// The work of a step as one future.
+pub(super) fn perform(shared: Arc<Shared>, step: StepId, launch: Launch) -> BoxFuture<'static, Outcome> {
+    match launch {
+        Launch::Effect(effect) => effect,
+        Launch::Sleep(duration) => {
+            let sleep = shared.sources.sleep(duration);
+            sleep.map(|()| Ok(Done { value: Box::new(()), spend: Spend::default() })).boxed()
+        }
+        Launch::Approval(approval) => async move {
+            let asked = approval.clone();
+            let scope = step.scope();
+            shared.watch.emit(scope, || EventKind::ApprovalRequested { step: step.clone(), approval: asked });
+            let decision = shared.approver.decide(&step, &approval).await;
+            let answer = decision.clone();
+            shared.watch.emit(scope, || EventKind::ApprovalDecided { step: step.clone(), decision: answer });
+            Ok(Done { value: Box::new(decision), spend: Spend::default() })
+        }
+        .boxed(),
+    }
+}
+
+/// What is known of an effect at work.
+pub(super) struct Effect {
+    pub(super) shared: Arc<Shared>,
+    pub(super) ticket: Ticket,
+    pub(super) id: StepId,
+    pub(super) kind: StepKind,
+    pub(super) name: Arc<str>,
+    pub(super) may_be_cut: bool,
+    pub(super) limit: Option<Timestamp>,
+}
+
+/// Why nobody waits for an effect any more.
+enum Cut {
+    Cancelled(CancelReason),
+    TooLate(Duration),
+}
+
+impl Effect {
+    pub(super) async fn run(self, work: BoxFuture<'static, Outcome>) {
+        let uncut = (!self.may_be_cut).then(|| Uncut(self.shared.clone()));
+        // Cancelled before its first moment: nothing has happened yet, and nothing will.
+        if let Some(reason) = self.shared.cancellation.reason() {
+            self.shared.cancel_open(reason);
+            return;
+        }
+        let mut work = AssertUnwindSafe(work).catch_unwind();
+        let ended = match select(&mut work, std::pin::pin!(self.cut())).await {
+            Either::Left((ended, _)) => Ok(ended),
+            Either::Right((cut, _)) => Err(cut),
+        };
+        let late = match ended {
+            Ok(ended) => self.shared.complete(self.ticket, self.outcome(ended)).await.err(),
+            Err(cut) => {
+                match cut {
+                    Cut::Cancelled(reason) => self.shared.cancel_open(reason),
+                    // If nobody waits for that either, it is no news.
+                    Cut::TooLate(limit) => {
+                        drop(self.shared.complete(self.ticket, Err(self.too_late(limit))).await);
+                    }
+                }
+                if self.may_be_cut { None } else { Some(self.outcome(work.await)) }
+            }
+        };
+        if let Some(outcome) = late.filter(|_| !self.may_be_cut) {
+            self.tell_late(outcome);
+        }
+        // Only now: a run that waits for it finds it booked and told.
+        drop(uncut);
+    }
+
+    /// Ends when the run is cancelled or the time is over.
+    async fn cut(&self) -> Cut {
+        let cancelled = std::pin::pin!(self.shared.cancellation.cancelled());
+        let Some(limit) = self.limit else { return Cut::Cancelled(cancelled.await) };
+        let time = limit.since(self.shared.sources.now());
+        match select(cancelled, self.shared.sources.sleep(time)).await {
+            Either::Left((reason, _)) => Cut::Cancelled(reason),
+            Either::Right(_) if self.shared.is_out_of_time() => {
+                self.shared.cancellation.cancel(CancelReason::TimedOut);
+                Cut::Cancelled(CancelReason::TimedOut)
+            }
+            Either::Right(_) => Cut::TooLate(time),
+        }
+    }
+
+    fn outcome(&self, ended: std::thread::Result<Outcome>) -> Outcome {
+        ended.unwrap_or_else(|panic| Err(self.panicked(&*panic)))
+    }
+
+    fn too_late(&self, time: Duration) -> StepError {
+        let what =
+            if self.may_be_cut { "was stopped" } else { "may still be at work: it must not be cut off" };
+        let message = format!("`{}` took longer than its {:.1} s and {what}", self.name, time.as_secs_f64());
+        ToolError::new(ToolErrorKind::TimedOut, message).into()
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) -> StepError {
+        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let message = format!("`{}` panicked: {said}", self.name);
+        match self.kind {
+            // Of one tool among many: the agent may go on without it.
+            StepKind::Tool => ToolError::failed(message).into(),
+            _ => StepError::Failed { step: self.id.clone(), message },
+        }
+    }
+
+    fn tell_late(&self, outcome: Outcome) {
+        self.shared.watch.emit(self.id.scope(), || {
+            let (result, error) = match outcome {
+                Ok(done) => (done.value.to_json().unwrap_or_default(), None),
+                Err(error) => (serde_json::Value::Null, Some(error.to_string())),
+            };
+            EventKind::StepLate { step: self.id.clone(), kind: self.kind, result, error }
+        });
+    }
+}
+
+/// An effect that must not be cut off is at work while this lives.
+struct Uncut(Arc<Shared>);
+
+impl Drop for Uncut {
+    fn drop(&mut self) {
+        self.0.slots().uncut -= 1;
+        self.0.uncut_ended.notify_waiters();
+    }
+}

@@ -105,6 +105,9 @@ pub struct ToolPolicy {
     pub parallel: bool,
     /// Whether a person is asked before each call. Default: no.
     pub approval: bool,
+    /// Whether its arguments list what earlier calls gave, in objects with the texts `from` (an argument of such a
+    /// call) and `quote`. What was not read there is left out, and the result says so. Default: no.
+    pub quotes: bool,
 }
 
 impl Default for ToolPolicy {
@@ -114,6 +117,7 @@ impl Default for ToolPolicy {
             max_output_bytes: 32 * 1024,
             parallel: true,
             approval: false,
+            quotes: false,
         }
     }
 }
@@ -134,6 +138,12 @@ impl ToolPolicy {
     /// The same policy, but calls of one turn run one after the other.
     pub fn sequential(mut self) -> Self {
         self.parallel = false;
+        self
+    }
+
+    /// The same policy, and quotes in its arguments are checked.
+    pub fn check_quotes(mut self) -> Self {
+        self.quotes = true;
         self
     }
 

@@ -26,9 +26,10 @@ use self::shared::Shared;
 
 const NO_RUNTIME: &str = "there is no tokio runtime here; run the agent inside one";
 
-/// How long an agent has to return after its run was cancelled.
+/// How long an agent has to return after its run was cancelled, and an effect that must not be cut off after its time
+/// limit, until nobody waits for it any more.
 ///
-/// Every step of it has ended by then, so an agent that awaits nothing else returns at once.
+/// Every step of a cancelled agent has ended by then, so one that awaits nothing else returns at once.
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Makes ephemeral runs: effects just happen, nothing is recorded.

@@ -12,6 +12,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use crate::history::{Action, ActionHistory, ActionResult};
+use crate::quotes::leave_out_misquoted;
 use crate::registry::{Callable, Entry, ToolRegistry};
 use crate::render::render;
 
@@ -114,13 +115,14 @@ impl ActionExecutor {
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<(usize, Ran)> = Vec::with_capacity(calls.len());
         let mut ended = None;
+        let known = history.actions();
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
             // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
             let running: Vec<_> = group
                 .iter()
                 .map(|(n, cx, call)| async move {
                     let ran = if *n < self.options.max_calls {
-                        self.run(cx, call).await
+                        self.run(cx, known, call).await
                     } else {
                         Ok(self.too_many(cx, call))
                     };
@@ -175,7 +177,7 @@ impl ActionExecutor {
         failed(call, Value::String(call.arguments.clone()), Vec::new(), cx.now(), &error)
     }
 
-    async fn run(&self, cx: &RunContext, call: &ToolCall) -> Result<Ran, Ends> {
+    async fn run(&self, cx: &RunContext, known: &[Arc<Action>], call: &ToolCall) -> Result<Ran, Ends> {
         let at = cx.now();
         let Some(entry) = self.registry.find(&call.name) else {
             let names: Vec<_> = self.registry.names().collect();
@@ -192,6 +194,16 @@ impl ActionExecutor {
         if !mended.is_empty() {
             let (tool, mended) = (&entry.spec.name, mended.join("; "));
             cx.emit(|| EventKind::Note { text: format!("mended the arguments of `{tool}`: {mended}") });
+        }
+        let left_out = match entry.spec.policy.quotes {
+            true => leave_out_misquoted(&mut arguments, known),
+            false => Vec::new(),
+        };
+        if !left_out.is_empty() {
+            let (tool, left_out) = (&entry.spec.name, left_out.join("; "));
+            cx.emit(|| EventKind::Note {
+                text: format!("left out of the arguments of `{tool}`: {left_out}"),
+            });
         }
         if entry.spec.policy.approval {
             match self.approved(cx, entry, arguments.clone()).await? {
@@ -222,7 +234,10 @@ impl ActionExecutor {
         };
         match done {
             Ok((value, spend, changes)) => {
-                let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
+                let (mut shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
+                if !left_out.is_empty() {
+                    shown.push_str(&format!("\n[left out: {}]", left_out.join("; ")));
+                }
                 let result = ActionResult::Ok { cut_bytes };
                 let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
                 Ok(Ran { action, spend, changes })

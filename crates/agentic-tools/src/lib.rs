@@ -14,6 +14,7 @@ mod function;
 mod history;
 mod into_tool;
 mod loop_guard;
+mod quotes;
 mod registry;
 mod render;
 #[cfg(any(feature = "builtin", feature = "macros"))]

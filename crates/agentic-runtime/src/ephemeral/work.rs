@@ -12,6 +12,7 @@ use agentic_core::{
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, select};
 
+use super::GRACE;
 use super::shared::Shared;
 
 type Outcome = Result<Done, StepError>;
@@ -92,7 +93,9 @@ impl Effect {
         let cancelled = std::pin::pin!(self.shared.cancellation.cancelled());
         let Some(limit) = self.limit else { return Cut::Cancelled(cancelled.await) };
         let time = limit.since(self.shared.sources.now());
-        match select(cancelled, self.shared.sources.sleep(time)).await {
+        // What must not be cut off knows its limit, and is given time to end by itself.
+        let grace = if self.may_be_cut { Duration::ZERO } else { GRACE };
+        match select(cancelled, self.shared.sources.sleep(time + grace)).await {
             Either::Left((reason, _)) => Cut::Cancelled(reason),
             Either::Right(_) if self.shared.is_out_of_time() => {
                 self.shared.cancellation.cancel(CancelReason::TimedOut);

@@ -16,6 +16,9 @@ use crate::loop_guard::{LoopGuard, LoopVerdict};
 /// Answers in a row that can't be used before the agent gives up.
 const MAX_UNUSABLE: u32 = 3;
 
+/// The temperature of the turns after a hint of the loop guard that did not help, where it is 0 otherwise.
+const OUT_OF_CIRCLES: f32 = 0.7;
+
 /// One agent at work on one goal.
 pub(crate) struct Work<'a> {
     model: &'a Arc<dyn ChatModel>,
@@ -27,6 +30,8 @@ pub(crate) struct Work<'a> {
     models: Spend,
     last_words: String,
     unusable: u32,
+    /// Turns without progress, one after the other.
+    circles: u32,
 }
 
 impl<'a> Work<'a> {
@@ -53,12 +58,19 @@ impl<'a> Work<'a> {
             models: Spend::default(),
             last_words: String::new(),
             unusable: 0,
+            circles: 0,
         })
     }
 
     /// Asks the model. Its answer is not yet part of the conversation.
     pub(crate) async fn ask(&mut self, cx: &RunContext) -> Result<ModelResponse, AgentError> {
-        let response = match cx.model(self.model, self.request.clone()).await {
+        let mut request = self.request.clone();
+        if self.circles > 1 && request.sampling.temperature == Some(0.0) {
+            // The likeliest words have led back to where it was; a fixed seed keeps the run repeatable.
+            request.sampling.temperature = Some(OUT_OF_CIRCLES);
+            request.sampling.seed.get_or_insert(self.circles.into());
+        }
+        let response = match cx.model(self.model, request).await {
             Ok(response) => response,
             Err(error) => return Err(self.failed(error)),
         };
@@ -106,8 +118,9 @@ impl<'a> Work<'a> {
             self.guard.saw(&action.tool, &action.arguments, &action.shown, changes);
         }
         match self.guard.end_turn() {
-            LoopVerdict::Progress => {}
+            LoopVerdict::Progress => self.circles = 0,
             LoopVerdict::Hint(hint) => {
+                self.circles += 1;
                 if let Some(last) = results.last_mut() {
                     last.content.push_str(&format!("\n[hint: {hint}]"));
                 }

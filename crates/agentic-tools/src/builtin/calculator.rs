@@ -18,7 +18,9 @@ use super::support::{arguments, spec};
 
 pub(super) const NAME: &str = "calculator";
 pub(super) const DESCRIPTION: &str = "Calculate exactly. Use it for every sum. Knows + - * / ^ %, brackets, \
-    sum, min, max, avg, round, sqrt. 15% is 0.15. Example: {\"expression\": \"12.50 + 3 * 199.99\"}";
+    sum, min, max, avg, round, sqrt. 15% is 0.15. List numbers that you have read in `values`, each with where it \
+    is from. Example: {\"values\": [{\"from\": \"rent.txt\", \"quote\": \"rent: 950.00\", \"number\": \"950.00\"}, {\"from\": \"memo.txt\", \
+    \"quote\": \"\", \"number\": \"0\"}], \"expression\": \"sum(values)\"}";
 
 /// Calculates with exact rational numbers, so that 0.1 + 0.2 is 0.3 and 1 / 3 * 3 is 1. Reads what models write:
 /// thousands separators, currency signs, a leading `=`, `×`, `÷`.
@@ -33,14 +35,34 @@ pub struct Calculator {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
-    /// What to calculate, like "(12.50 + 3.20) * 2", "round(100 / 3, 2)" or "15% of 200".
+    /// Numbers that were read somewhere, one for each place.
+    #[serde(default)]
+    values: Vec<Read>,
+    /// What to calculate, like "sum(values)", "(12.50 + 3.20) * 2", "round(100 / 3, 2)" or "15% of 200".
     expression: String,
+}
+
+/// A number that was read somewhere.
+///
+/// That a model has to say where each number is from keeps it from adding one twice or inventing one; and the
+/// history of actions tells a reader.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    /// Where it is from: a file, a page, a person.
+    #[expect(dead_code, reason = "for the model and for who reads the call")]
+    from: String,
+    /// The words around the number, as they stand there; empty if there is none.
+    #[expect(dead_code, reason = "for the model and for who reads the call")]
+    quote: String,
+    /// The number in the quote; 0 if there is none.
+    number: String,
 }
 
 impl Calculator {
     /// A calculator.
     pub fn new() -> Self {
-        Self { spec: spec::<Arguments>(NAME, DESCRIPTION, ToolPolicy::default()) }
+        Self { spec: spec::<Arguments>(NAME, DESCRIPTION, ToolPolicy::default().check_quotes()) }
     }
 }
 
@@ -61,7 +83,8 @@ impl Tool for Calculator {
     }
 
     async fn call(&self, given: Value, _: EffectContext) -> Result<Value, ToolError> {
-        let Arguments { expression } = arguments(NAME, given)?;
-        evaluate::evaluate(&expression).map(Value::String)
+        let Arguments { values, expression } = arguments(NAME, given)?;
+        let values: Vec<_> = values.iter().map(|read| read.number.as_str()).collect();
+        evaluate::evaluate(&expression, &values).map(Value::String)
     }
 }

@@ -12,6 +12,9 @@ const MAX_DEPTH: usize = 64;
 /// What all operations together may cost, each the square of its largest number's words of 64 bits: about 0.1 s.
 const MAX_WORK: u64 = 2_000_000;
 
+/// In an expression: the numbers that were given beside it.
+const VALUES: &str = "values";
+
 /// What a function does.
 enum Function {
     /// Of one number.
@@ -61,22 +64,54 @@ fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| function)
 }
 
-/// The value of an expression, as it is answered.
-pub(super) fn evaluate(expression: &str) -> Result<String, ToolError> {
-    let tokens = read(expression)?;
-    if tokens.is_empty() {
+/// The value of an expression, as it is answered. `values` are expressions too; the expression's functions take them
+/// all by the name of [`VALUES`].
+pub(super) fn evaluate(expression: &str, values: &[&str]) -> Result<String, ToolError> {
+    if expression.trim().is_empty() {
         return Err(ToolError::invalid("the expression is empty; give one like \"12.50 + 3 * 2\""));
     }
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, work: 0 };
+    if values.iter().any(|value| value.trim().is_empty()) {
+        return Err(ToolError::invalid("a value is empty; give 0 if there is none"));
+    }
+    let (values, currencies): (Vec<_>, Vec<_>) = values.iter().map(|value| amount(value)).unzip();
+    let mut currencies = currencies.into_iter().flatten();
+    if let Some(one) = currencies.next()
+        && let Some(other) = currencies.find(|other| *other != one)
+    {
+        let message = format!("`{one}` and `{other}` are two currencies; convert the amounts first");
+        return Err(ToolError::invalid(message));
+    }
+    let mut work = 0;
+    let values =
+        values.iter().map(|value| calculate(value, &[], &mut work)).collect::<Result<Vec<_>, _>>()?;
+    calculate(expression, &values, &mut work)?.show()
+}
+
+/// A value without the code of its currency: `12.50 EUR`, `USD 3`.
+fn amount(value: &str) -> (&str, Option<&str>) {
+    let is_code = |word: &str| word.len() == 3 && word.chars().all(|c| c.is_ascii_uppercase());
+    let value = value.trim();
+    match (value.split_once(' '), value.rsplit_once(' ')) {
+        (_, Some((number, code))) if is_code(code) => (number, Some(code)),
+        (Some((code, number)), _) if is_code(code) => (number, Some(code)),
+        _ => (value, None),
+    }
+}
+
+fn calculate(expression: &str, values: &[Number], work: &mut u64) -> Result<Number, ToolError> {
+    let tokens = read(expression)?;
+    let mut parser = Parser { tokens: &tokens, values, at: 0, depth: 0, work: *work };
     let value = parser.expression()?;
+    *work = parser.work;
     match parser.peek() {
-        None => value.show(),
+        None => Ok(value),
         Some(token) => Err(unexpected(Some(token))),
     }
 }
 
 struct Parser<'a> {
     tokens: &'a [Token],
+    values: &'a [Number],
     at: usize,
     depth: usize,
     work: u64,
@@ -210,6 +245,9 @@ impl<'a> Parser<'a> {
                 Ok(value)
             }),
             Some(Token::Name(name)) if name == "pi" => Number::float(std::f64::consts::PI),
+            Some(Token::Name(name)) if name == VALUES => Err(ToolError::invalid(
+                "`values` are many numbers; say what to make of them, like sum(values)",
+            )),
             Some(Token::Name(name)) if name == "e" => Number::float(std::f64::consts::E),
             Some(Token::Name(name)) => match function(name) {
                 Some(function) => self.deeper(|parser| parser.call(name, function)),
@@ -230,16 +268,35 @@ impl<'a> Parser<'a> {
         if self.takes(')') { Ok(()) } else { Err(unexpected(self.peek())) }
     }
 
+    /// One argument of a function, or all values.
+    fn argument(&mut self, into: &mut Vec<Number>) -> Result<(), ToolError> {
+        if !self.takes_values(into) {
+            into.push(self.expression()?);
+        }
+        Ok(())
+    }
+
+    fn takes_values(&mut self, into: &mut Vec<Number>) -> bool {
+        let found = matches!(self.peek(), Some(Token::Name(name)) if name == VALUES);
+        if found {
+            self.at += 1;
+            into.extend_from_slice(self.values);
+        }
+        found
+    }
+
     fn call(&mut self, name: &str, function: &Function) -> Result<Number, ToolError> {
         let mut arguments = Vec::new();
         if !self.takes('(') {
             // `sqrt 16`.
-            arguments.push(self.postfix()?);
+            if !self.takes_values(&mut arguments) {
+                arguments.push(self.postfix()?);
+            }
         } else if !self.takes(')') {
-            arguments.push(self.expression()?);
+            self.argument(&mut arguments)?;
             while self.peek() == Some(&Token::Comma) {
                 self.at += 1;
-                arguments.push(self.expression()?);
+                self.argument(&mut arguments)?;
             }
             self.close()?;
         }

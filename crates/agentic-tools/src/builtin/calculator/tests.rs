@@ -4,7 +4,7 @@ use super::evaluate::evaluate;
 
 #[track_caller]
 fn check(expression: &str, expected: &str) {
-    assert_eq!(evaluate(expression).as_deref(), Ok(expected), "{expression}");
+    assert_eq!(evaluate(expression, &[]).as_deref(), Ok(expected), "{expression}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn says_what_is_wrong() {
         ("2.5!", InvalidArguments, "whole number"),
         ("1e99999", InvalidArguments, "exponent"),
     ] {
-        let error = evaluate(expression).expect_err(expression);
+        let error = evaluate(expression, &[]).expect_err(expression);
         assert_eq!(error.kind(), kind, "{expression}: {error}");
         assert!(error.message().contains(part), "{expression}: {error}");
         assert!(!error.message().contains('\n'), "{expression}: {error}");
@@ -187,10 +187,33 @@ fn bounds_what_it_does() {
         vec!["9".repeat(700); 12].join("*"),
     ];
     for expression in huge {
-        let error = evaluate(&expression).expect_err("too large");
+        let error = evaluate(&expression, &[]).expect_err("too large");
         assert_eq!(error.kind(), LimitReached, "{:.60}: {error}", expression);
     }
-    assert_eq!(evaluate(&"1".repeat(10_001)).expect_err("too long").kind(), InvalidArguments);
+    assert_eq!(evaluate(&"1".repeat(10_001), &[]).expect_err("too long").kind(), InvalidArguments);
     check(&vec!["0.1"; 2_000].join("+"), "200");
     check(&("1".to_owned() + &"%".repeat(3)), "0.000001");
+}
+
+#[test]
+fn functions_take_the_values() {
+    let values = ["91.36 EUR", "€183.47", "EUR 1,415.75", "0"];
+    for (expression, expected) in [
+        ("sum(values)", "1690.58"),
+        ("sum values", "1690.58"),
+        ("round(avg(values), 2) + max(values, 2000)", "2422.65 (approx.)"),
+        ("1 + 1", "2"),
+    ] {
+        assert_eq!(evaluate(expression, &values).as_deref(), Ok(expected), "{expression}");
+    }
+    for (expression, values, message) in [
+        ("values * 2", &values[..], "`values` are many numbers; say what to make of them, like sum(values)"),
+        ("sum(values)", &[], "`sum` takes one or more arguments, not 0"),
+        ("sum(values)", &["12 apples"], "`apples` is unknown; give numbers without units"),
+        ("sum(values)", &["12 EUR", "3 USD"], "`EUR` and `USD` are two currencies; convert"),
+        ("sum(values)", &[""], "a value is empty; give 0 if there is none"),
+    ] {
+        let error = evaluate(expression, values).expect_err(expression);
+        assert!(error.message().starts_with(message), "{error}");
+    }
 }

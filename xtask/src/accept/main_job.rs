@@ -27,7 +27,7 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     let fresh: Vec<u64> = (0..options.fresh).map(|_| fastrand::u64(1_000..1_000_000_000)).collect();
     println!("seeds {first} to {last} and {fresh:?}");
     let home = std::env::temp_dir().join(format!("agentic-main-job-{}", std::process::id()));
-    let (mut right, mut calls, mut valid, mut seconds) = (0, 0, 0, Vec::new());
+    let (mut right, mut calls, mut valid, mut left_out, mut seconds) = (0, 0, 0, 0, Vec::new());
     for seed in (first..=last).chain(fresh) {
         let folder = Folder::generate(seed, options.distractor_amounts);
         let place = home.join(seed.to_string());
@@ -39,15 +39,17 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
         right += usize::from(is_right);
         calls += run.calls;
         valid += run.valid;
+        left_out += run.left_out;
         seconds.push(time);
         println!(
-            "seed {seed}: {} invoices, total {}, {}, {} turns, {} of {} calls valid, {time:.1} s{}: {}",
+            "seed {seed}: {} invoices, total {}, {}, {} turns, {} of {} calls valid, {} findings left out, {time:.1} s{}: {}",
             folder.invoices,
             amount::shown(folder.total),
             if is_right { "right" } else { "WRONG" },
             run.turns,
             run.valid,
             run.calls,
+            run.left_out,
             if run.status == "completed" {
                 String::new()
             } else {
@@ -61,7 +63,7 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     let (all, median) = (seconds.len(), median(&seconds));
     let share = if calls == 0 { 0.0 } else { 100.0 * valid as f64 / calls as f64 };
     println!(
-        "main-job: right {right}/{all}, valid calls {share:.0} % ({valid}/{calls}), median {median:.1} s"
+        "main-job: right {right}/{all}, valid calls {share:.0} % ({valid}/{calls}), findings left out {left_out}, median {median:.1} s"
     );
     let mut missed = Vec::new();
     if right * 100 < all * RIGHT_PERCENT {

@@ -13,6 +13,8 @@ pub(crate) struct Run {
     pub(crate) calls: usize,
     /// Those that ran as they were written: a known tool, arguments that keep to its schema without mending.
     pub(crate) valid: usize,
+    /// Findings that were left out of a call, because they were not where it said.
+    pub(crate) left_out: usize,
 }
 
 impl Run {
@@ -25,9 +27,11 @@ impl Run {
                 Some("step_finished") if event["kind"] == "model" => run.calls += calls(&event["result"]),
                 Some("step_started") if event["kind"] == "tool" => ran += 1,
                 Some("note") => {
-                    mended += usize::from(
-                        event["text"].as_str().is_some_and(|t| t.starts_with("mended the arguments")),
-                    );
+                    let note = event["text"].as_str().unwrap_or_default();
+                    mended += usize::from(note.starts_with("mended the arguments"));
+                    if note.starts_with("left out of the arguments") {
+                        run.left_out += note.split("; ").count();
+                    }
                 }
                 Some("run_finished") => {
                     run.status = text(&event["status"]);
@@ -75,6 +79,7 @@ mod tests {
             CALLS,
             r#"{"type":"step_started","kind":"tool","name":"read_file"}"#,
             r#"{"type":"note","text":"mended the arguments of `read_file`: …"}"#,
+            r#"{"type":"note","text":"left out of the arguments of `calculator`: `a` does not say \"1\"; `b` does not say \"2\""}"#,
             CALLS,
             r#"{"type":"run_finished","status":"completed","reason":null,"output":"12.30","usage":{"turns":4}}"#,
         ];
@@ -85,6 +90,7 @@ mod tests {
             turns: 4,
             calls: 3,
             valid: 1, // one was mended, one never ran
+            left_out: 2,
             ..Run::default()
         };
         assert_eq!(run, wanted);

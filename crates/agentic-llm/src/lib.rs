@@ -3,6 +3,7 @@
 pub mod adapter;
 #[cfg(feature = "catalog")]
 pub mod catalog;
+mod ids;
 mod open;
 mod secret;
 #[cfg(feature = "sse")]
@@ -15,4 +16,4 @@ pub use open::{Environment, OpenError, open, open_with};
 pub use secret::Secret;
 
 // Models around models.
-pub use wrap::{RateLimit, RateLimits, Retry, RetryPolicy};
+pub use wrap::{RateLimit, RateLimits, Retry, RetryPolicy, TextCalls};

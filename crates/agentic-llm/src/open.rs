@@ -21,6 +21,7 @@ use crate::adapter::ADAPTERS;
 /// |---|---|
 /// | `openai:MODEL` | any endpoint for chat completions: `OPENAI_BASE_URL`, or OpenAI's own; the key is `OPENAI_API_KEY` |
 /// | `openai:MODEL?base_url=http://127.0.0.1:8000/v1&key_env=NAME` | the same, with the endpoint and the key's variable in the address |
+/// | `openai:MODEL?tool_text=hermes` | the same, where tool calls come as text: `any`, `hermes`, `qwen3-coder`, `mistral`, `llama`, … |
 /// | `local:NAME`, `local:PATH.gguf` | a GGUF file, run in this process |
 /// | `scripted:FILE` | plays a script, see `adapter::scripted` |
 ///

@@ -1,9 +1,16 @@
-//! Fuzzing: each target for a while.
+//! Fuzzing: each target for a while, as many at a time as there are processors.
+
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
 use anyhow::{Result, bail};
 
 use crate::flags::AcceptOptions;
 use crate::{process, workspace};
+
+/// No input is longer, none may take more seconds.
+const LIMITS: [&str; 2] = ["-max_len=4096", "-timeout=5"];
 
 pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if !process::succeeds(workspace::cargo().args(["fuzz", "--version"])) {
@@ -17,19 +24,46 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if targets.is_empty() {
         bail!("there are no targets in fuzz/fuzz_targets");
     }
-    for target in &targets {
-        let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
-        std::fs::create_dir_all(workspace::root().join(&corpus))?;
-        let mut cargo = workspace::cargo();
-        // The sanitizer's flags need a nightly compiler; the coverage flags only this permission.
-        cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, &corpus]);
-        if workspace::root().join(&seeds).is_dir() {
-            cargo.arg(&seeds);
+    process::run(cargo("build").args(["--sanitizer", "none"]))?;
+    let waiting = Mutex::new(targets.iter());
+    let next = || waiting.lock().ok()?.next();
+    let work = || -> Result<()> {
+        while let Some(target) = next() {
+            fuzz(target, options.minutes)?;
         }
-        cargo.args(["--sanitizer", "none", "--"]);
-        cargo.arg(format!("-max_total_time={}", options.minutes * 60)).args(["-max_len=4096", "-timeout=5"]);
-        process::run(&mut cargo)?;
-        println!("fuzz: {target}: {} minutes, nothing found", options.minutes);
+        Ok(())
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(result) => result,
+            Err(_) => bail!("a fuzzer's thread panicked"),
+        })
+    })
+}
+
+/// The sanitizer's flags need a nightly compiler; the coverage flags only this permission.
+fn cargo(command: &str) -> Command {
+    let mut cargo = workspace::cargo();
+    cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", command]);
+    cargo
+}
+
+/// Fuzzes one target, then takes out of its corpus what adds nothing.
+fn fuzz(target: &str, minutes: u64) -> Result<()> {
+    let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+    std::fs::create_dir_all(workspace::root().join(&corpus))?;
+    let mut fuzzer = cargo("run");
+    fuzzer.args([target, &corpus]);
+    if workspace::root().join(&seeds).is_dir() {
+        fuzzer.arg(&seeds);
     }
+    fuzzer.args(["--sanitizer", "none", "--"]).args(LIMITS);
+    fuzzer.args([&format!("-max_total_time={}", minutes * 60), "-verbosity=0", "-print_final_stats=1"]);
+    process::run(&mut fuzzer)?;
+    process::run(cargo("cmin").args([target, &corpus, "--sanitizer", "none", "--"]).args(LIMITS))?;
+    let kept = std::fs::read_dir(workspace::root().join(&corpus))?.count();
+    println!("fuzz: {target}: {minutes} minutes, nothing found; {kept} inputs in the corpus");
     Ok(())
 }

@@ -68,6 +68,32 @@ fn in_the_configuration() {
 }
 
 #[test]
+fn in_a_models_files() {
+    let place = Place::new();
+    let source = place.file("source.gguf", "not what the sum says");
+    let sum = "00".repeat(32);
+    let listed = format!(
+        "[[model]]\nid = \"mine\"\npurpose = \"chat\"\n[[model.file]]\nname = \"mine.gguf\"\nsize = 21\nsha256 = \"{sum}\"\n\
+         [[model.file.source]]\nkind = \"file\"\npath = {:?}\n",
+        source.display().to_string()
+    );
+    std::fs::write(place.folder.path().join("models.toml"), listed).unwrap();
+    // What a source gives is checked before it is kept.
+    refused(&place, &["model", "pull", "local:mine"], 1, &["mine", &sum]);
+    let kept = place.folder.path().join("store/models").join(&sum).join("mine.gguf");
+    assert!(!kept.exists(), "nothing wrong is kept");
+    // What is kept is checked before it is used.
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "damaged since, on disk").unwrap();
+    refused(
+        &place,
+        &["run", "hi", "--model", "local:mine"],
+        1,
+        &["mine.gguf", "damaged", "agentic model pull"],
+    );
+}
+
+#[test]
 fn from_the_endpoint() {
     let body = |message: &str| {
         format!("{{\"error\": {{\"message\": \"{message}\", \"type\": \"t\", \"code\": null}}}}")

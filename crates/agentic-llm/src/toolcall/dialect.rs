@@ -61,7 +61,31 @@ const DEEPSEEK_END: Marker = Marker { open: "<｜tool▁calls▁end｜>", kind: 
 const DEEPSEEK_OUT: Marker = Marker { open: "<｜tool▁output▁begin｜>", kind: Kind::Drop };
 const DEEPSEEK_OUT_END: Marker = Marker { open: "<｜tool▁output▁end｜>", kind: Kind::Drop };
 
+/// The dialects by name.
+const NAMED: &[(&str, fn() -> Dialect)] = &[
+    ("any", Dialect::any),
+    ("hermes", Dialect::hermes),
+    ("qwen3-coder", Dialect::qwen3_coder),
+    ("qwen3-vl", Dialect::qwen3_vl),
+    ("qwen3-vl-thinking", Dialect::qwen3_vl_thinking),
+    ("mistral", Dialect::mistral),
+    ("llama", Dialect::llama),
+    ("glm", Dialect::glm),
+    ("deepseek", Dialect::deepseek),
+    ("python", Dialect::python_like),
+];
+
 impl Dialect {
+    /// The dialect of a name, as addresses of models have it.
+    pub fn named(name: &str) -> Option<Self> {
+        NAMED.iter().find(|(known, _)| *known == name).map(|(_, dialect)| dialect())
+    }
+
+    /// The names that [`named`](Self::named) knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
     const fn new(thinking: Thinking, markers: &'static [Marker]) -> Self {
         Self {
             thinking,

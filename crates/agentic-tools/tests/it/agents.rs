@@ -33,6 +33,10 @@ impl Canned {
             "required": ["input"],
             "additionalProperties": false,
         });
+        Self::with_parameters(name, parameters, gives)
+    }
+
+    fn with_parameters(name: &str, parameters: Value, gives: impl IntoIterator<Item = Value>) -> Self {
         let mut gives: Vec<_> = gives.into_iter().map(Ok).collect();
         gives.reverse();
         Self {

@@ -8,9 +8,9 @@ use agentic_core::{
     Role, ToolCall, Usage,
 };
 
-use super::ids;
 use super::origin::Origin;
 use super::wire::{self, Body, Call, Choice, Piece, Reply, WireUsage};
+use crate::ids;
 
 /// An answer in the making.
 #[derive(Debug, Default)]

@@ -15,6 +15,8 @@ use super::tools::ToolCache;
 use super::{Inner, OpenAi, Quirks, models};
 use crate::open::{Address, Environment, OpenError, OpenFuture};
 use crate::secret::Secret;
+use crate::toolcall::Dialect;
+use crate::wrap::TextCalls;
 
 /// OpenAI's own endpoint.
 const OPENAI_URL: &str = "https://api.openai.com/v1";
@@ -38,6 +40,14 @@ pub enum OpenAiError {
         url: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The dialect of calls in text is none.
+    #[error("there is no dialect `{given}` of tool calls in text; the dialects are: {known}")]
+    ToolText {
+        /// What was given.
+        given: String,
+        /// The names of the dialects.
+        known: String,
     },
     /// OpenAI's own endpoint wants a key.
     #[error("{host} wants a key: set {key_name}, or OPENAI_BASE_URL for another server")]
@@ -240,11 +250,18 @@ fn client(connect_timeout: Duration, idle_timeout: Duration) -> Result<Client, O
     Ok(if shared { SHARED.get_or_init(|| client).clone() } else { client })
 }
 
-/// Opens `openai:MODEL`, with `?base_url=…` and `?key_env=NAME` as options. The environment gives
-/// `OPENAI_BASE_URL` and `OPENAI_API_KEY`.
+/// Opens `openai:MODEL`, with `?base_url=…`, `?key_env=NAME` and `?tool_text=DIALECT` as options. The environment
+/// gives `OPENAI_BASE_URL` and `OPENAI_API_KEY`.
 pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -> OpenFuture<'a> {
     async move {
-        address.allow(&["base_url", "key_env"])?;
+        address.allow(&["base_url", "key_env", "tool_text"])?;
+        let dialect = match address.option("tool_text") {
+            None => None,
+            Some(name) => Some(Dialect::named(name).ok_or_else(|| {
+                let (given, known) = (name.to_owned(), Dialect::names().collect::<Vec<_>>().join(", "));
+                OpenError::setup(address, OpenAiError::ToolText { given, known })
+            })?),
+        };
         let mut builder = OpenAi::builder(address.rest());
         if let Some(url) =
             address.option("base_url").map(str::to_owned).or_else(|| environment.get("OPENAI_BASE_URL"))
@@ -257,7 +274,10 @@ pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -
             builder = builder.key(key);
         }
         let model = builder.build().map_err(|error| OpenError::setup(address, error))?;
-        Ok(Arc::new(model) as Arc<dyn ChatModel>)
+        Ok(match dialect {
+            None => Arc::new(model) as Arc<dyn ChatModel>,
+            Some(dialect) => Arc::new(TextCalls::new(model, dialect)),
+        })
     }
     .boxed()
 }

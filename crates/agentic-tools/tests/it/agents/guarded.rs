@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use agentic_core::{Agent as _, Approval, Decision, Reason, StepId, ToolPolicy, async_trait};
+use agentic_core::{Agent as _, Approval, Decision, Reason, Sampling, StepId, ToolPolicy, async_trait};
 use agentic_runtime::{ApproveAll, Approver, Ephemeral};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::FunctionCallingAgent;
 use serde_json::{Value, json};
 
 use super::{Canned, results, run};
+use crate::support::context;
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_is_hinted_at_and_then_stopped_with_the_honest_reason() {
@@ -20,6 +21,24 @@ async fn a_loop_is_hinted_at_and_then_stopped_with_the_honest_reason() {
     let results = results(&model);
     assert_eq!(results[0], "text");
     assert!(results[1].starts_with("text\n[hint: You made this call before"), "{}", results[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn out_of_a_circle_words_are_drawn_less_strictly() {
+    let call = json!({"input": "x"});
+    let model = (0..5).fold(ScriptedModel::new(), |model, _| model.calls("look", call.clone()));
+    let model = model.calls("look", json!({"input": "y"})).says("Done.");
+    let agent = FunctionCallingAgent::builder()
+        .model(model.clone())
+        .tool(Canned::new("look", [json!("nothing new")]))
+        .sampling(Sampling::greedy())
+        .build()
+        .unwrap();
+    agent.run("go".into(), &context()).await.unwrap();
+    let drawn: Vec<_> = model.requests().iter().map(|request| request.sampling.temperature).collect();
+    let (greedy, loose) = (Some(0.0), Some(0.7));
+    // The second call repeats the first: a hint. The third repeats it all the same.
+    assert_eq!(drawn, [greedy, greedy, greedy, loose, loose, loose, greedy]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use agentic_core::{
 };
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{FakeSources, ScriptedModel};
+use agentic_tools::builtin::Calculator;
 use agentic_tools::{BuildError, FunctionCallingAgent, RegistryError};
 use serde_json::json;
 
@@ -177,6 +178,54 @@ async fn an_agent_that_may_not_nest_deeper_hears_so_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_failed_agent_spent_counts() {
+    let helper_model =
+        ScriptedModel::new().calls("tool", json!({"input": "x"})).fails(ModelErrorKind::Unavailable, "down");
+    let tool = Canned::new("tool", [json!("y")]);
+    let helper =
+        FunctionCallingAgent::builder().name("helper").model(helper_model).tool(tool).build().unwrap();
+    let model = ScriptedModel::new().calls("helper", json!({"goal": "help"})).says("Without help, then.");
+    let agent = FunctionCallingAgent::builder().model(model.clone()).agent(helper, "Helps.").build().unwrap();
+    let outcome = agent.run("go".into(), &context()).await.unwrap();
+    assert!(results(&model)[0].contains("down"), "{:?}", results(&model));
+    let spend = outcome.spend;
+    assert_eq!((spend.model_calls, spend.tool_calls), (2 + 1, 1), "its answered call and its tool are in it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_done_count_when_another_ends_the_run() {
+    let (good, never) = (Canned::new("good", [json!("y")]), Canned::new("never", [json!("z")]));
+    let one = json!({"input": "x"});
+    let model = ScriptedModel::new().calls_all([("good", one.clone()), ("never", one)]);
+    let agent = FunctionCallingAgent::builder().model(model).tools([good, never]).build().unwrap();
+    let limit = Budget::unlimited().with_tool_calls(1);
+    let cx = Ephemeral::new().sources(FakeSources::seeded(1)).budget(limit).context();
+    let error = agent.run("go".into(), &cx).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::BudgetExhausted);
+    assert_eq!(error.partial().unwrap().spend.tool_calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_read_is_left_out_of_a_call() {
+    let read = Canned::new("read", [json!("Amount due: 10.00 EUR"), json!("Call Anna.")]);
+    let finding = |from, quote, number| json!({"from": from, "quote": quote, "number": number});
+    let values = json!([
+        finding("a.txt", "Amount due: 10.00 EUR", "10.00"),
+        finding("b.txt", "Amount due: 7.50 EUR", "7.50"),
+    ]);
+    let model = ScriptedModel::new()
+        .calls("read", json!({"input": "a.txt"}))
+        .calls("read", json!({"input": "b.txt"}))
+        .calls("calculator", json!({"values": values, "expression": "sum(values)"}))
+        .says("10.00");
+    let agent =
+        FunctionCallingAgent::builder().model(model.clone()).tool(read).tool(Calculator::new()).build();
+    agent.unwrap().run("Add them up.".into(), &context()).await.unwrap();
+    let sum = "10\n[left out: `b.txt` does not say \"Amount due: 7.50 EUR\"]";
+    assert_eq!(results(&model).pop().as_deref(), Some(sum));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_conversation_goes_on_and_is_whole_after_an_error() {
     let model = ScriptedModel::new()
         .says("Hello Ada.")
@@ -204,6 +253,12 @@ fn what_cannot_work_is_not_built() {
         .tool(Canned::new("no spaces", []))
         .build();
     assert_eq!(named.unwrap_err(), BuildError::Tools(RegistryError::Name("no spaces".into())));
+    let wrong =
+        Canned::with_parameters("odd", json!({"type": "object", "properties": {"n": {"type": "numbr"}}}), []);
+    let built = FunctionCallingAgent::builder().model(ScriptedModel::new()).tool(wrong).build();
+    let error = built.unwrap_err().to_string();
+    assert!(error.starts_with("parameters of tool `odd`: ") && error.contains("numbr"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
 }
 
 #[tokio::test(start_paused = true)]

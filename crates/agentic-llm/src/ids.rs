@@ -8,7 +8,7 @@ use agentic_core::{Message, Messages, ToolCall};
 /// servers count anew in each turn).
 ///
 /// The ids follow from the history alone: `call_<n>`, n counting the calls of the conversation.
-pub(super) fn complete<'c>(calls: impl Iterator<Item = &'c mut ToolCall>, history: &Messages) {
+pub(crate) fn complete<'c>(calls: impl Iterator<Item = &'c mut ToolCall>, history: &Messages) {
     let mut calls = calls.peekable();
     if calls.peek().is_none() {
         return;

@@ -26,7 +26,8 @@ pub struct Budget {
     pub tool_calls: Option<u64>,
     /// Turns of all agents together.
     pub turns: Option<u64>,
-    /// Time from the run's start.
+    /// Time from the run's start. Then the run is cancelled; effects that must not be cut off still end first, however
+    /// long they take.
     pub wall_time: Option<Duration>,
     /// How deep agents may nest. Default: 16, the only limit that is set unless you say otherwise.
     pub depth: Option<u32>,
@@ -248,13 +249,20 @@ impl Ledger {
         BudgetState { limits: self.budget, spent, held }
     }
 
-    /// Holds what a step may take.
+    /// Holds what a step may take. A model call that may write more than is left is granted what is left; what calls in
+    /// flight hold never makes a grant smaller.
     ///
     /// # Errors
     /// [`BudgetError`] if a limit would be passed; then nothing is held.
     pub fn reserve(&self, reservation: &Reservation) -> Result<Held, BudgetError> {
         let mut state = self.lock();
-        let spend = self.plan(&state, reservation)?;
+        let spend = self.grant(&state, reservation)?;
+        let Budget { tokens, cost, model_calls, tool_calls, turns, .. } = self.budget;
+        state.room(Resource::Turns, turns, |spend| spend.turns, &spend)?;
+        state.room(Resource::ModelCalls, model_calls, |spend| spend.model_calls, &spend)?;
+        state.room(Resource::ToolCalls, tool_calls, |spend| spend.tool_calls, &spend)?;
+        state.room(Resource::Tokens, tokens, Spend::tokens, &spend)?;
+        state.room(Resource::NanoUsd, cost.map(|cost| cost.0), |spend| spend.cost.0, &spend)?;
         state.held += spend;
         Ok(self.held_of(spend))
     }
@@ -280,46 +288,64 @@ impl Ledger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, state: &State, reservation: &Reservation) -> Result<Spend, BudgetError> {
-        let Budget { tokens, cost, model_calls, tool_calls, turns, .. } = self.budget;
-        let room = |what, limit: Option<u64>, count: fn(&Spend) -> u64, asked| -> Result<u64, BudgetError> {
-            let Some(limit) = limit else { return Ok(u64::MAX) };
-            let (spent, reserved) = (count(&state.spent), count(&state.held));
-            let left = limit.saturating_sub(spent).saturating_sub(reserved);
-            if asked <= left { Ok(left) } else { Err(BudgetError { what, limit, spent, reserved, asked }) }
+    /// What the step would be granted if no other were in flight.
+    fn grant(&self, state: &State, reservation: &Reservation) -> Result<Spend, BudgetError> {
+        let mut grant = unlimited(reservation);
+        let Reservation::Model { input_tokens, output_tokens, price, .. } = *reservation else {
+            return Ok(grant);
         };
-        let mut plan = unlimited(reservation);
-        match *reservation {
-            Reservation::Nothing => {}
-            Reservation::ToolCall => {
-                room(Resource::ToolCalls, tool_calls, |spend| spend.tool_calls, 1)?;
+        let refused = |what, limit, spent, asked| BudgetError { what, limit, spent, reserved: 0, asked };
+        let least = output_tokens.min(LEAST_OUTPUT);
+        let mut output = output_tokens;
+        if let Some(limit) = self.budget.tokens {
+            let (spent, asked) = (state.spent.tokens(), input_tokens.saturating_add(least));
+            let left = limit.saturating_sub(spent);
+            if asked > left {
+                return Err(refused(Resource::Tokens, limit, spent, asked));
             }
-            Reservation::Model { input_tokens, output_tokens, price, turns: begun } => {
-                room(Resource::Turns, turns, |spend| spend.turns, begun)?;
-                room(Resource::ModelCalls, model_calls, |spend| spend.model_calls, 1)?;
-                let least = output_tokens.min(LEAST_OUTPUT);
-                let left = room(Resource::Tokens, tokens, Spend::tokens, input_tokens.saturating_add(least))?;
-                let mut output = output_tokens.min(left.saturating_sub(input_tokens));
-                if let Some(limit) = cost {
-                    let price_of = |output_tokens| {
-                        let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
-                        // An unknown price may be any price.
-                        price.map_or(u64::MAX, |price| price.of(&usage).0)
-                    };
-                    let dollars = |spend: &Spend| spend.cost.0;
-                    let left = room(Resource::NanoUsd, Some(limit.0), dollars, price_of(least))?;
-                    let for_output = left.saturating_sub(price_of(0));
-                    let each = price.map_or(0, |price| price.output.0);
-                    if each > 0 {
-                        let affordable = u128::from(for_output) * 1_000_000 / u128::from(each);
-                        output = output.min(u64::try_from(affordable).unwrap_or(u64::MAX)).max(least);
-                    }
-                }
-                plan.usage.output_tokens = output;
-                plan.cost = price.map_or(NanoUsd(0), |price| price.of(&plan.usage));
+            output = output.min(left - input_tokens);
+        }
+        if let Some(NanoUsd(limit)) = self.budget.cost {
+            let price_of = |output_tokens| {
+                let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+                // An unknown price may be any price.
+                price.map_or(u64::MAX, |price| price.of(&usage).0)
+            };
+            let (spent, asked) = (state.spent.cost.0, price_of(least));
+            let left = limit.saturating_sub(spent);
+            if asked > left {
+                return Err(refused(Resource::NanoUsd, limit, spent, asked));
+            }
+            let each = price.map_or(0, |price| price.output.0);
+            if each > 0 {
+                let affordable = u128::from(left.saturating_sub(price_of(0))) * 1_000_000 / u128::from(each);
+                output = output.min(u64::try_from(affordable).unwrap_or(u64::MAX)).max(least);
             }
         }
-        Ok(plan)
+        grant.usage.output_tokens = output;
+        grant.cost = price.map_or(NanoUsd(0), |price| price.of(&grant.usage));
+        Ok(grant)
+    }
+}
+
+impl State {
+    /// Whether it fits beside what is spent and held.
+    fn room(
+        &self,
+        what: Resource,
+        limit: Option<u64>,
+        count: fn(&Spend) -> u64,
+        asked: &Spend,
+    ) -> Result<(), BudgetError> {
+        let Some(limit) = limit else { return Ok(()) };
+        let (spent, reserved, asked) = (count(&self.spent), count(&self.held), count(asked));
+        let left = limit.saturating_sub(spent).saturating_sub(reserved);
+        // What takes nothing of it passes no limit, though it may be passed already.
+        if asked == 0 || asked <= left {
+            Ok(())
+        } else {
+            Err(BudgetError { what, limit, spent, reserved, asked })
+        }
     }
 }
 

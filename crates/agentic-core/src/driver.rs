@@ -19,8 +19,8 @@ pub struct Ticket(pub u64);
 ///
 /// # The contract
 /// - The driver owns the effects; a step is only a handle. Work goes on whether or not anybody polls the step.
-/// - Outcomes are delivered one at a time, in one order, which a recording driver keeps. A step is never ready
-///   at its first poll, unless the run is cancelled.
+/// - Outcomes are delivered one at a time, in one order, which a recording driver keeps. A step is not ready
+///   at its first poll.
 /// - What a step may take is reserved when it registers and settled when its outcome is delivered. A call that fits
 ///   once calls in flight have given back what they hold ([`BudgetError::may_fit_later`](crate::BudgetError::may_fit_later))
 ///   waits for that, in the order of registration.

@@ -35,7 +35,8 @@ pub struct Event {
 }
 
 /// The format of events as JSON that this version writes. Readers take a higher number for a form that they don't
-/// know; fields and kinds may be added without raising it.
+/// know. Fields and kinds may be added without raising it: readers pass over fields that they don't know, and read a
+/// kind that they don't know as [`EventKind::Unknown`].
 pub const EVENT_FORMAT: u32 = 1;
 
 /// What happened.
@@ -176,6 +177,9 @@ pub enum EventKind {
         /// Its data.
         data: Value,
     },
+    /// Something that a newer version tells, and this one does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Takes the events of runs. Called in their order, on the thread where they happen: be quick. If it panics, that event

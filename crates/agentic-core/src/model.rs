@@ -1,7 +1,7 @@
 //! Chat models: the trait that adapters implement, what it is asked and what it answers.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -226,7 +226,7 @@ impl ToolSet {
     pub fn new(specs: impl IntoIterator<Item = Arc<ToolSpec>>) -> Self {
         let specs: Arc<[_]> = specs.into_iter().collect();
         let json = serde_json::to_string(&specs.iter().map(|spec| &**spec).collect::<Vec<_>>());
-        let bytes = json.as_ref().map_or(0, String::len) as u64;
+        let bytes = if specs.is_empty() { 0 } else { json.as_ref().map_or(0, String::len) as u64 };
         Self { digest: Digest::of(json.as_deref().unwrap_or_default()).unwrap_or_default(), bytes, specs }
     }
 
@@ -253,7 +253,8 @@ impl ToolSet {
 
 impl Default for ToolSet {
     fn default() -> Self {
-        Self { specs: Arc::new([]), digest: Digest::default(), bytes: 0 }
+        static EMPTY: LazyLock<ToolSet> = LazyLock::new(|| ToolSet::new([]));
+        EMPTY.clone()
     }
 }
 

@@ -253,12 +253,12 @@ impl fmt::Debug for StepRequest {
 /// One step of a run: a future of its outcome.
 ///
 /// The step took its id when it was made; it is registered with the driver when it is first polled, and the
-/// driver, not this future, does the work. A step is never ready at its first poll, so steps that are polled
-/// together are all started before one of them is answered.
+/// driver, not this future, does the work. A step is not ready at its first poll, unless it can't be registered at
+/// all, so steps that are polled together are all started before one of them is answered.
 ///
 /// # Cancel safety
 /// Dropping a step that was started cuts its effect off, unless the effect is `checkable` or `unsafe`: then it
-/// runs to its end and nobody is told. Dropping a step that was never polled does nothing.
+/// runs to its end, and a `step_late` event tells what came of it. Dropping a step that was never polled does nothing.
 #[must_use = "a step does nothing unless awaited"]
 pub struct Step<T> {
     driver: Arc<dyn Driver>,

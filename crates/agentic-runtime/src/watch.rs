@@ -27,7 +27,8 @@ impl Watch {
     /// Publishes an event; it is made only if there is somebody to see it.
     pub(crate) fn emit(&self, scope: &str, kind: impl FnOnce() -> EventKind) {
         let Some(sink) = &self.sink else { return };
-        let kind = kind();
+        // Values and sinks are others' code: what panics there must not take the run with it.
+        let Ok(kind) = catch_unwind(AssertUnwindSafe(kind)) else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
         let (run, at) = (self.run, self.sources.now());
@@ -41,7 +42,6 @@ impl Watch {
     }
 }
 
-/// A sink that panics must not take the run with it.
 fn tell(sink: &dyn EventSink, event: &Event) {
     let _ = catch_unwind(AssertUnwindSafe(|| sink.on_event(event)));
 }

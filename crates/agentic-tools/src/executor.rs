@@ -179,46 +179,95 @@ impl ActionExecutor {
 
     async fn run(&self, cx: &RunContext, known: &[Arc<Action>], call: &ToolCall) -> Result<Ran, Ends> {
         let at = cx.now();
+        let as_written = || Value::String(call.arguments.clone());
         let Some(entry) = self.registry.find(&call.name) else {
             let names: Vec<_> = self.registry.names().collect();
             let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
             let error = ToolError::new(ToolErrorKind::UnknownTool, message);
-            return Ok(failed(call, Value::String(call.arguments.clone()), Vec::new(), at, &error));
+            return Ok(failed(call, as_written(), Vec::new(), at, &error));
         };
         let (mut arguments, mended) = match usable(entry, &call.arguments) {
             Ok(usable) => usable,
-            Err(error) => {
-                return Ok(failed(call, Value::String(call.arguments.clone()), Vec::new(), at, &error));
-            }
+            Err(error) => return Ok(failed(call, as_written(), Vec::new(), at, &error)),
         };
+        let tool = &entry.spec.name;
         if !mended.is_empty() {
-            let (tool, mended) = (&entry.spec.name, mended.join("; "));
+            let mended = mended.join("; ");
             cx.emit(|| EventKind::Note { text: format!("mended the arguments of `{tool}`: {mended}") });
         }
-        let left_out = match entry.spec.policy.quotes {
-            true => leave_out_misquoted(&mut arguments, known),
-            false => Vec::new(),
+        let left_out = self.leave_out_misquoted(entry, &mut arguments, known);
+        for wrong in &left_out {
+            cx.emit(|| EventKind::Note { text: format!("left out of the arguments of `{tool}`: {wrong}") });
+        }
+        let mut ran = match self.allowed(cx, entry, arguments.clone(), !left_out.is_empty()).await? {
+            Ok(allowed) => self.call(cx, entry, call, allowed, mended, at).await?,
+            Err(refused) => failed(call, arguments, mended, at, &refused),
         };
         if !left_out.is_empty() {
-            let (tool, left_out) = (&entry.spec.name, left_out.join("; "));
-            cx.emit(|| EventKind::Note {
-                text: format!("left out of the arguments of `{tool}`: {left_out}"),
-            });
+            ran.action.shown.push_str(&format!("\n[left out: {}]", left_out.join("; ")));
+        }
+        Ok(ran)
+    }
+
+    /// Takes findings that were not read out of the arguments, if the tool wants that. Only what a tool has looked up
+    /// can be checked: what changes the world, other agents and tools that take findings themselves are no sources.
+    fn leave_out_misquoted(
+        &self,
+        entry: &Entry,
+        arguments: &mut Value,
+        known: &[Arc<Action>],
+    ) -> Vec<String> {
+        if !entry.spec.policy.quotes {
+            return Vec::new();
+        }
+        let is_source = |action: &&Action| match self.registry.find(&action.tool) {
+            Some(Entry { callable: Callable::Tool(tool), spec, .. }) => {
+                matches!(action.result, ActionResult::Ok { .. })
+                    && !spec.policy.quotes
+                    && tool.effect(&action.arguments) == EffectClass::Pure
+            }
+            _ => false,
+        };
+        let sources: Vec<&Action> = known.iter().map(|action| &**action).filter(is_source).collect();
+        leave_out_misquoted(arguments, &sources)
+    }
+
+    /// The arguments if the call may be made, as a person may have edited them.
+    async fn allowed(
+        &self,
+        cx: &RunContext,
+        entry: &Entry,
+        arguments: Value,
+        changed: bool,
+    ) -> Result<Result<Value, ToolError>, StepError> {
+        if changed && let Err(invalid) = entry.schema.validate(&arguments) {
+            let message = format!("what is left of the arguments is invalid: {invalid}");
+            return Ok(Err(ToolError::invalid(message)));
         }
         if entry.spec.policy.approval {
-            match self.approved(cx, entry, arguments.clone()).await? {
-                Ok(approved) => arguments = approved,
-                Err(denied) => return Ok(failed(call, arguments, mended, at, &denied)),
-            }
+            return self.approved(cx, entry, arguments).await;
         }
+        Ok(Ok(arguments))
+    }
+
+    async fn call(
+        &self,
+        cx: &RunContext,
+        entry: &Entry,
+        call: &ToolCall,
+        arguments: Value,
+        mended: Vec<String>,
+        at: Timestamp,
+    ) -> Result<Ran, Ends> {
         let done = match &entry.callable {
             Callable::Tool(tool) => {
                 let changes = tool.effect(&arguments) > EffectClass::Pure;
                 let spend = Spend { tool_calls: 1, ..Spend::default() };
-                cx.tool(tool, arguments.clone())
-                    .await
-                    .map(|value| (value, spend, changes))
-                    .map_err(Ends::from)
+                match cx.tool(tool, arguments.clone()).await {
+                    Ok(value) => Ok((value, spend, changes)),
+                    Err(error @ StepError::Tool(_)) => Err(Ends { error, spend }),
+                    Err(error) => Err(error.into()),
+                }
             }
             Callable::Agent { agent, .. } => {
                 let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());
@@ -234,10 +283,7 @@ impl ActionExecutor {
         };
         match done {
             Ok((value, spend, changes)) => {
-                let (mut shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
-                if !left_out.is_empty() {
-                    shown.push_str(&format!("\n[left out: {}]", left_out.join("; ")));
-                }
+                let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
                 let result = ActionResult::Ok { cut_bytes };
                 let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
                 Ok(Ran { action, spend, changes })

@@ -30,7 +30,7 @@ async fn an_endpoint_is_set_up_by_the_environment_or_the_address() {
         "can't open model `openai:gpt-5`: api.openai.com wants a key: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server"
     );
     let error = open_with("openai:m?bas_url=x", &none).await.unwrap_err();
-    assert_eq!(error.to_string(), "`openai:` has no option `bas_url` (known: base_url, key_env)");
+    assert_eq!(error.to_string(), "`openai:` has no option `bas_url` (known: base_url, key_env, tool_text)");
     let error = open_with("openai:", &none).await.unwrap_err();
     assert!(error.to_string().contains("no model is named"), "{error}");
 }

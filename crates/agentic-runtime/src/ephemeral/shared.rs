@@ -1,19 +1,20 @@
 //! What the driver and its effects share: booking, telling and delivering outcomes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
     Budget, BudgetError, CancelReason, Cancellation, Delivered, Done, EffectGrant, EventKind, Held, Ledger,
-    Reservation, Resource, RunId, Sources, Spend, StepError, StepRequest, Ticket, Timestamp,
+    Reservation, Resource, RunId, Sources, Spend, StepError, StepId, StepKind, StepRequest, Ticket,
+    Timestamp,
 };
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::GRACE;
-use super::slots::{Root, Settling, Slot, Slots, Stage};
+use super::slots::{Dropped, Root, Settling, Slot, Slots, Stage};
 use super::work::{Effect, perform};
 use crate::approver::Approver;
 use crate::driven::Deliver;
@@ -28,8 +29,11 @@ pub(super) struct Shared {
     pub(super) watch: Arc<Watch>,
     pub(super) approver: Arc<dyn Approver>,
     pub(super) cancellation: Cancellation,
-    pub(super) uncut_ended: Notify,
+    /// Told when an effect that must not be cut off has ended, or a step is booked and told.
+    pub(super) settles: Notify,
     started: Timestamp,
+    /// The runtime of the first step, for what is started where there may be none.
+    tokio: OnceLock<Handle>,
     slots: Mutex<Slots>,
 }
 
@@ -59,7 +63,8 @@ impl Shared {
             watch: Arc::new(watch),
             approver,
             cancellation,
-            uncut_ended: Notify::new(),
+            settles: Notify::new(),
+            tokio: OnceLock::new(),
             slots: Mutex::default(),
         }
     }
@@ -69,11 +74,11 @@ impl Shared {
         self.slots().root = Root::Driven(None);
     }
 
-    /// Waits for the effects that must not be cut off.
+    /// Waits for the effects that must not be cut off, and until all is booked and told.
     pub(super) async fn settled(&self) {
         loop {
-            let ended = self.uncut_ended.notified();
-            if self.slots().uncut == 0 {
+            let ended = self.settles.notified();
+            if self.slots().is_settled() {
                 return;
             }
             ended.await;
@@ -101,18 +106,15 @@ impl Shared {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deadline(&self) -> Option<Timestamp> {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.ledger.budget().wall_time.map(|time| self.started.after(time))
-    }
-
-    pub(super) fn is_out_of_time(&self) -> bool {
-        self.deadline().is_some_and(|deadline| self.sources.now() >= deadline)
     }
 
     // ------------------------------------------------------------------------------------------- starting
 
     /// Takes a step: its effect starts, or waits for the budget, or is refused.
     pub(super) fn register(self: &Arc<Self>, request: StepRequest, tokio: &Handle) -> Ticket {
+        self.tokio.get_or_init(|| tokio.clone());
         let slot = Slot::new(request.id.clone(), request.kind, request.class.may_be_cut());
         let mut slots = self.slots();
         let ticket = slots.open(slot);
@@ -120,6 +122,7 @@ impl Shared {
         let queues = slots.has_parked() && matches!(request.reservation, Reservation::Model { .. });
         match if queues { Admission::Waits } else { self.admit(&request) } {
             Admission::Granted(held) => {
+                self.admitted(&mut slots, ticket, &request, held);
                 drop(slots);
                 self.start(ticket, request, held, tokio);
             }
@@ -154,32 +157,28 @@ impl Shared {
         }
     }
 
-    fn start(self: &Arc<Self>, ticket: Ticket, request: StepRequest, held: Held, tokio: &Handle) {
-        let (id, kind, may_be_cut) = (request.id.clone(), request.kind, request.class.may_be_cut());
-        {
-            let mut slots = self.slots();
-            let Some(slot) = slots.get_mut(ticket).filter(|slot| slot.stage == Stage::Waiting) else {
-                // Dropped or cancelled since it was admitted: nothing has happened, nothing will.
-                drop(slots);
-                return self.ledger.settle(held, Spend::default());
-            };
-            slot.held = held;
-            slot.stage = Stage::Started;
-        }
-        self.watch.emit(id.scope(), || EventKind::StepStarted {
-            step: id.clone(),
-            kind,
+    /// The step holds its share and is told of: under the lock, so that its end can't be told before.
+    fn admitted(&self, slots: &mut Slots, ticket: Ticket, request: &StepRequest, held: Held) {
+        let Some(slot) = slots.get_mut(ticket) else { return self.ledger.settle(held, Spend::default()) };
+        slot.held = held;
+        slot.stage = Stage::Starting;
+        self.watch.emit(request.id.scope(), || EventKind::StepStarted {
+            step: request.id.clone(),
+            kind: request.kind,
             class: request.class,
             digest: request.digest,
             detail: request.detail.clone(),
         });
+    }
+
+    fn start(self: &Arc<Self>, ticket: Ticket, request: StepRequest, held: Held, tokio: &Handle) {
+        let (id, kind, may_be_cut) = (request.id.clone(), request.kind, request.class.may_be_cut());
         let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
-        let limit = limit.into_iter().chain(self.deadline()).min();
         let name = request.detail.name.clone();
         let launch = request.launch(EffectGrant {
             key: format!("{}/{id}", self.run),
             attempt: 1,
-            deadline: limit,
+            deadline: limit.into_iter().chain(self.deadline()).min(),
             cancellation: self.cancellation.clone(),
             sources: self.sources.clone(),
             deltas: self.watch.deltas(&id),
@@ -191,31 +190,34 @@ impl Shared {
         let mut slots = self.slots();
         slots.uncut += usize::from(!may_be_cut);
         let task = tokio.spawn(effect.run(work)).abort_handle();
-        match slots.get_mut(ticket) {
-            Some(slot) if slot.stage == Stage::Started => slot.task = Some(task),
-            // Dropped or cancelled since it was told to start.
-            _ if may_be_cut => task.abort(),
-            _ => {}
+        // If the step was dropped or cancelled since, the task sees it and ends at once.
+        if let Some(slot) = slots.get_mut(ticket).filter(|slot| slot.stage == Stage::Starting) {
+            slot.task = Some(task);
         }
     }
 
     /// Something was given back: steps that waited for it start.
     fn start_parked(self: &Arc<Self>) {
+        let Some(tokio) = self.tokio.get() else { return };
         loop {
-            let admitted = self.slots().unpark(|request| match self.admit(request) {
+            let mut slots = self.slots();
+            let unparked = slots.unpark(|request| match self.admit(request) {
                 Admission::Granted(held) => Some(Ok(held)),
                 Admission::Refused(error) => Some(Err(error)),
                 Admission::Waits => None,
             });
-            match (admitted, Handle::try_current()) {
-                (Some((ticket, request, Ok(held))), Ok(tokio)) => self.start(ticket, request, held, &tokio),
-                (Some((ticket, _, Err(error))), _) => drop(self.queue(ticket, Err(error))),
-                (Some((ticket, request, Ok(held))), Err(_)) => {
-                    self.ledger.settle(held, Spend::default());
-                    let error = StepError::Driver { step: request.id, message: super::NO_RUNTIME.to_owned() };
+            match unparked {
+                Some((ticket, request, Ok(held))) => {
+                    self.admitted(&mut slots, ticket, &request, held);
+                    drop(slots);
+                    self.start(ticket, request, held, tokio);
+                }
+                Some((ticket, _, Err(error))) => {
+                    drop(slots);
+                    // A pump that is dropped is run by another task.
                     drop(self.queue(ticket, Err(error)));
                 }
-                (None, _) => return,
+                None => return,
             }
         }
     }
@@ -255,7 +257,7 @@ impl Shared {
 
     /// Books and tells an outcome, then sets the answer of its step.
     fn settle(self: &Arc<Self>, settling: Settling) {
-        let Settling { ticket, id, kind, started, held, spend, outcome } = settling;
+        let Settling { ticket, id, kind, started, held, spend, outcome, unheard } = settling;
         self.ledger.settle(held, spend);
         self.watch.emit(id.scope(), || {
             let step = id.clone();
@@ -271,15 +273,30 @@ impl Shared {
                 Err(error) => EventKind::StepRefused { step, kind, error: error.to_string() },
             }
         });
+        if let Some(unheard) = unheard {
+            self.tell_late(&id, kind, unheard);
+        }
         let answer = outcome.map(|done| Delivered::Value(done.value));
         let (waker, parked) = {
             let mut slots = self.slots();
             (slots.answer(ticket, answer), slots.has_parked())
         };
         waker.into_iter().for_each(Waker::wake);
+        self.settles.notify_waiters();
         if parked {
             self.start_parked();
         }
+    }
+
+    /// Tells what came of an effect for which nobody waits any more.
+    pub(super) fn tell_late(&self, step: &StepId, kind: StepKind, outcome: Result<Done, StepError>) {
+        self.watch.emit(step.scope(), || {
+            let (result, error) = match outcome {
+                Ok(done) => (done.value.to_json().unwrap_or_default(), None),
+                Err(error) => (serde_json::Value::Null, Some(error.to_string())),
+            };
+            EventKind::StepLate { step: step.clone(), kind, result, error }
+        });
     }
 
     /// The run was cancelled: every open step is told, in the order of registration.
@@ -290,12 +307,14 @@ impl Shared {
 
     /// A step was dropped.
     pub(super) fn abandon(self: &Arc<Self>, ticket: Ticket) {
-        let Some(dropped) = self.slots().abandon(ticket) else { return };
-        self.ledger.settle(dropped.held, dropped.spend);
-        self.watch.emit(dropped.id.scope(), || EventKind::StepDropped {
-            step: dropped.id.clone(),
-            spend: dropped.spend,
-        });
+        // Taken before anything else: what follows takes the lock again.
+        let dropped = self.slots().abandon(ticket);
+        let Some(Dropped { id, kind, unheard, held, spend }) = dropped else { return };
+        self.ledger.settle(held, spend);
+        self.watch.emit(id.scope(), || EventKind::StepDropped { step: id.clone(), spend });
+        if let Some(unheard) = unheard {
+            self.tell_late(&id, kind, unheard);
+        }
         self.start_parked();
     }
 }
@@ -335,11 +354,11 @@ impl Pump {
 
 impl Drop for Pump {
     fn drop(&mut self) {
-        let Some(shared) = self.0.take() else { return };
-        match Handle::try_current() {
-            Ok(tokio) => drop(tokio.spawn(Self(Some(shared)).run())),
-            // The next outcome brings one.
-            Err(_) => shared.slots().pumping = false,
+        if let Some(shared) = self.0.take()
+            && let Some(tokio) = shared.tokio.get().cloned()
+        {
+            // Made within the task: one that a runtime drops at its end, unpolled, must not call for another.
+            tokio.spawn(async move { Self(Some(shared)).run().await });
         }
     }
 }

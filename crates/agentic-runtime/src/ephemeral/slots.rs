@@ -26,10 +26,12 @@ pub(super) struct Slot {
 /// How far a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Its effect has not started.
+    /// It waits for the budget.
     Waiting,
+    /// Its effect is about to begin.
+    Starting,
     /// Its effect is at work, or its outcome is queued.
-    Started,
+    AtWork,
     /// It is booked and the readers of events were told; its answer is set next.
     Settled,
 }
@@ -49,9 +51,13 @@ impl Slot {
     }
 
     /// What to book when nobody waits for the outcome any more: an effect that is cut off may have taken all
-    /// that it held, one that goes on has made its call.
+    /// that it held, one that goes on has made its call, one that has not begun took nothing.
     fn lost(&self) -> Spend {
-        if self.may_be_cut { self.held.all() } else { self.held.calls() }
+        match self.stage {
+            Stage::AtWork if self.may_be_cut => self.held.all(),
+            Stage::AtWork => self.held.calls(),
+            _ => Spend::default(),
+        }
     }
 
     /// What to book for an outcome. A call that was cut off may have taken all that it held.
@@ -80,12 +86,17 @@ pub(super) struct Settling {
     pub(super) held: Held,
     pub(super) spend: Spend,
     pub(super) outcome: Result<Done, StepError>,
+    /// What had come of an effect that must not be cut off, if the outcome is another.
+    pub(super) unheard: Option<Result<Done, StepError>>,
 }
 
 /// What a step that was dropped leaves behind.
 #[derive(Debug)]
 pub(super) struct Dropped {
     pub(super) id: StepId,
+    pub(super) kind: StepKind,
+    /// What had come of an effect that must not be cut off.
+    pub(super) unheard: Option<Result<Done, StepError>>,
     pub(super) held: Held,
     pub(super) spend: Spend,
 }
@@ -100,6 +111,8 @@ pub(super) struct Slots {
     parked: VecDeque<(Ticket, StepRequest)>,
     /// Effects at work that must not be cut off.
     pub(super) uncut: usize,
+    /// Steps that are being booked and told.
+    settling: usize,
     /// Who delivers: the run's root if there is one, else whichever task completes a step first.
     pub(super) root: Root,
     pub(super) pumping: bool,
@@ -154,6 +167,22 @@ impl Slots {
         self.parked.pop_front().map(|(ticket, request)| (ticket, request, verdict))
     }
 
+    /// The effect begins, unless nobody waits for it any more.
+    pub(super) fn begins(&mut self, ticket: Ticket) -> bool {
+        match self.open.get_mut(&ticket) {
+            Some(slot) if slot.stage == Stage::Starting => {
+                slot.stage = Stage::AtWork;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is left to wait for, once the agent has ended.
+    pub(super) fn is_settled(&self) -> bool {
+        self.uncut == 0 && self.settling == 0
+    }
+
     // ------------------------------------------------------------------------------------------- outcomes
 
     /// Queues an outcome. Gives it back if nobody waits for it any more.
@@ -181,7 +210,8 @@ impl Slots {
                 && let Some(slot) = self.open.get_mut(&ticket)
             {
                 let spend = slot.spent(&outcome);
-                return Some(settle(ticket, slot, spend, outcome));
+                self.settling += 1;
+                return Some(settle(ticket, slot, spend, outcome, None));
             }
         }
         None
@@ -194,20 +224,24 @@ impl Slots {
         self.parked.clear();
         let awaited =
             self.open.iter_mut().filter(|(_, slot)| slot.stage != Stage::Settled && slot.answer.is_none());
-        awaited
+        let settling: Vec<_> = awaited
             .map(|(ticket, slot)| {
                 if let Some(task) = slot.task.take().filter(|_| slot.may_be_cut) {
                     task.abort();
                 }
-                let spend =
-                    unheard.remove(ticket).map_or_else(|| slot.lost(), |outcome| slot.spent(&outcome));
-                settle(*ticket, slot, spend, Err(error.clone()))
+                let unheard = unheard.remove(ticket);
+                let spend = unheard.as_ref().map_or_else(|| slot.lost(), |outcome| slot.spent(outcome));
+                let unheard = unheard.filter(|_| !slot.may_be_cut);
+                settle(*ticket, slot, spend, Err(error.clone()), unheard)
             })
-            .collect()
+            .collect();
+        self.settling += settling.len();
+        settling
     }
 
     /// Sets the answer of a step that is booked and told.
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Result<Delivered, StepError>) -> Option<Waker> {
+        self.settling -= 1;
         let slot = self.open.get_mut(&ticket)?;
         slot.answer = Some(answer);
         slot.waker.take()
@@ -224,16 +258,23 @@ impl Slots {
             task.abort();
         }
         let unheard = self.completed.iter().position(|(completed, _)| *completed == ticket);
-        let unheard = unheard.and_then(|at| self.completed.remove(at));
-        let spend = unheard.map_or_else(|| slot.lost(), |(_, outcome)| slot.spent(&outcome));
-        Some(Dropped { id: slot.id, held: slot.held, spend })
+        let unheard = unheard.and_then(|at| self.completed.remove(at)).map(|(_, outcome)| outcome);
+        let spend = unheard.as_ref().map_or_else(|| slot.lost(), |outcome| slot.spent(outcome));
+        let unheard = unheard.filter(|_| !slot.may_be_cut);
+        Some(Dropped { id: slot.id, kind: slot.kind, unheard, held: slot.held, spend })
     }
 }
 
-fn settle(ticket: Ticket, slot: &mut Slot, spend: Spend, outcome: Result<Done, StepError>) -> Settling {
-    let started = slot.stage == Stage::Started;
+fn settle(
+    ticket: Ticket,
+    slot: &mut Slot,
+    spend: Spend,
+    outcome: Result<Done, StepError>,
+    unheard: Option<Result<Done, StepError>>,
+) -> Settling {
+    let started = slot.stage != Stage::Waiting;
     slot.stage = Stage::Settled;
     slot.task = None;
     let held = std::mem::take(&mut slot.held);
-    Settling { ticket, id: slot.id.clone(), kind: slot.kind, started, held, spend, outcome }
+    Settling { ticket, id: slot.id.clone(), kind: slot.kind, started, held, spend, outcome, unheard }
 }

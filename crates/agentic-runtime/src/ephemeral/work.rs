@@ -10,7 +10,7 @@ use agentic_core::{
     ToolErrorKind,
 };
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Either, select};
+use futures_util::future::{BoxFuture, Either, pending, select};
 
 use super::GRACE;
 use super::shared::Shared;
@@ -63,44 +63,61 @@ impl Effect {
             self.shared.cancel_open(reason);
             return;
         }
+        if !self.shared.slots().begins(self.ticket) {
+            return;
+        }
         let mut work = AssertUnwindSafe(work).catch_unwind();
         let ended = match select(&mut work, std::pin::pin!(self.cut())).await {
             Either::Left((ended, _)) => Ok(ended),
             Either::Right((cut, _)) => Err(cut),
         };
-        let late = match ended {
+        // What may be cut off ends here, not when its end has been told.
+        let work = Some(work).filter(|_| ended.is_err() && !self.may_be_cut);
+        let mut late = match ended {
             Ok(ended) => self.shared.complete(self.ticket, self.outcome(ended)).await.err(),
-            Err(cut) => {
-                match cut {
-                    Cut::Cancelled(reason) => self.shared.cancel_open(reason),
-                    // If nobody waits for that either, it is no news.
-                    Cut::TooLate(limit) => {
-                        drop(self.shared.complete(self.ticket, Err(self.too_late(limit))).await);
-                    }
-                }
-                if self.may_be_cut { None } else { Some(self.outcome(work.await)) }
+            Err(Cut::Cancelled(reason)) => {
+                self.shared.cancel_open(reason);
+                None
+            }
+            Err(Cut::TooLate(limit)) => {
+                // If nobody waits for that either, it is no news.
+                drop(self.shared.complete(self.ticket, Err(self.too_late(limit))).await);
+                None
             }
         };
+        if let Some(work) = work {
+            late = Some(self.outcome(work.await));
+        }
         if let Some(outcome) = late.filter(|_| !self.may_be_cut) {
-            self.tell_late(outcome);
+            self.shared.tell_late(&self.id, self.kind, outcome);
         }
         // Only now: a run that waits for it finds it booked and told.
         drop(uncut);
     }
 
-    /// Ends when the run is cancelled or the time is over.
+    /// Ends when the run is cancelled, when its time is up, or when the effect's own time is over.
     async fn cut(&self) -> Cut {
-        let cancelled = std::pin::pin!(self.shared.cancellation.cancelled());
+        let (sources, cancellation) = (&self.shared.sources, &self.shared.cancellation);
+        let sleep_until = |limit: Option<Timestamp>, more: Duration| match limit {
+            Some(limit) => Either::Left(sources.sleep(limit.since(sources.now()) + more)),
+            None => Either::Right(pending()),
+        };
+        let cancelled = async {
+            let out_of_time = sleep_until(self.shared.deadline(), Duration::ZERO);
+            match select(std::pin::pin!(cancellation.cancelled()), out_of_time).await {
+                Either::Left((reason, _)) => reason,
+                Either::Right(_) => {
+                    cancellation.cancel(CancelReason::TimedOut);
+                    cancellation.reason().unwrap_or(CancelReason::TimedOut)
+                }
+            }
+        };
         let Some(limit) = self.limit else { return Cut::Cancelled(cancelled.await) };
-        let time = limit.since(self.shared.sources.now());
+        let time = limit.since(sources.now());
         // What must not be cut off knows its limit, and is given time to end by itself.
         let grace = if self.may_be_cut { Duration::ZERO } else { GRACE };
-        match select(cancelled, self.shared.sources.sleep(time + grace)).await {
+        match select(std::pin::pin!(cancelled), sleep_until(self.limit, grace)).await {
             Either::Left((reason, _)) => Cut::Cancelled(reason),
-            Either::Right(_) if self.shared.is_out_of_time() => {
-                self.shared.cancellation.cancel(CancelReason::TimedOut);
-                Cut::Cancelled(CancelReason::TimedOut)
-            }
             Either::Right(_) => Cut::TooLate(time),
         }
     }
@@ -126,16 +143,6 @@ impl Effect {
             _ => StepError::Failed { step: self.id.clone(), message },
         }
     }
-
-    fn tell_late(&self, outcome: Outcome) {
-        self.shared.watch.emit(self.id.scope(), || {
-            let (result, error) = match outcome {
-                Ok(done) => (done.value.to_json().unwrap_or_default(), None),
-                Err(error) => (serde_json::Value::Null, Some(error.to_string())),
-            };
-            EventKind::StepLate { step: self.id.clone(), kind: self.kind, result, error }
-        });
-    }
 }
 
 /// An effect that must not be cut off is at work while this lives.
@@ -144,6 +151,6 @@ struct Uncut(Arc<Shared>);
 impl Drop for Uncut {
     fn drop(&mut self) {
         self.0.slots().uncut -= 1;
-        self.0.uncut_ended.notify_waiters();
+        self.0.settles.notify_waiters();
     }
 }

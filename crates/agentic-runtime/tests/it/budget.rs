@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent as _, Budget, CancelReason, Cancellation, ChatModel, Goal, Message, ModelRequest, NanoUsd, Price,
-    Reason, Resource, RunContext, StepError, Usage,
+    Agent as _, Budget, CancelReason, Cancellation, ChatModel, EffectClass::Pure, Goal, Message,
+    ModelErrorKind, ModelRequest, NanoUsd, Price, Reason, Resource, RunContext, StepError, Usage,
 };
-use agentic_runtime::Ephemeral;
+use agentic_runtime::{Ephemeral, RunContextExt as _};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use futures_util::future::join_all;
 
@@ -35,9 +35,8 @@ async fn calls_at_the_same_time_cannot_overrun_together() {
     let cx = under(Budget::unlimited().with_tokens(200));
     let outcomes = join_all((0..5).map(|_| cx.model(&model, ask(100)))).await;
     let granted: Vec<_> = script.requests().iter().map(|request| request.max_output_tokens).collect();
-    // The first holds 142 and leaves just enough for a short answer. Once the first is settled, the third gets what
-    // is left then. Once all are, nothing fits any more.
-    assert_eq!(granted, [Some(100), Some(16), Some(200 - 60 - 58 - PROMPT)]);
+    // The first holds 142, so the others wait, each until the one before it is settled. After the third, nothing fits.
+    assert_eq!(granted, [Some(100), Some(200 - 60 - PROMPT), Some(200 - 120 - PROMPT)]);
     assert_eq!(cx.budget().spent.tokens(), 180);
     assert_eq!(cx.budget().held.tokens(), 0, "nothing stays held");
     let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
@@ -53,7 +52,7 @@ async fn a_call_waits_for_what_another_holds() {
     let script = ScriptedModel::new().says("first").using(usage).after(first).says("second").after(second);
     let model: Arc<dyn ChatModel> = Arc::new(script.clone());
     let cx = under(Budget::unlimited().with_tokens(1_000));
-    // Neither names a limit, so the first is granted all there is.
+    // Neither names a limit, so the first is granted all there is, and the second what is left by then.
     let open = || ModelRequest::new([Message::user("0123456789")].into_iter().collect());
     let (one, other) = futures_util::join!(cx.model(&model, open()), cx.model(&model, open()));
     assert_eq!((one.unwrap().text(), other.unwrap().text()), ("first".into(), "second".into()));
@@ -85,6 +84,48 @@ async fn who_waits_for_the_budget_can_be_dropped_and_cancelled() {
     let ((one, other), ()) = futures_util::join!(both, cancels);
     let cancelled = StepError::Cancelled(CancelReason::Requested);
     assert_eq!((one.unwrap_err(), other.unwrap_err()), (cancelled.clone(), cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_before_it_begins_takes_nothing() {
+    let fails =
+        ScriptedModel::new().fails(ModelErrorKind::Unavailable, "down").after(Duration::from_millis(5));
+    let model: Arc<dyn ChatModel> = Arc::new(fails.clone());
+    let report = {
+        let agent = agent(move |cx| {
+            let model = model.clone();
+            async move {
+                let both =
+                    futures_util::future::try_join(cx.model(&model, ask(100)), cx.model(&model, ask(100)));
+                // The first fails, which lets the second begin, which is dropped at once.
+                assert!(both.await.is_err());
+                Ok(cx.budget().spent.tokens().to_string())
+            }
+        });
+        let run = Ephemeral::new().sources(FakeSources::seeded(1));
+        run.budget(Budget::unlimited().with_tokens(PROMPT + 100)).run(&agent, "go").await
+    };
+    assert_eq!(report.result.unwrap().text(), "0");
+    assert_eq!(fails.requests().len(), 1);
+}
+
+#[test]
+fn a_runtime_may_end_while_outcomes_wait_to_be_delivered() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cx = RunContext::ephemeral();
+    runtime.block_on(async {
+        let quick = |name| Box::pin(cx.effect(name, Pure, "", |_| async { Ok::<_, String>(()) }));
+        let mut steps = ["a", "b", "c", "d"].map(quick);
+        for step in &mut steps {
+            assert!(futures_util::poll!(step).is_pending());
+        }
+        // The first is delivered, the others are still queued when the runtime is dropped.
+        let [first, ..] = &mut steps;
+        first.await.unwrap();
+        steps.into_iter().for_each(std::mem::forget);
+    });
+    drop(runtime);
+    assert_eq!(cx.budget().held.tokens(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,14 +87,18 @@ pub(super) fn evaluate(expression: &str, values: &[&str]) -> Result<String, Tool
     calculate(expression, &values, &mut work)?.show()
 }
 
-/// A value without the code of its currency: `12.50 EUR`, `USD 3`.
+/// Currency signs and the codes that they mostly stand for.
+const SIGNS: &[(char, &str)] = &[('€', "EUR"), ('$', "USD"), ('£', "GBP"), ('¥', "JPY"), ('₹', "INR")];
+
+/// A value without the code of its currency, and the code: `12.50 EUR`, `USD 3`, `€5`.
 fn amount(value: &str) -> (&str, Option<&str>) {
     let is_code = |word: &str| word.len() == 3 && word.chars().all(|c| c.is_ascii_uppercase());
     let value = value.trim();
+    let sign = SIGNS.iter().find(|(sign, _)| value.contains(*sign)).map(|(_, code)| *code);
     match (value.split_once(' '), value.rsplit_once(' ')) {
         (_, Some((number, code))) if is_code(code) => (number, Some(code)),
         (Some((code, number)), _) if is_code(code) => (number, Some(code)),
-        _ => (value, None),
+        _ => (value, sign),
     }
 }
 
@@ -277,7 +281,9 @@ impl<'a> Parser<'a> {
     }
 
     fn takes_values(&mut self, into: &mut Vec<Number>) -> bool {
-        let found = matches!(self.peek(), Some(Token::Name(name)) if name == VALUES);
+        let ends = |token: Option<&Token>| matches!(token, None | Some(Token::Comma | Token::Sign(')')));
+        let found = matches!(self.peek(), Some(Token::Name(name)) if name == VALUES)
+            && ends(self.tokens.get(self.at + 1));
         if found {
             self.at += 1;
             into.extend_from_slice(self.values);

@@ -211,6 +211,8 @@ fn functions_take_the_values() {
         ("sum(values)", &[], "`sum` takes one or more arguments, not 0"),
         ("sum(values)", &["12 apples"], "`apples` is unknown; give numbers without units"),
         ("sum(values)", &["12 EUR", "3 USD"], "`EUR` and `USD` are two currencies; convert"),
+        ("sum(values)", &["€5", "$5"], "`EUR` and `USD` are two currencies; convert"),
+        ("sum(values * 2)", &["5"], "`values` are many numbers; say what to make of them"),
         ("sum(values)", &[""], "a value is empty; give 0 if there is none"),
     ] {
         let error = evaluate(expression, values).expect_err(expression);

@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest, shortened to 128 bits; as text 32 hexadecimal digits.
+/// A BLAKE3 digest of 128 bits; as text 32 hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 16]);
 
@@ -36,16 +35,22 @@ impl Digest {
 }
 
 /// Collects the bytes first: hashing once is far cheaper than hashing each token that serde writes.
-#[derive(Default)]
 struct Hasher {
     buffer: Vec<u8>,
 }
 
+impl Default for Hasher {
+    fn default() -> Self {
+        // Most messages and requests fit, so that the buffer need not grow.
+        Self { buffer: Vec::with_capacity(1024) }
+    }
+}
+
 impl Hasher {
     fn finish(self) -> Digest {
-        let full = Sha256::digest(&self.buffer);
         let mut short = [0; 16];
-        short.copy_from_slice(&full[..16]);
+        // A shorter digest is the beginning of a longer one.
+        short.copy_from_slice(&blake3::hash(&self.buffer).as_bytes()[..16]);
         Digest(short)
     }
 }
@@ -61,9 +66,23 @@ impl io::Write for Hasher {
     }
 }
 
+impl Digest {
+    /// Its 32 hexadecimal digits, without the formatter: a digest is written into each request's digest.
+    fn hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        hex
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Hexadecimal digits are always text.
+        f.write_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
@@ -75,7 +94,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 

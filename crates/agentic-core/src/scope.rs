@@ -1,6 +1,6 @@
 //! Scopes: how step ids are derived.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,7 @@ pub(crate) struct Scope {
     depth: u32,
     // Whether the next model call here begins a turn.
     turn: AtomicBool,
-    // Looked up by key alone, never iterated: its order can't reach a run.
-    used: Mutex<HashMap<Box<str>, u32>>,
+    used: Mutex<BTreeMap<Box<str>, u32>>,
 }
 
 impl Scope {

@@ -13,11 +13,18 @@ pub(crate) fn complete<'c>(calls: impl Iterator<Item = &'c mut ToolCall>, histor
     if calls.peek().is_none() {
         return;
     }
-    let earlier = history.iter().flat_map(Message::tool_calls);
+    let earlier = || history.iter().flat_map(Message::tool_calls);
     let mut used: HashSet<String> = HashSet::new();
     let mut count = 0;
     let calls: Vec<&mut ToolCall> = calls.collect();
-    for call in earlier {
+    // Mostly one call with an id of its own.
+    if let [call] = &calls[..]
+        && !call.id.is_empty()
+        && earlier().all(|known| known.id != call.id)
+    {
+        return;
+    }
+    for call in earlier() {
         count += 1;
         // Only ids that might be given again matter.
         if is_ours(&call.id) || calls.iter().any(|new| new.id == call.id) {

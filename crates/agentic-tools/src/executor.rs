@@ -117,30 +117,13 @@ impl ActionExecutor {
         let mut ended = None;
         let known = history.actions();
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
-            // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
-            let running: Vec<_> = group
-                .iter()
-                .map(|(n, cx, call)| async move {
-                    let ran = if *n < self.options.max_calls {
-                        self.run(cx, known, call).await
-                    } else {
-                        Ok(self.too_many(cx, call))
-                    };
-                    (*n, ran)
-                })
-                .collect();
-            // A slow call delays none that comes after it.
-            let mut running = stream::iter(running).buffer_unordered(self.options.max_parallel.max(1));
-            while let Some((n, one)) = running.next().await {
-                match one {
-                    Ok(one) => ran.push((n, one)),
-                    Err(ends) => {
-                        ended = Some(ends);
-                        break;
-                    }
-                }
-            }
-            if ended.is_some() {
+            let done = match group {
+                // Mostly there is one call.
+                [(n, cx, call)] => self.one(cx, known, *n, call).await.map(|one| ran.push((*n, one))),
+                group => self.side_by_side(known, group, &mut ran).await,
+            };
+            if let Err(ends) = done {
+                ended = Some(ends);
                 break;
             }
         }
@@ -164,6 +147,36 @@ impl ActionExecutor {
             history.push(action, spend);
         }
         Ok(turn)
+    }
+
+    /// Runs these calls at the same time, so that a slow one delays none that comes after it.
+    async fn side_by_side(
+        &self,
+        known: &[Arc<Action>],
+        group: &[(usize, RunContext, &ToolCall)],
+        ran: &mut Vec<(usize, Ran)>,
+    ) -> Result<(), Ends> {
+        // Collected: held across an await, the closure itself is not provably `Send` for every lifetime.
+        let running: Vec<_> = group
+            .iter()
+            .map(|(n, cx, call)| async move { (*n, self.one(cx, known, *n, call).await) })
+            .collect();
+        let mut running = stream::iter(running).buffer_unordered(self.options.max_parallel.max(1));
+        while let Some((n, one)) = running.next().await {
+            ran.push((n, one?));
+        }
+        Ok(())
+    }
+
+    /// The call number `n` of a turn.
+    async fn one(
+        &self,
+        cx: &RunContext,
+        known: &[Arc<Action>],
+        n: usize,
+        call: &ToolCall,
+    ) -> Result<Ran, Ends> {
+        if n < self.options.max_calls { self.run(cx, known, call).await } else { Ok(self.too_many(cx, call)) }
     }
 
     fn parallel(&self, call: &ToolCall) -> bool {

@@ -4,9 +4,10 @@
 //! world since. An agent that edits and tests again makes progress even while the test's output stays the same; one
 //! that waits for something makes progress when the answer changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use agentic_core::Digest;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// When the guard speaks up.
@@ -41,7 +42,7 @@ pub enum LoopVerdict {
 pub struct LoopGuard {
     options: LoopGuardOptions,
     /// Calls with their results, and how many changes had been made to the world by then.
-    seen: BTreeMap<[u8; 32], u64>,
+    seen: HashMap<Digest, u64>,
     changes: u64,
     stale: u32,
     turn_is_new: bool,
@@ -87,25 +88,25 @@ impl LoopGuard {
     }
 }
 
-fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> [u8; 32] {
-    // A BTreeMap's JSON has its keys in order, so equal arguments have equal text however they were written.
-    let arguments = Digest::of(&sorted(arguments)).unwrap_or_default();
-    let text = Digest::of(&(tool, arguments, shown)).unwrap_or_default().to_string();
-    let mut key = [0; 32];
-    key.copy_from_slice(text.as_bytes());
-    key
+/// A call with its result: equal for equal arguments, however they were written.
+fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> Digest {
+    // Strings, numbers and JSON values always have a JSON form.
+    Digest::of(&(tool, Sorted(arguments), shown)).unwrap_or_default()
 }
 
-/// The value with all object keys in order.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let ordered: BTreeMap<_, _> =
-                map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            Value::Object(ordered.into_iter().collect())
+/// A value that is written with all object keys in order.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) => {
+                let ordered: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, Sorted(value))).collect();
+                serializer.collect_map(ordered)
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            other => other.serialize(serializer),
         }
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        other => other.clone(),
     }
 }
 

@@ -89,7 +89,7 @@ fn in_a_models_files() {
         &place,
         &["run", "hi", "--model", "local:mine"],
         1,
-        &["mine.gguf", "damaged", "agentic model pull"],
+        &["mine.gguf", "wrong content", &sum],
     );
 }
 

@@ -113,13 +113,20 @@ impl Cursor<'_> {
 
     fn all_text(&mut self) -> Value {
         let start = self.at;
-        let whole = self.rest().trim_matches(is_space);
+        let rest = self.rest();
+        let whole = rest.trim_matches(is_space);
         self.at = self.text.len();
         let end = whole.trim_end_matches([',', ';']).trim_end_matches(is_space);
         let single_line = !whole.contains('\n');
         if let Some(value) = single_line.then(|| literal(end)).flatten() {
             if !matches!(end, "true" | "false" | "null") {
                 self.note_at(RepairKind::ForeignLiteral, start);
+            }
+            if end.len() < whole.len() {
+                self.note_at(RepairKind::ExtraComma, start + end.len());
+            }
+            if rest.contains(|c: char| is_space(c) && !matches!(c, ' ' | '\t' | '\n' | '\r')) {
+                self.note_at(RepairKind::OddSpace, start);
             }
             return value;
         }

@@ -121,6 +121,13 @@ fn a_value_is_found_amid_prose() {
 }
 
 #[test]
+fn what_is_no_json_is_never_read_without_a_repair() {
+    assert_eq!(kinds("null\t\t;\t"), [RepairKind::ExtraComma]);
+    assert_eq!(kinds("true,"), [RepairKind::ExtraComma]);
+    assert_eq!(kinds("7\u{a0}"), [RepairKind::OddSpace]);
+}
+
+#[test]
 fn a_fence_inside_a_string_is_text() {
     reads("{\"md\": \"```sh\\nls\\n```\",}", json!({"md": "```sh\nls\n```"}));
 }

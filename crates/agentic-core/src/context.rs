@@ -118,7 +118,7 @@ impl RunContext {
             turns,
         };
         let digest = request.digest(&info.id);
-        let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
+        let detail = StepDetail { name: info.id.clone(), arguments: Arc::default() };
         let model = model.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
@@ -159,7 +159,7 @@ impl RunContext {
         let reservation =
             Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price, turns: 0 };
         let digest = Digest::of(&(&*info.id, &*texts)).unwrap_or_default();
-        let detail = StepDetail { name: info.id.clone(), arguments: Value::Null };
+        let detail = StepDetail { name: info.id.clone(), arguments: Arc::default() };
         let embedder = embedder.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
@@ -191,6 +191,7 @@ impl RunContext {
         let spec = tool.spec();
         let class = tool.effect(&arguments);
         let digest = Digest::of(&(&spec.name, &arguments)).unwrap_or_default();
+        let arguments = Arc::new(arguments);
         let detail = StepDetail { name: spec.name.as_str().into(), arguments: arguments.clone() };
         let (name, timeout) = (format!("tool:{}", spec.name), spec.policy.timeout);
         let tool = tool.clone();
@@ -204,7 +205,8 @@ impl RunContext {
                 };
                 let value = match earlier {
                     Some(value) => value,
-                    None => tool.call(arguments, ecx).await?,
+                    // Mostly nobody else holds them any more.
+                    None => tool.call(Arc::unwrap_or_clone(arguments), ecx).await?,
                 };
                 Ok(Done { value: Box::new(value), spend: Spend { tool_calls: 1, ..Spend::default() } })
             })
@@ -239,7 +241,7 @@ impl RunContext {
                 );
             }
         };
-        let detail = StepDetail { name: name.into(), arguments: Value::Null };
+        let detail = StepDetail { name: name.into(), arguments: Arc::default() };
         let step = id.clone();
         let effect = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
@@ -257,7 +259,7 @@ impl RunContext {
     /// Asks a person, who may take as long as they like.
     pub fn approve(&self, approval: Approval) -> Step<Decision> {
         let digest = Digest::of(&approval).unwrap_or_default();
-        let detail = StepDetail { name: approval.question.as_str().into(), arguments: Value::Null };
+        let detail = StepDetail { name: approval.question.as_str().into(), arguments: Arc::default() };
         let work = Work::Approval(approval);
         self.plain(StepKind::Approval, "approve", digest, Reservation::Nothing, detail, work)
     }

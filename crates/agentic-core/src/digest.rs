@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A BLAKE3 digest of 128 bits; as text 32 hexadecimal digits.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 16]);
 
 impl Digest {
@@ -22,15 +22,36 @@ impl Digest {
         Ok(hasher.finish())
     }
 
-    /// The digest of this digest followed by `value`: extends a chain without reading what came before.
-    ///
-    /// # Errors
-    /// If the value can't be written as JSON.
-    pub fn chain<T: Serialize + ?Sized>(self, value: &T) -> serde_json::Result<Self> {
-        let mut hasher = Hasher::default();
-        hasher.buffer.extend_from_slice(&self.0);
-        serde_json::to_writer(&mut hasher, value)?;
-        Ok(hasher.finish())
+    /// The digest of this digest followed by what `write` adds: extends a chain without reading what came before.
+    pub(crate) fn chain(self, write: impl FnOnce(&mut Canonical)) -> Self {
+        let mut canonical = Canonical(Hasher::default());
+        canonical.0.buffer.extend_from_slice(&self.0);
+        write(&mut canonical);
+        canonical.0.finish()
+    }
+}
+
+/// Fields one after another, none of which can be taken for two or for part of another.
+pub(crate) struct Canonical(Hasher);
+
+impl Canonical {
+    /// Which kind of thing follows, or how many.
+    pub(crate) fn number(&mut self, number: usize) {
+        self.0.buffer.extend_from_slice(&(number as u64).to_le_bytes());
+    }
+
+    pub(crate) fn optional(&mut self, number: Option<u64>) {
+        self.0.buffer.push(number.is_some().into());
+        self.0.buffer.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
+    }
+
+    pub(crate) fn digest(&mut self, digest: Digest) {
+        self.0.buffer.extend_from_slice(&digest.0);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.0.buffer.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -41,8 +62,8 @@ struct Hasher {
 
 impl Default for Hasher {
     fn default() -> Self {
-        // Most messages and requests fit, so that the buffer need not grow.
-        Self { buffer: Vec::with_capacity(1024) }
+        // Most messages and requests fit, so that the buffer need not grow; allocators keep such sizes at hand.
+        Self { buffer: Vec::with_capacity(768) }
     }
 }
 

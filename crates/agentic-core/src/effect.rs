@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::{CancelReason, Cancellation};
+use crate::id::{RunId, StepId};
 use crate::model_context::DeltaSink;
 use crate::sources::Sources;
 use crate::time::Timestamp;
@@ -46,8 +47,10 @@ pub struct EffectContext(Arc<EffectGrant>);
 /// What a driver gives to one effect.
 #[derive(Clone, Debug)]
 pub struct EffectGrant {
-    /// The same for every attempt at this step: an idempotency key.
-    pub key: String,
+    /// The run; with the step the same for every attempt: an idempotency key.
+    pub run: RunId,
+    /// The step.
+    pub step: StepId,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// When it has to be done, if there is a limit.
@@ -67,9 +70,9 @@ impl EffectContext {
         Self(Arc::new(grant))
     }
 
-    /// The idempotency key: the same for every attempt at this step, different for every other step.
-    pub fn key(&self) -> &str {
-        &self.0.key
+    /// The idempotency key: the same for every attempt at this step, different for every other step of any run.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.0.run, self.0.step)
     }
 
     /// Which attempt this is, from 1.

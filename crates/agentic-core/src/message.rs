@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::digest::{Canonical, Digest};
 use crate::model::ToolSet;
 use crate::usage::Usage;
 
@@ -154,6 +154,45 @@ impl Message {
         })
     }
 
+    /// Writes all of the message, each kind of part with a number of its own.
+    fn digest(&self, into: &mut Canonical) {
+        into.number(self.role as usize);
+        into.number(self.parts.len());
+        for part in &self.parts {
+            match part {
+                Part::Text { text } => {
+                    into.number(0);
+                    into.text(text);
+                }
+                Part::Reasoning { text, signature } => {
+                    into.number(1);
+                    into.text(text);
+                    into.number(signature.is_some().into());
+                    into.text(signature.as_deref().unwrap_or_default());
+                }
+                Part::ToolCall(ToolCall { id, name, arguments }) => {
+                    into.number(2);
+                    [id, name, arguments].into_iter().for_each(|text| into.text(text));
+                }
+                Part::ToolResult(ToolResult { call_id, name, content, is_error }) => {
+                    into.number(3);
+                    [call_id, name, content].into_iter().for_each(|text| into.text(text));
+                    into.number((*is_error).into());
+                }
+                Part::Image(Image { media_type, source }) => {
+                    into.number(4);
+                    into.text(media_type);
+                    let (kind, text) = match source {
+                        ImageSource::Url(url) => (0, url),
+                        ImageSource::Base64(data) => (1, data),
+                    };
+                    into.number(kind);
+                    into.text(text);
+                }
+            }
+        }
+    }
+
     /// Bytes of everything in the message that a model gets to read.
     fn bytes(&self) -> u64 {
         let part = |part: &Part| match part {
@@ -205,8 +244,7 @@ impl Messages {
     /// Adds a message at the end.
     pub fn push(&mut self, message: impl Into<Arc<Message>>) {
         let message = message.into();
-        // A message is made of strings alone, so it always has a JSON form.
-        self.digest = self.digest.chain(&*message).unwrap_or_default();
+        self.digest = self.digest.chain(|canonical| message.digest(canonical));
         self.bytes += message.bytes();
         self.items.push(message);
     }

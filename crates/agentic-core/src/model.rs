@@ -198,18 +198,39 @@ impl ModelRequest {
 
     /// The request's digest: everything that shapes the answer, and nothing else.
     pub(crate) fn digest(&self, model: &str) -> Digest {
-        let view = (
-            model,
-            self.messages.digest(),
-            self.tools.digest,
-            &self.tool_choice,
-            &self.output,
-            &self.sampling,
-            self.max_output_tokens,
-            &self.stop,
-        );
-        // Strings, numbers and JSON values always have a JSON form.
-        Digest::of(&view).unwrap_or_default()
+        self.messages.digest().chain(|canonical| {
+            canonical.text(model);
+            canonical.digest(self.tools.digest);
+            // An exhaustive pattern: a new setting must not be forgotten here.
+            let Self { messages: _, tools: _, tool_choice, output, sampling, max_output_tokens, stop } = self;
+            match tool_choice {
+                ToolChoice::Auto => canonical.number(0),
+                ToolChoice::Required => canonical.number(1),
+                ToolChoice::None => canonical.number(2),
+                ToolChoice::Tool(name) => {
+                    canonical.number(3);
+                    canonical.text(name);
+                }
+            }
+            match output {
+                OutputFormat::Text => canonical.number(0),
+                OutputFormat::JsonObject => canonical.number(1),
+                OutputFormat::JsonSchema { name, schema } => {
+                    canonical.number(2);
+                    canonical.text(name);
+                    canonical.text(&schema.to_string());
+                }
+            }
+            let Sampling { temperature, top_p, top_k, min_p, repeat_penalty, seed } = *sampling;
+            for setting in [temperature, top_p, min_p, repeat_penalty] {
+                canonical.optional(setting.map(|setting| setting.to_bits().into()));
+            }
+            canonical.optional(top_k.map(Into::into));
+            canonical.optional(seed);
+            canonical.optional(*max_output_tokens);
+            canonical.number(stop.len());
+            stop.iter().for_each(|text| canonical.text(text));
+        })
     }
 }
 

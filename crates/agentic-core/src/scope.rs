@@ -79,14 +79,17 @@ impl Scope {
             path.push('/');
         }
         // As it is, a slash or an at sign would make two different paths equal.
-        for c in name.chars() {
-            match c {
-                '%' => path.push_str("%25"),
-                '/' => path.push_str("%2F"),
-                '@' => path.push_str("%40"),
-                c => path.push(c),
-            }
+        let mut rest = name;
+        while let Some(at) = rest.find(['%', '/', '@']) {
+            path.push_str(&rest[..at]);
+            path.push_str(match rest.as_bytes()[at] {
+                b'%' => "%25",
+                b'/' => "%2F",
+                _ => "%40",
+            });
+            rest = &rest[at + 1..];
         }
+        path.push_str(rest);
         if ordinal > 0 {
             // Writing to a String can't fail.
             let _ = write!(path, "@{ordinal}");

@@ -181,8 +181,12 @@ pub struct StepDetail {
     /// The model, tool or effect.
     pub name: Arc<str>,
     /// A tool's arguments.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub arguments: Value,
+    #[serde(default, skip_serializing_if = "is_null")]
+    pub arguments: Arc<Value>,
+}
+
+fn is_null(arguments: &Value) -> bool {
+    arguments.is_null()
 }
 
 pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;

@@ -4,7 +4,7 @@
 //! world since. An agent that edits and tests again makes progress even while the test's output stays the same; one
 //! that waits for something makes progress when the answer changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use agentic_core::Digest;
 use serde::{Serialize, Serializer};
@@ -42,7 +42,7 @@ pub enum LoopVerdict {
 pub struct LoopGuard {
     options: LoopGuardOptions,
     /// Calls with their results, and how many changes had been made to the world by then.
-    seen: HashMap<Digest, u64>,
+    seen: BTreeMap<Digest, u64>,
     changes: u64,
     stale: u32,
     turn_is_new: bool,

@@ -176,7 +176,8 @@ impl Shared {
         let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
         let name = request.detail.name.clone();
         let launch = request.launch(EffectGrant {
-            key: format!("{}/{id}", self.run),
+            run: self.run,
+            step: id.clone(),
             attempt: 1,
             deadline: limit.into_iter().chain(self.deadline()).min(),
             cancellation: self.cancellation.clone(),

@@ -188,12 +188,21 @@ fn read_whole(
     assembly: &mut Assembly,
     deltas: &mut Deltas,
 ) -> Result<(), ModelError> {
-    match serde_json::from_slice::<Reply<'_>>(body) {
-        Ok(reply) => assembly.take_whole(&reply, origin, deltas),
-        Err(error) if error.is_eof() => {
-            let message = format!("the answer of {} broke off before its end; try again", origin.host);
-            Err(origin.error(Kind::Interrupted, message))
+    // Looked at as a whole: every piece that is kept as raw JSON would be looked at again.
+    let cut = || {
+        let message = format!("the answer of {} broke off before its end; try again", origin.host);
+        origin.error(Kind::Interrupted, message)
+    };
+    let text = std::str::from_utf8(body).map_err(|error| match error.error_len() {
+        None => cut(),
+        Some(_) => {
+            let message = format!("the answer of {} is not UTF-8 text; check the base URL", origin.host);
+            origin.error(Kind::InvalidResponse, message)
         }
+    })?;
+    match serde_json::from_str::<Reply<'_>>(text) {
+        Ok(reply) => assembly.take_whole(&reply, origin, deltas),
+        Err(error) if error.is_eof() => Err(cut()),
         Err(error) => Err(unreadable(body, &error, origin)),
     }
 }

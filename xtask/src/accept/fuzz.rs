@@ -27,20 +27,26 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     process::run(cargo("build").args(["--sanitizer", "none"]))?;
     let waiting = Mutex::new(targets.iter());
     let next = || waiting.lock().ok()?.next();
-    let work = || -> Result<()> {
+    let work = || -> Vec<String> {
+        let mut failed = Vec::new();
         while let Some(target) = next() {
-            fuzz(target, options.minutes)?;
+            // What is found in one target is no reason to leave the others out.
+            if let Err(error) = fuzz(target, options.minutes) {
+                failed.push(format!("{target}: {error}"));
+            }
         }
-        Ok(())
+        failed
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
+    let failed: Vec<String> = thread::scope(|scope| {
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        running.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(result) => result,
-            Err(_) => bail!("a fuzzer's thread panicked"),
-        })
-    })
+        let joined = running.into_iter().map(|worker| worker.join());
+        joined.flat_map(|failed| failed.unwrap_or_else(|_| vec!["a thread panicked".to_owned()])).collect()
+    });
+    if !failed.is_empty() {
+        bail!("found: {}; see fuzz/artifacts", failed.join("; "));
+    }
+    Ok(())
 }
 
 /// The sanitizer's flags need a nightly compiler; the coverage flags only this permission.
@@ -60,7 +66,7 @@ fn fuzz(target: &str, minutes: u64) -> Result<()> {
         fuzzer.arg(&seeds);
     }
     fuzzer.args(["--sanitizer", "none", "--"]).args(LIMITS);
-    fuzzer.args([&format!("-max_total_time={}", minutes * 60), "-verbosity=0", "-print_final_stats=1"]);
+    fuzzer.args([&format!("-max_total_time={}", minutes * 60), "-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
     process::run(&mut fuzzer)?;
     process::run(cargo("cmin").args([target, &corpus, "--sanitizer", "none", "--"]).args(LIMITS))?;
     let kept = std::fs::read_dir(workspace::root().join(&corpus))?.count();

@@ -155,7 +155,12 @@ impl EventSink for Live {
                     ),
                 };
             }
-            EventKind::ApprovalRequested { .. } => shown.bar.clear(),
+            EventKind::ApprovalRequested { .. } | EventKind::StepDropped { .. } => shown.bar.clear(),
+            EventKind::StepLate { step, result, error, .. } => {
+                shown.bar.clear();
+                let came = error.clone().unwrap_or_else(|| text_of(result));
+                super::note(&format!("`{step}` ended late: {}", one_line(&came, LINE)));
+            }
             EventKind::Note { text } => {
                 shown.bar.clear();
                 super::note(text);

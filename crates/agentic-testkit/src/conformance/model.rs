@@ -31,7 +31,7 @@ fn hello() -> ModelRequest {
     ModelRequest::new(messages.into_iter().collect()).with_max_output_tokens(64)
 }
 
-/// Any number of deltas, then exactly one `Finished`, then the end.
+/// Any number of deltas, then exactly one `Finished`, then the end. Somebody must watch the run.
 pub async fn one_finished_at_the_end(cx: &RunContext, model: &Arc<dyn ChatModel>) {
     let events = events(cx, model).await;
     let finished = |event: &&ModelEvent| matches!(event, ModelEvent::Finished(_));
@@ -39,7 +39,7 @@ pub async fn one_finished_at_the_end(cx: &RunContext, model: &Arc<dyn ChatModel>
     assert!(events.last().as_ref().is_some_and(finished), "`Finished` is the last event");
 }
 
-/// The text deltas together are the text of the whole response.
+/// The text deltas together are the text of the whole response. Somebody must watch the run.
 pub async fn deltas_add_up(cx: &RunContext, model: &Arc<dyn ChatModel>) {
     let (mut deltas, mut whole) = (String::new(), String::new());
     for event in events(cx, model).await {

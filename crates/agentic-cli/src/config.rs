@@ -119,6 +119,12 @@ fn read(path: &Path) -> Result<File, Failure> {
     })
 }
 
+/// The model that `agentic run` uses where no flag names one.
+pub(crate) fn model() -> Result<String, Failure> {
+    let args = AgentArgs { model: std::env::var("AGENTIC_MODEL").ok(), ..AgentArgs::default() };
+    Settings::of(args).map(|settings| settings.model)
+}
+
 /// Checks that the file can be read, for `agentic doctor`.
 pub(crate) fn check(path: &Path) -> Result<bool, Failure> {
     read(path).map(|_| path.exists())

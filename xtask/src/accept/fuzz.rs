@@ -56,19 +56,36 @@ fn cargo(command: &str) -> Command {
     cargo
 }
 
+fn tar() -> Command {
+    let mut tar = Command::new("tar");
+    tar.current_dir(workspace::root());
+    tar
+}
+
 /// Fuzzes one target, then takes out of its corpus what adds nothing.
 fn fuzz(target: &str, minutes: u64) -> Result<()> {
     let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
     std::fs::create_dir_all(workspace::root().join(&corpus))?;
+    // Thousands of files of a few bytes: the repository keeps them as one.
+    let archive = format!("fuzz/corpus/{target}.tar.gz");
+    if workspace::root().join(&archive).is_file() {
+        process::run(tar().args(["-xzf", &archive, "-C", "fuzz/corpus"]))?;
+    }
     let mut fuzzer = cargo("run");
     fuzzer.args([target, &corpus]);
     if workspace::root().join(&seeds).is_dir() {
         fuzzer.arg(&seeds);
     }
     fuzzer.args(["--sanitizer", "none", "--"]).args(LIMITS);
-    fuzzer.args([&format!("-max_total_time={}", minutes * 60), "-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
+    fuzzer.args([
+        &format!("-max_total_time={}", minutes * 60),
+        "-verbosity=0",
+        "-print_funcs=0",
+        "-print_final_stats=1",
+    ]);
     process::run(&mut fuzzer)?;
     process::run(cargo("cmin").args([target, &corpus, "--sanitizer", "none", "--"]).args(LIMITS))?;
+    process::run(tar().args(["-czf", &archive, "-C", "fuzz/corpus", target]))?;
     let kept = std::fs::read_dir(workspace::root().join(&corpus))?.count();
     println!("fuzz: {target}: {minutes} minutes, nothing found; {kept} inputs in the corpus");
     Ok(())

@@ -23,7 +23,7 @@ struct Missing {
 }
 
 pub(crate) fn doctor() -> Result<u8, Failure> {
-    let checks = [configuration(), embedded_model(), model_file(), pip(), endpoint()];
+    let checks = [configuration(), embedded_model(), model(), pip(), endpoint()];
     let mut code = exit::OK;
     for Check { what, found } in checks {
         match found {
@@ -69,22 +69,44 @@ fn embedded_model() -> Check {
     Check { what: "embedded models", found }
 }
 
-fn model_file() -> Check {
-    let found = match models::library().map(|library| library.resolve(library.catalog().default_id())) {
-        Ok(Ok(Resolved::Ready(model))) => Ok(model.path().display().to_string()),
-        Ok(Ok(_)) => Err(Missing {
-            problem: "not fetched yet".into(),
-            mend: "agentic model pull (1.1 GB; `agentic run` does it too)".into(),
-            needed: false,
-        }),
-        Ok(Err(error)) => {
-            Err(Missing { problem: error.to_string(), mend: "agentic model pull".into(), needed: true })
-        }
-        Err(failure) => {
-            Err(Missing { problem: failure.message().into(), mend: "set AGENTIC_HOME".into(), needed: true })
-        }
+/// The model that `agentic run` uses.
+fn model() -> Check {
+    let missing = |problem: String, mend: &str, needed| Missing { problem, mend: mend.into(), needed };
+    let found = match config::model() {
+        Err(failure) => Err(missing(failure.message().into(), "correct the configuration", true)),
+        Ok(address) => match address.strip_prefix("local:") {
+            Some(spec) => local_file(&address, spec),
+            None if address.starts_with("openai:")
+                && !is_set("OPENAI_API_KEY")
+                && !is_set("OPENAI_BASE_URL") =>
+            {
+                let mend = "export OPENAI_API_KEY=… (or OPENAI_BASE_URL for a server without keys)";
+                Err(missing(format!("{address} wants a key"), mend, !address.contains("base_url=")))
+            }
+            None => Ok(address),
+        },
     };
-    Check { what: "default model", found }
+    Check { what: "model", found }
+}
+
+fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
+    let missing = |problem: String, mend: String, needed| Missing { problem, mend, needed };
+    let library = models::library()
+        .map_err(|failure| missing(failure.message().into(), "set AGENTIC_HOME".into(), true))?;
+    let spec = spec.split('?').next().unwrap_or_default();
+    match library.resolve(spec) {
+        Ok(Resolved::Ready(model)) => Ok(format!("{address}, {}", model.path().display())),
+        Ok(_) => Err(missing(
+            format!("{address} is not fetched yet"),
+            format!("agentic model pull {spec} (`agentic run` does it too)"),
+            false,
+        )),
+        Err(error) => Err(missing(error.to_string(), "agentic model list shows what there is".into(), true)),
+    }
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|value| !value.trim().is_empty())
 }
 
 /// The mirror of models where no hub can be reached.
@@ -111,8 +133,7 @@ fn pip() -> Check {
 }
 
 fn endpoint() -> Check {
-    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
-    let found = if set("OPENAI_API_KEY") || set("OPENAI_BASE_URL") {
+    let found = if is_set("OPENAI_API_KEY") || is_set("OPENAI_BASE_URL") {
         Ok("OPENAI_API_KEY or OPENAI_BASE_URL is set".into())
     } else {
         Err(Missing {

@@ -85,12 +85,7 @@ fn in_a_models_files() {
     // What is kept is checked before it is used.
     std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
     std::fs::write(&kept, "damaged since, on disk").unwrap();
-    refused(
-        &place,
-        &["run", "hi", "--model", "local:mine"],
-        1,
-        &["mine.gguf", "wrong content", &sum],
-    );
+    refused(&place, &["run", "hi", "--model", "local:mine"], 1, &["mine.gguf", "wrong content", &sum]);
 }
 
 #[test]

@@ -68,7 +68,8 @@ fn doctor_says_what_is_missing_and_what_mends_it() {
     let place = Place::new();
     let healthy = place.run(&["doctor"]);
     assert_eq!(healthy.code, 0, "what is optional is no failure: {healthy:?}");
-    let not_fetched = "model: local:qwen2.5-coder-1.5b is not fetched yet → agentic model pull qwen2.5-coder-1.5b";
+    let not_fetched =
+        "model: local:qwen2.5-coder-1.5b is not fetched yet → agentic model pull qwen2.5-coder-1.5b";
     assert!(healthy.out.contains(not_fetched), "{}", healthy.out);
     std::fs::write(place.folder.path().join("config.toml"), "model = \"openai:gpt-5\"").unwrap();
     let keyless = place.run(&["doctor"]);

@@ -61,8 +61,11 @@ const DEEPSEEK_END: Marker = Marker { open: "<｜tool▁calls▁end｜>", kind: 
 const DEEPSEEK_OUT: Marker = Marker { open: "<｜tool▁output▁begin｜>", kind: Kind::Drop };
 const DEEPSEEK_OUT_END: Marker = Marker { open: "<｜tool▁output▁end｜>", kind: Kind::Drop };
 
+/// A dialect's name, and what makes it.
+type Named = (&'static str, fn() -> Dialect);
+
 /// The dialects by name.
-const NAMED: &[(&str, fn() -> Dialect)] = &[
+const NAMED: &[Named] = &[
     ("any", Dialect::any),
     ("hermes", Dialect::hermes),
     ("qwen3-coder", Dialect::qwen3_coder),

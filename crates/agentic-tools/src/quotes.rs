@@ -12,6 +12,9 @@ use crate::history::Action;
 /// A finding is an object in a list with the texts `from` and `quote`. It is checked if `from` was an argument of one of
 /// these earlier calls: one of its other texts must be part of what such a call gave. White space does not count. An
 /// empty quote claims nothing.
+///
+/// A finding that is in another place than it says is left out only if the list has it from there too: then it is counted
+/// twice. If not, it was read, and only the place is wrong.
 pub(crate) fn leave_out_misquoted(arguments: &mut Value, earlier: &[&Action]) -> Vec<String> {
     let mut left_out = Vec::new();
     visit(arguments, earlier, &mut left_out);
@@ -20,16 +23,27 @@ pub(crate) fn leave_out_misquoted(arguments: &mut Value, earlier: &[&Action]) ->
 
 fn visit(value: &mut Value, earlier: &[&Action], left_out: &mut Vec<String>) {
     match value {
-        Value::Array(items) => items.retain_mut(|item| match misquoted(item, earlier) {
-            Some(wrong) => {
+        Value::Array(items) => {
+            let wrong: Vec<_> = items.iter().map(|item| misquoted(item, earlier)).collect();
+            let mut kept: Vec<String> = Vec::new();
+            let rightly_placed = items.iter().zip(&wrong).filter(|(_, wrong)| wrong.is_none());
+            kept.extend(rightly_placed.flat_map(|(item, _)| claims(item)));
+            let mut wrong = wrong.into_iter();
+            items.retain_mut(|item| {
+                let Some(wrong) = wrong.next().flatten() else {
+                    visit(item, earlier, left_out);
+                    return true;
+                };
+                let claims = claims(item);
+                let was_read = earlier.iter().any(|action| says_any(action, &claims));
+                if was_read && !claims.iter().any(|claim| kept.contains(claim)) {
+                    kept.extend(claims);
+                    return true;
+                }
                 left_out.push(wrong);
                 false
-            }
-            None => {
-                visit(item, earlier, left_out);
-                true
-            }
-        }),
+            });
+        }
         Value::Object(object) => object.values_mut().for_each(|value| visit(value, earlier, left_out)),
         _ => {}
     }
@@ -40,24 +54,27 @@ const SHOWN: usize = 80;
 
 /// What is wrong with a finding, as the model gets to read it.
 fn misquoted(finding: &Value, earlier: &[&Action]) -> Option<String> {
-    let finding = finding.as_object()?;
-    let (from, quote) = (finding.get("from")?.as_str()?, finding.get("quote")?.as_str()?);
+    let object = finding.as_object()?;
+    let (from, quote) = (object.get("from")?.as_str()?, object.get("quote")?.as_str()?);
     let mut sources = earlier.iter().filter(|action| is_about(action, from)).peekable();
     if quote.trim().is_empty() || sources.peek().is_none() {
         return None;
     }
-    let claims: Vec<String> = finding
-        .iter()
-        .filter(|(name, _)| *name != "from")
-        .filter_map(|(_, value)| value.as_str().map(plain))
-        .filter(|text| !text.is_empty())
-        .collect();
-    let is_there = sources.any(|action| {
-        let said = plain(&action.shown);
-        claims.iter().any(|claim| says(&said, claim))
-    });
+    let claims = claims(finding);
+    let is_there = sources.any(|action| says_any(action, &claims));
     let shown: String = quote.chars().take(SHOWN).collect();
     (!is_there).then(|| format!("`{from}` does not say {shown:?}"))
+}
+
+/// The texts of a finding besides its place.
+fn claims(finding: &Value) -> Vec<String> {
+    let texts = finding.as_object().into_iter().flatten().filter(|(name, _)| *name != "from");
+    texts.filter_map(|(_, value)| value.as_str().map(plain)).filter(|text| !text.is_empty()).collect()
+}
+
+fn says_any(action: &Action, claims: &[String]) -> bool {
+    let said = plain(&action.shown);
+    claims.iter().any(|claim| says(&said, claim))
 }
 
 /// Whether this place was an argument of the call.
@@ -129,12 +146,28 @@ mod tests {
 
     #[test]
     fn what_was_not_is_left_out_and_named() {
-        let wrong = "`memo.txt` does not say \"Amount due: 950.00 EUR\"";
-        assert_eq!(check("memo.txt", "Amount due: 950.00 EUR", "950.00"), [wrong]);
+        let wrong = "`memo.txt` does not say \"Amount due: 99.00 EUR\"";
+        assert_eq!(check("memo.txt", "Amount due: 99.00 EUR", "99.00"), [wrong]);
         assert_eq!(check("rent.txt", "Amount due: 999.00 EUR", "999.00").len(), 1);
         assert_eq!(check("rent.txt", "due: 50.00", "50.00").len(), 1, "950.00 is another number");
         assert_eq!(check("rent.txt", "Amount due: 95", "95").len(), 1);
         let long = check("rent.txt", &"two\nlines ".repeat(100), "1").remove(0);
         assert!(long.lines().count() == 1 && long.chars().count() < 150, "{long}");
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_counts_once() {
+        let history = [read("rent.txt", "Amount due: 950.00 EUR"), read("memo.txt", "Call Anna.")];
+        let history: Vec<&Action> = history.iter().collect();
+        let from = |place| json!({"from": place, "quote": "Amount due: 950.00 EUR", "number": "950.00"});
+        let mut once = json!([from("memo.txt")]);
+        assert!(leave_out_misquoted(&mut once, &history).is_empty(), "only the place is wrong");
+        assert_eq!(once, json!([from("memo.txt")]));
+        for mut twice in
+            [json!([from("memo.txt"), from("rent.txt")]), json!([from("rent.txt"), from("memo.txt")])]
+        {
+            assert_eq!(leave_out_misquoted(&mut twice, &history).len(), 1);
+            assert_eq!(twice, json!([from("rent.txt")]));
+        }
     }
 }

@@ -76,7 +76,7 @@ pub enum AgentError {
         partial: Box<Partial>,
     },
     /// The run was cancelled.
-    #[error("cancelled")]
+    #[error("{}", match reason { CancelReason::TimedOut => "the time limit was reached; allow more time or ask for less", CancelReason::Requested => "cancelled" })]
     Cancelled {
         /// Why.
         reason: CancelReason,

@@ -197,6 +197,7 @@ impl ActionExecutor {
             let names: Vec<_> = self.registry.names().collect();
             let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
             let error = ToolError::new(ToolErrorKind::UnknownTool, message);
+            cx.emit(|| EventKind::Note { text: error.to_string() });
             return Ok(failed(call, as_written(), Vec::new(), at, &error));
         };
         let (mut arguments, mended) = match usable(entry, &call.arguments) {
@@ -214,7 +215,10 @@ impl ActionExecutor {
         }
         let mut ran = match self.allowed(cx, entry, arguments.clone(), !left_out.is_empty()).await? {
             Ok(allowed) => self.call(cx, entry, call, allowed, mended, at).await?,
-            Err(refused) => failed(call, arguments, mended, at, &refused),
+            Err(refused) => {
+                cx.emit(|| EventKind::Note { text: format!("`{tool}` was not called: {refused}") });
+                failed(call, arguments, mended, at, &refused)
+            }
         };
         if !left_out.is_empty() {
             ran.action.shown.push_str(&format!("\n[left out: {}]", left_out.join("; ")));

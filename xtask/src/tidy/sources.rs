@@ -1,5 +1,7 @@
 //! What source files may not hold.
 
+use std::path::Path;
+
 use super::File;
 use crate::workspace;
 
@@ -95,8 +97,8 @@ fn of_this_machine() -> Vec<String> {
     let home = std::env::home_dir();
     for path in root.parent().into_iter().chain(home.as_deref()) {
         let path = format!("{}/", path.display());
-        // `/` and the like are nobody's.
-        if path.len() > 4 {
+        // `/` and the folder for temporary files are nobody's.
+        if path.len() > 4 && Path::new(&path) != std::env::temp_dir() {
             found.push(path);
         }
     }

@@ -21,13 +21,13 @@ use crate::embed::{Embedder, Embeddings};
 use crate::event::EventKind;
 use crate::goal::{Goal, Outcome};
 use crate::id::{RunId, StepId};
-use crate::model::{ChatModel, ChatModelExt as _, ModelRequest, ModelResponse};
-use crate::model_context::ModelContext;
+use crate::model::{ChatModel, ModelRequest, ModelResponse};
 use crate::scope::Scope;
-use crate::step::{Done, EffectFuture, Step, StepDetail, StepError, StepKind, StepRequest, StepValue, Work};
+use crate::step::{Done, Step, StepError, StepKind, StepRequest, StepValue};
 use crate::time::Timestamp;
 use crate::tool::{Tool, ToolError};
-use crate::usage::{NanoUsd, Spend, Usage};
+use crate::usage::Spend;
+use crate::work::{EffectFuture, Work};
 
 /// The only way for an agent to touch the world: model calls, tool calls, time, ids, randomness, waiting,
 /// asking a person and any other effect.
@@ -117,31 +117,9 @@ impl RunContext {
             price,
             turns,
         };
-        let digest = request.digest(&info.id);
-        let detail = StepDetail { name: info.id.clone(), arguments: Arc::default() };
-        let model = model.clone();
-        let effect = move |ecx: EffectContext| -> EffectFuture {
-            Box::pin(async move {
-                let (mut request, mcx) = (request, ModelContext::new(ecx));
-                if let Some(granted) = mcx.output_tokens() {
-                    request.max_output_tokens = Some(granted);
-                }
-                let response = model.complete(request, mcx).await?;
-                let cost = price.map_or(NanoUsd(0), |price| price.of(&response.usage));
-                let spend = Spend { usage: response.usage, cost, model_calls: 1, turns, ..Spend::default() };
-                Ok(Done { value: Box::new(response), spend })
-            })
-        };
-        self.step(
-            StepKind::Model,
-            EffectClass::Idempotent,
-            "model",
-            digest,
-            reservation,
-            detail,
-            None,
-            effect,
-        )
+        let (name, model) = (info.id.clone(), model.clone());
+        let work = Work::Model { model, request, turns };
+        self.step("model", StepKind::Model, EffectClass::Idempotent, reservation, None, name, work)
     }
 
     /// Asks an embedding model for the vectors of some texts.
@@ -158,28 +136,9 @@ impl RunContext {
         let bytes: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
         let reservation =
             Reservation::Model { input_tokens: bytes as u64, output_tokens: 0, price, turns: 0 };
-        let digest = Digest::of(&(&*info.id, &*texts)).unwrap_or_default();
-        let detail = StepDetail { name: info.id.clone(), arguments: Arc::default() };
-        let embedder = embedder.clone();
-        let effect = move |ecx: EffectContext| -> EffectFuture {
-            Box::pin(async move {
-                let embeddings = embedder.embed(texts, ModelContext::new(ecx)).await?;
-                let usage: Usage = embeddings.usage;
-                let cost = price.map_or(NanoUsd(0), |price| price.of(&usage));
-                let spend = Spend { usage, cost, model_calls: 1, ..Spend::default() };
-                Ok(Done { value: Box::new(embeddings), spend })
-            })
-        };
-        self.step(
-            StepKind::Embed,
-            EffectClass::Idempotent,
-            "embed",
-            digest,
-            reservation,
-            detail,
-            None,
-            effect,
-        )
+        let (name, embedder) = (info.id.clone(), embedder.clone());
+        let work = Work::Embed { embedder, texts };
+        self.step("embed", StepKind::Embed, EffectClass::Idempotent, reservation, None, name, work)
     }
 
     /// Calls a tool with arguments that are valid by its schema, within the time of its policy.
@@ -190,28 +149,10 @@ impl RunContext {
     pub fn tool(&self, tool: &Arc<dyn Tool>, arguments: Value) -> Step<Value> {
         let spec = tool.spec();
         let class = tool.effect(&arguments);
-        let digest = Digest::of(&(&spec.name, &arguments)).unwrap_or_default();
-        let arguments = Arc::new(arguments);
-        let detail = StepDetail { name: spec.name.as_str().into(), arguments: arguments.clone() };
-        let (name, timeout) = (format!("tool:{}", spec.name), spec.policy.timeout);
-        let tool = tool.clone();
-        let effect = move |ecx: EffectContext| -> EffectFuture {
-            Box::pin(async move {
-                let earlier = match class {
-                    EffectClass::Checkable if ecx.attempt() > 1 => {
-                        tool.check(&arguments, ecx.clone()).await?
-                    }
-                    _ => None,
-                };
-                let value = match earlier {
-                    Some(value) => value,
-                    // Mostly nobody else holds them any more.
-                    None => tool.call(Arc::unwrap_or_clone(arguments), ecx).await?,
-                };
-                Ok(Done { value: Box::new(value), spend: Spend { tool_calls: 1, ..Spend::default() } })
-            })
-        };
-        self.step(StepKind::Tool, class, &name, digest, Reservation::ToolCall, detail, Some(timeout), effect)
+        let (step, timeout) = (format!("tool:{}", spec.name), Some(spec.policy.timeout));
+        let name = spec.name.as_str().into();
+        let work = Work::Tool { tool: tool.clone(), class, arguments: Arc::new(arguments) };
+        self.step(&step, StepKind::Tool, class, Reservation::ToolCall, timeout, name, work)
     }
 
     /// Runs an effect of the agent's own: anything that is neither a model nor a tool.
@@ -241,9 +182,8 @@ impl RunContext {
                 );
             }
         };
-        let detail = StepDetail { name: name.into(), arguments: Arc::default() };
         let step = id.clone();
-        let effect = move |ecx: EffectContext| -> EffectFuture {
+        let start = move |ecx: EffectContext| -> EffectFuture {
             Box::pin(async move {
                 let value = effect(ecx)
                     .await
@@ -251,24 +191,21 @@ impl RunContext {
                 Ok(Done { value: Box::new(value) as Box<dyn StepValue>, spend: Spend::default() })
             })
         };
-        let (kind, reservation) = (StepKind::Effect, Reservation::Nothing);
-        let work = Work::Effect(Box::new(effect));
-        self.request(StepRequest { id, kind, class, digest, reservation, timeout: None, detail, work })
+        let (kind, reservation, name) = (StepKind::Effect, Reservation::Nothing, name.into());
+        let work = Work::Effect { digest, start: Box::new(start) };
+        self.request(StepRequest { id, kind, class, reservation, timeout: None, name, work })
     }
 
     /// Asks a person, who may take as long as they like.
     pub fn approve(&self, approval: Approval) -> Step<Decision> {
-        let digest = Digest::of(&approval).unwrap_or_default();
-        let detail = StepDetail { name: approval.question.as_str().into(), arguments: Arc::default() };
-        let work = Work::Approval(approval);
-        self.plain(StepKind::Approval, "approve", digest, Reservation::Nothing, detail, work)
+        let (name, work) = (approval.question.as_str().into(), Work::Approval(approval));
+        self.step("approve", StepKind::Approval, EffectClass::Pure, Reservation::Nothing, None, name, work)
     }
 
     /// Waits.
     pub fn sleep(&self, duration: Duration) -> Step<()> {
-        let digest = Digest::of(&duration).unwrap_or_default();
-        let work = Work::Sleep(duration);
-        self.plain(StepKind::Sleep, "sleep", digest, Reservation::Nothing, StepDetail::default(), work)
+        let (name, work) = (Arc::default(), Work::Sleep(duration));
+        self.step("sleep", StepKind::Sleep, EffectClass::Pure, Reservation::Nothing, None, name, work)
     }
 
     // ---------------------------------------------------------------------------------- values drawn once
@@ -391,30 +328,16 @@ impl RunContext {
     #[expect(clippy::too_many_arguments, reason = "the fields of one private struct")]
     fn step<T>(
         &self,
+        step: &str,
         kind: StepKind,
         class: EffectClass,
-        name: &str,
-        digest: Digest,
         reservation: Reservation,
-        detail: StepDetail,
         timeout: Option<Duration>,
-        effect: impl FnOnce(EffectContext) -> EffectFuture + Send + 'static,
-    ) -> Step<T> {
-        let (id, work) = (self.scope.step(name), Work::Effect(Box::new(effect)));
-        self.request(StepRequest { id, kind, class, digest, reservation, timeout, detail, work })
-    }
-
-    fn plain<T>(
-        &self,
-        kind: StepKind,
-        name: &str,
-        digest: Digest,
-        reservation: Reservation,
-        detail: StepDetail,
+        name: Arc<str>,
         work: Work,
     ) -> Step<T> {
-        let (id, class) = (self.scope.step(name), EffectClass::Pure);
-        self.request(StepRequest { id, kind, class, digest, reservation, timeout: None, detail, work })
+        let id = self.scope.step(step);
+        self.request(StepRequest { id, kind, class, reservation, timeout, name, work })
     }
 
     fn request<T>(&self, request: StepRequest) -> Step<T> {

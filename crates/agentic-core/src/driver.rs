@@ -32,7 +32,7 @@ pub trait Driver: Debug + Send + Sync + 'static {
     fn run_id(&self) -> RunId;
 
     /// Takes a step at its first poll.
-    fn register(&self, request: StepRequest) -> Ticket;
+    fn register(&self, request: Box<StepRequest>) -> Ticket;
 
     /// Gives a step's outcome once it is delivered; else keeps the waker.
     fn poll(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<Delivered, StepError>>;

@@ -1,9 +1,7 @@
 //! Effects: what they do to the world, and what a tool or an effect of an agent's own gets to work with.
 
 use std::cell::Cell;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -124,21 +122,14 @@ pub(crate) fn inside_effect() -> bool {
     INSIDE_EFFECT.get()
 }
 
-/// Marks the thread as being inside an effect while the inner future is polled.
-#[derive(Debug)]
-pub(crate) struct InsideEffect<F>(pub(crate) F);
-
-impl<F: Future + Unpin> Future for InsideEffect<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        struct Restore(bool);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                INSIDE_EFFECT.set(self.0);
-            }
+/// Marks the thread as being inside an effect while `poll` runs.
+pub(crate) fn inside<T>(poll: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INSIDE_EFFECT.set(self.0);
         }
-        let _restore = Restore(INSIDE_EFFECT.replace(true));
-        Pin::new(&mut self.0).poll(cx)
     }
+    let _restore = Restore(INSIDE_EFFECT.replace(true));
+    poll()
 }

@@ -28,6 +28,7 @@ mod team;
 mod time;
 mod tool;
 mod usage;
+mod work;
 
 // Traits here are async: implement them with this attribute.
 pub use async_trait::async_trait;

@@ -1,6 +1,6 @@
 //! What is said in a conversation: messages, their parts, and the append-only history.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -220,10 +220,17 @@ const IMAGE_TOKENS: usize = 4096;
 /// only the new message.
 #[derive(Clone, Debug, Default)]
 pub struct Messages {
-    items: Vec<Arc<Message>>,
-    digest: Digest,
+    items: Vec<Arc<Item>>,
     bytes: u64,
     measured: Option<Measured>,
+}
+
+/// A message in its place.
+#[derive(Debug)]
+struct Item {
+    message: Message,
+    /// Of all messages up to this one. Made when it is first asked for, and then shared by all clones of the history.
+    digest: OnceLock<Digest>,
 }
 
 /// A model said how many tokens the first `bytes` bytes of this history are, with the tools of that request.
@@ -242,24 +249,16 @@ impl Messages {
     }
 
     /// Adds a message at the end.
-    pub fn push(&mut self, message: impl Into<Arc<Message>>) {
-        let message = message.into();
-        self.digest = self.digest.chain(|canonical| message.digest(canonical));
+    pub fn push(&mut self, message: Message) {
         self.bytes += message.bytes();
-        self.items.push(message);
+        self.items.push(Arc::new(Item { message, digest: OnceLock::new() }));
     }
 
     /// Adds a model's answer and remembers how many tokens the model counted up to here, which makes
     /// [`token_bound`](Self::token_bound) tight for the next turn.
     ///
     /// `model` and `tools` are those of the request that was answered.
-    pub fn push_response(
-        &mut self,
-        message: impl Into<Arc<Message>>,
-        model: &Arc<str>,
-        tools: &ToolSet,
-        usage: &Usage,
-    ) {
+    pub fn push_response(&mut self, message: Message, model: &Arc<str>, tools: &ToolSet, usage: &Usage) {
         self.push(message);
         if usage.input_tokens > 0 {
             let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
@@ -281,12 +280,12 @@ impl Messages {
 
     /// The messages in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Message> + ExactSizeIterator {
-        self.items.iter().map(|message| &**message)
+        self.items.iter().map(|item| &item.message)
     }
 
     /// The last message.
     pub fn last(&self) -> Option<&Message> {
-        self.items.last().map(|message| &**message)
+        self.items.last().map(|item| &item.message)
     }
 
     /// How many messages there are.
@@ -299,29 +298,35 @@ impl Messages {
         self.items.is_empty()
     }
 
-    /// The digest of all messages in order.
+    /// The digest of all messages in order. Reads only those that were added since it was last asked for.
     pub fn digest(&self) -> Digest {
-        self.digest
+        let known = self.items.iter().rposition(|item| item.digest.get().is_some());
+        let mut digest = known.and_then(|at| self.items[at].digest.get().copied()).unwrap_or_default();
+        for item in &self.items[known.map_or(0, |at| at + 1)..] {
+            digest = digest.chain(|canonical| item.message.digest(canonical));
+            let _ = item.digest.set(digest);
+        }
+        digest
     }
 }
 
-impl<M: Into<Arc<Message>>> FromIterator<M> for Messages {
-    fn from_iter<I: IntoIterator<Item = M>>(iter: I) -> Self {
+impl FromIterator<Message> for Messages {
+    fn from_iter<I: IntoIterator<Item = Message>>(iter: I) -> Self {
         let mut messages = Self::new();
         messages.extend(iter);
         messages
     }
 }
 
-impl<M: Into<Arc<Message>>> Extend<M> for Messages {
-    fn extend<I: IntoIterator<Item = M>>(&mut self, iter: I) {
+impl Extend<Message> for Messages {
+    fn extend<I: IntoIterator<Item = Message>>(&mut self, iter: I) {
         iter.into_iter().for_each(|message| self.push(message));
     }
 }
 
 impl PartialEq for Messages {
     fn eq(&self, other: &Self) -> bool {
-        self.items == other.items
+        self.iter().eq(other.iter())
     }
 }
 

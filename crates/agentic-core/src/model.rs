@@ -399,7 +399,7 @@ pub enum ModelDelta {
 #[non_exhaustive]
 pub struct ModelResponse {
     /// What the model says.
-    pub message: Arc<Message>,
+    pub message: Message,
     /// Why it stopped.
     pub finish: FinishReason,
     /// What it took.
@@ -413,7 +413,7 @@ pub struct ModelResponse {
 impl ModelResponse {
     /// An answer.
     pub fn new(message: Message, finish: FinishReason, usage: Usage, model: impl Into<Arc<str>>) -> Self {
-        Self { message: Arc::new(message), finish, usage, model: model.into() }
+        Self { message, finish, usage, model: model.into() }
     }
 
     /// The answer's text.

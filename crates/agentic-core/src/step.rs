@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,11 +19,12 @@ use crate::budget::{BudgetError, Reservation};
 use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
-use crate::effect::{EffectClass, EffectContext, EffectGrant, InsideEffect, inside_effect};
+use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
 use crate::id::StepId;
 use crate::model_error::ModelError;
 use crate::tool::ToolError;
 use crate::usage::Spend;
+use crate::work::Work;
 
 /// What kind of effect a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -164,14 +164,12 @@ pub struct StepRequest {
     pub kind: StepKind,
     /// What it does to the world.
     pub class: EffectClass,
-    /// The digest of everything that shapes its outcome.
-    pub digest: Digest,
     /// What it wants of the budget.
     pub reservation: Reservation,
     /// How long it may take.
     pub timeout: Option<Duration>,
-    /// What it is about, for people: the model or tool and its arguments.
-    pub detail: StepDetail,
+    /// The model, tool or effect, for people.
+    pub name: Arc<str>,
     pub(crate) work: Work,
 }
 
@@ -187,18 +185,6 @@ pub struct StepDetail {
 
 fn is_null(arguments: &Value) -> bool {
     arguments.is_null()
-}
-
-pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;
-
-/// What starts the work of a step.
-pub(crate) enum Work {
-    /// An effect.
-    Effect(Box<dyn FnOnce(EffectContext) -> EffectFuture + Send>),
-    /// A question to a person.
-    Approval(Approval),
-    /// Waiting.
-    Sleep(Duration),
 }
 
 /// The work of a step, taken out of its request.
@@ -222,25 +208,22 @@ impl fmt::Debug for Launch {
 }
 
 impl StepRequest {
+    /// The digest of everything that shapes its outcome. It is made here, from the request, so ask once, and only if
+    /// somebody wants to know.
+    pub fn digest(&self) -> Digest {
+        self.work.digest()
+    }
+
+    /// What it is about, for people: the model or tool and its arguments.
+    pub fn detail(&self) -> StepDetail {
+        StepDetail { name: self.name.clone(), arguments: self.work.arguments() }
+    }
+
     /// Takes the work out, to be started with what the driver grants it. The effect's context is made here and
     /// nowhere else.
     pub fn launch(self, grant: EffectGrant) -> Launch {
-        match self.work {
-            Work::Effect(start) => {
-                Launch::Effect(InsideEffect(Box::pin(start_inside(start, EffectContext::new(grant)))).boxed())
-            }
-            Work::Approval(approval) => Launch::Approval(approval),
-            Work::Sleep(duration) => Launch::Sleep(duration),
-        }
+        self.work.launch(EffectContext::new(grant))
     }
-}
-
-/// Also the making of the future runs inside the effect, not only its polling.
-async fn start_inside(
-    start: Box<dyn FnOnce(EffectContext) -> EffectFuture + Send>,
-    ecx: EffectContext,
-) -> Result<Done, StepError> {
-    start(ecx).await
 }
 
 impl fmt::Debug for StepRequest {
@@ -249,7 +232,6 @@ impl fmt::Debug for StepRequest {
             .field("id", &self.id)
             .field("kind", &self.kind)
             .field("class", &self.class)
-            .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
@@ -303,7 +285,7 @@ impl<T: DeserializeOwned + 'static> Future for Step<T> {
             State::New(_) if inside_effect() => {
                 return Poll::Ready(Err(StepError::InsideEffect { step: this.id.clone() }));
             }
-            State::New(request) => this.driver.register(*request),
+            State::New(request) => this.driver.register(request),
             State::Waiting(ticket) => ticket,
             State::Failed(error) => return Poll::Ready(Err(*error)),
             // As futures do that are polled after their end: never ready again.

@@ -9,6 +9,8 @@ mod secret;
 #[cfg(feature = "sse")]
 pub mod sse;
 pub mod toolcall;
+#[cfg(feature = "openai")]
+mod transport;
 pub mod wrap;
 
 // Models by address.

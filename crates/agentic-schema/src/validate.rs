@@ -23,6 +23,7 @@
 //! ```
 
 mod describe;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod violation;
@@ -140,13 +141,18 @@ impl SchemaOptions {
     /// that was not given.
     pub fn compile(&self, schema: &Value) -> Result<Schema, SchemaError> {
         let mut options = jsonschema::options().with_retriever(Documents(self.documents.clone()));
+        let mut formats = self.formats;
         if schema.get("$schema").is_none() {
             options = options.with_draft(match self.draft {
                 Draft::Draft7 => jsonschema::Draft::Draft7,
+                Draft::Draft202012 if plain::is_plain(schema) => {
+                    formats = formats.or(Some(false));
+                    jsonschema::Draft::Draft7
+                }
                 Draft::Draft202012 => jsonschema::Draft::Draft202012,
             });
         }
-        if let Some(check) = self.formats {
+        if let Some(check) = formats {
             options = options.should_validate_formats(check);
         }
         let validator = options.build(schema).map_err(|error| SchemaError::new(&error))?;

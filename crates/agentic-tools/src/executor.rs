@@ -213,8 +213,8 @@ impl ActionExecutor {
         for wrong in &left_out {
             cx.emit(|| EventKind::Note { text: format!("left out of the arguments of `{tool}`: {wrong}") });
         }
-        let mut ran = match self.allowed(cx, entry, arguments.clone(), !left_out.is_empty()).await? {
-            Ok(allowed) => self.call(cx, entry, call, allowed, mended, at).await?,
+        let mut ran = match self.allowed(cx, entry, &arguments, !left_out.is_empty()).await? {
+            Ok(edited) => self.call(cx, entry, call, edited.unwrap_or(arguments), mended, at).await?,
             Err(refused) => {
                 cx.emit(|| EventKind::Note { text: format!("`{tool}` was not called: {refused}") });
                 failed(call, arguments, mended, at, &refused)
@@ -249,22 +249,22 @@ impl ActionExecutor {
         leave_out_misquoted(arguments, &sources)
     }
 
-    /// The arguments if the call may be made, as a person may have edited them.
+    /// Whether the call may be made, and with which arguments if a person has edited them.
     async fn allowed(
         &self,
         cx: &RunContext,
         entry: &Entry,
-        arguments: Value,
+        arguments: &Value,
         changed: bool,
-    ) -> Result<Result<Value, ToolError>, StepError> {
-        if changed && let Err(invalid) = entry.schema.validate(&arguments) {
+    ) -> Result<Result<Option<Value>, ToolError>, StepError> {
+        if changed && let Err(invalid) = entry.schema.validate(arguments) {
             let message = format!("what is left of the arguments is invalid: {invalid}");
             return Ok(Err(ToolError::invalid(message)));
         }
         if entry.spec.policy.approval {
             return self.approved(cx, entry, arguments).await;
         }
-        Ok(Ok(arguments))
+        Ok(Ok(None))
     }
 
     async fn call(
@@ -317,15 +317,15 @@ impl ActionExecutor {
         &self,
         cx: &RunContext,
         entry: &Entry,
-        arguments: Value,
-    ) -> Result<Result<Value, ToolError>, StepError> {
+        arguments: &Value,
+    ) -> Result<Result<Option<Value>, ToolError>, StepError> {
         let tool = entry.spec.name.clone();
         let question = format!("Call `{tool}` with {arguments}?");
         let asked = Approval { question, tool: Some(tool), arguments: arguments.clone() };
         Ok(match cx.approve(asked).await? {
-            Decision::Approve => Ok(arguments),
+            Decision::Approve => Ok(None),
             Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
-                Ok(()) => Ok(arguments),
+                Ok(()) => Ok(Some(arguments)),
                 Err(invalid) => {
                     Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}")))
                 }

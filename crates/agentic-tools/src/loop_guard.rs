@@ -4,10 +4,9 @@
 //! world since. An agent that edits and tests again makes progress even while the test's output stays the same; one
 //! that waits for something makes progress when the answer changes.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use agentic_core::Digest;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// When the guard speaks up.
@@ -42,7 +41,7 @@ pub enum LoopVerdict {
 pub struct LoopGuard {
     options: LoopGuardOptions,
     /// Calls with their results, and how many changes had been made to the world by then.
-    seen: BTreeMap<Digest, u64>,
+    seen: HashMap<u64, u64>,
     changes: u64,
     stale: u32,
     turn_is_new: bool,
@@ -88,26 +87,12 @@ impl LoopGuard {
     }
 }
 
-/// A call with its result: equal for equal arguments, however they were written.
-fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> Digest {
-    // Strings, numbers and JSON values always have a JSON form.
-    Digest::of(&(tool, Sorted(arguments), shown)).unwrap_or_default()
-}
-
-/// A value that is written with all object keys in order.
-struct Sorted<'a>(&'a Value);
-
-impl Serialize for Sorted<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Object(map) => {
-                let ordered: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, Sorted(value))).collect();
-                serializer.collect_map(ordered)
-            }
-            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
-            other => other.serialize(serializer),
-        }
-    }
+/// A call with its result: equal for equal arguments, in whatever order they were written. Two that are not equal and
+/// have the same number would at worst bring a hint too early.
+fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (tool, arguments, shown).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -141,6 +126,14 @@ mod tests {
     fn going_round_over_several_calls_is_a_loop_too() {
         let (a, b): (&[_], &[_]) = (&[("read a", "x", false)], &[("read b", "y", false)]);
         assert_eq!(verdicts(&[a, b, a, b, a]), "..hhS");
+    }
+
+    #[test]
+    fn the_order_of_arguments_does_not_matter() {
+        let one = super::fingerprint("t", &json!({"a": 1, "b": {"c": [1], "d": 2}}), "x");
+        let other = super::fingerprint("t", &json!({"b": {"d": 2, "c": [1]}, "a": 1}), "x");
+        assert_eq!(one, other);
+        assert_ne!(one, super::fingerprint("t", &json!({"a": 1, "b": {"c": [2], "d": 2}}), "x"));
     }
 
     #[test]

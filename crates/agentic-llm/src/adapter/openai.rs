@@ -24,8 +24,7 @@ use agentic_core::{
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
-use reqwest::{Body, Client, Method, Request, Response, Url};
+use http::header::{CONTENT_TYPE, LOCATION};
 
 pub(crate) use builder::open;
 pub use builder::{OpenAiBuilder, OpenAiError};
@@ -35,13 +34,16 @@ use origin::Origin;
 use reader::Reader;
 use tools::ToolCache;
 
+use crate::transport::{Endpoint, Response};
+
 /// A model behind an endpoint for chat completions.
 ///
 /// Streams if somebody watches the run, else asks for the whole answer at once; the answer is the same. Tool
 /// calls that come without an id get one that is unique in the conversation. An answer that breaks off is an
 /// error ([`ModelErrorKind::Interrupted`](agentic_core::ModelErrorKind::Interrupted)), never a shorter answer.
 ///
-/// Proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), as `reqwest` does.
+/// Proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), else from the
+/// system's settings on macOS and Windows; they may be of the kinds `http`, `https`, `socks5` and `socks5h`.
 ///
 /// ```
 /// use agentic_llm::adapter::openai::OpenAi;
@@ -53,10 +55,7 @@ use tools::ToolCache;
 pub struct OpenAi(Arc<Inner>);
 
 struct Inner {
-    client: Client,
-    endpoint: Url,
-    /// Authorization and content type; the former is marked sensitive.
-    headers: HeaderMap,
+    endpoint: Endpoint,
     /// The name that the server knows the model by.
     model: String,
     info: ModelInfo,
@@ -123,10 +122,7 @@ impl Inner {
         })?;
         let body =
             request::write(&self.model, request, tools.as_deref(), stream, &self.quirks, &self.origin)?;
-        let mut http = Request::new(Method::POST, self.endpoint.clone());
-        *http.headers_mut() = self.headers.clone();
-        *http.body_mut() = Some(Body::from(body));
-        let response = self.client.execute(http).await.map_err(|error| self.origin.transport(error))?;
+        let response = self.endpoint.post(body).await.map_err(|error| self.origin.transport(error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

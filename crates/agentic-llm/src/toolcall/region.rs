@@ -143,7 +143,8 @@ impl Region {
         if self.form == Form::Unknown && !c.is_whitespace() {
             self.form = match c {
                 '{' | '[' => Form::Json,
-                _ if rest.starts_with(FUNCTION) => Form::Function,
+                // Only where `at_tag` has waited for the whole of it.
+                _ if tagged && rest.starts_with(FUNCTION) => Form::Function,
                 _ => Form::Other,
             };
         }

@@ -300,6 +300,15 @@ fn dialects_that_cost_little() {
 }
 
 #[test]
+fn another_familys_function_ends_with_its_line() {
+    check(
+        Dialect::mistral(),
+        "[TOOL_CALLS]<function=f><parameter=a>x</parameter></function>\nDone.",
+        &[call("f", json!({"a": "x"})), content("Done.")],
+    );
+}
+
+#[test]
 fn python_like_values() {
     let body = r#"f(a=[1, -2.5, True, None], b={'k': ("x", 'it\'s')}, c="a\n\"b\"", d=1_000)"#;
     let expected = json!({"a": [1, -2.5, true, null], "b": {"k": ["x", "it's"]}, "c": "a\n\"b\"", "d": 1000});

@@ -1,7 +1,6 @@
 //! Reads tool calls out of the text of a model that is served without a parser for them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use agentic_core::{
     ChatModel, FinishReason, Messages, ModelContext, ModelDelta, ModelError, ModelEvent, ModelInfo,
@@ -121,7 +120,7 @@ impl Answer {
         if response.tool_calls().next().is_some() {
             return response;
         }
-        let mut message = (*response.message).clone();
+        let message = &mut response.message;
         let parts = std::mem::take(&mut message.parts);
         for one in parts {
             let Part::Text { text } = one else {
@@ -141,7 +140,6 @@ impl Answer {
         if message.tool_calls().next().is_some() && response.finish == FinishReason::Stop {
             response.finish = FinishReason::ToolCalls;
         }
-        response.message = Arc::new(message);
         response
     }
 }

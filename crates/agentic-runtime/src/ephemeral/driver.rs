@@ -21,7 +21,7 @@ impl Driver for EphemeralDriver {
         self.0.run
     }
 
-    fn register(&self, request: StepRequest) -> Ticket {
+    fn register(&self, request: Box<StepRequest>) -> Ticket {
         if let Ok(tokio) = Handle::try_current() {
             return self.0.register(request, &tokio);
         }

@@ -113,7 +113,7 @@ impl Shared {
     // ------------------------------------------------------------------------------------------- starting
 
     /// Takes a step: its effect starts, or waits for the budget, or is refused.
-    pub(super) fn register(self: &Arc<Self>, request: StepRequest, tokio: &Handle) -> Ticket {
+    pub(super) fn register(self: &Arc<Self>, request: Box<StepRequest>, tokio: &Handle) -> Ticket {
         self.tokio.get_or_init(|| tokio.clone());
         let slot = Slot::new(request.id.clone(), request.kind, request.class.may_be_cut());
         let mut slots = self.slots();
@@ -166,15 +166,15 @@ impl Shared {
             step: request.id.clone(),
             kind: request.kind,
             class: request.class,
-            digest: request.digest,
-            detail: request.detail.clone(),
+            digest: request.digest(),
+            detail: request.detail(),
         });
     }
 
-    fn start(self: &Arc<Self>, ticket: Ticket, request: StepRequest, held: Held, tokio: &Handle) {
+    fn start(self: &Arc<Self>, ticket: Ticket, request: Box<StepRequest>, held: Held, tokio: &Handle) {
         let (id, kind, may_be_cut) = (request.id.clone(), request.kind, request.class.may_be_cut());
         let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
-        let name = request.detail.name.clone();
+        let name = request.name.clone();
         let launch = request.launch(EffectGrant {
             run: self.run,
             step: id.clone(),

@@ -105,10 +105,10 @@ pub(super) struct Dropped {
 pub(super) struct Slots {
     last: u64,
     /// In the order of registration.
-    open: BTreeMap<Ticket, Slot>,
+    open: Vec<(Ticket, Slot)>,
     completed: VecDeque<(Ticket, Result<Done, StepError>)>,
     /// Steps that fit once calls in flight have given back what they hold.
-    parked: VecDeque<(Ticket, StepRequest)>,
+    parked: VecDeque<(Ticket, Box<StepRequest>)>,
     /// Effects at work that must not be cut off.
     pub(super) uncut: usize,
     /// Steps that are being booked and told.
@@ -130,26 +130,30 @@ impl Slots {
     pub(super) fn open(&mut self, slot: Slot) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        self.open.insert(ticket, slot);
+        self.open.push((ticket, slot));
         ticket
     }
 
+    fn place(&self, ticket: Ticket) -> Option<usize> {
+        self.open.binary_search_by_key(&ticket, |(open, _)| *open).ok()
+    }
+
     pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
-        self.open.get_mut(&ticket)
+        self.place(ticket).map(|place| &mut self.open[place].1)
     }
 
-    pub(super) fn close(&mut self, ticket: Ticket) {
-        self.open.remove(&ticket);
+    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Slot> {
+        self.place(ticket).map(|place| self.open.remove(place).1)
     }
 
-    /// Whether the step's outcome is still awaited.
-    fn is_awaited(&self, ticket: Ticket) -> bool {
-        self.open.get(&ticket).is_some_and(|slot| slot.stage != Stage::Settled && slot.answer.is_none())
+    /// The step, if its outcome is still awaited.
+    fn awaited(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        self.get_mut(ticket).filter(|slot| slot.stage != Stage::Settled && slot.answer.is_none())
     }
 
     // ------------------------------------------------------------------------------ waiting for the budget
 
-    pub(super) fn park(&mut self, ticket: Ticket, request: StepRequest) {
+    pub(super) fn park(&mut self, ticket: Ticket, request: Box<StepRequest>) {
         self.parked.push_back((ticket, request));
     }
 
@@ -161,7 +165,7 @@ impl Slots {
     pub(super) fn unpark<T>(
         &mut self,
         fits: impl FnOnce(&StepRequest) -> Option<T>,
-    ) -> Option<(Ticket, StepRequest, T)> {
+    ) -> Option<(Ticket, Box<StepRequest>, T)> {
         let (_, request) = self.parked.front()?;
         let verdict = fits(request)?;
         self.parked.pop_front().map(|(ticket, request)| (ticket, request, verdict))
@@ -169,7 +173,7 @@ impl Slots {
 
     /// The effect begins, unless nobody waits for it any more.
     pub(super) fn begins(&mut self, ticket: Ticket) -> bool {
-        match self.open.get_mut(&ticket) {
+        match self.get_mut(ticket) {
             Some(slot) if slot.stage == Stage::Starting => {
                 slot.stage = Stage::AtWork;
                 true
@@ -191,7 +195,7 @@ impl Slots {
         ticket: Ticket,
         outcome: Result<Done, StepError>,
     ) -> Result<(), Result<Done, StepError>> {
-        if !self.is_awaited(ticket) {
+        if self.awaited(ticket).is_none() {
             return Err(outcome);
         }
         self.completed.push_back((ticket, outcome));
@@ -206,12 +210,11 @@ impl Slots {
     pub(super) fn next_outcome(&mut self) -> Option<Settling> {
         while let Some((ticket, outcome)) = self.completed.pop_front() {
             // A step that was dropped or cancelled meanwhile was settled then.
-            if self.is_awaited(ticket)
-                && let Some(slot) = self.open.get_mut(&ticket)
-            {
+            if let Some(slot) = self.awaited(ticket) {
                 let spend = slot.spent(&outcome);
+                let settling = settle(ticket, slot, spend, outcome, None);
                 self.settling += 1;
-                return Some(settle(ticket, slot, spend, outcome, None));
+                return Some(settling);
             }
         }
         None
@@ -242,14 +245,14 @@ impl Slots {
     /// Sets the answer of a step that is booked and told.
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Result<Delivered, StepError>) -> Option<Waker> {
         self.settling -= 1;
-        let slot = self.open.get_mut(&ticket)?;
+        let slot = self.get_mut(ticket)?;
         slot.answer = Some(answer);
         slot.waker.take()
     }
 
     /// Closes a step whose answer nobody took, and cuts its effect off if that may be. Gives what is left to book.
     pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Dropped> {
-        let slot = self.open.remove(&ticket)?;
+        let slot = self.close(ticket)?;
         self.parked.retain(|(parked, _)| *parked != ticket);
         if slot.stage == Stage::Settled {
             return None;

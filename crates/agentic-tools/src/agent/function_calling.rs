@@ -52,14 +52,14 @@ impl FunctionCallingAgent {
         for _ in 0..self.settings.max_turns {
             let turn = cx.turn();
             let response = work.ask(&turn).await?;
-            work.keep(&response);
             let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
+            let text = response.text();
+            work.keep(response);
             if !calls.is_empty() {
                 let results = work.act(&turn, &calls).await?;
                 work.request.messages.push(Message::tool_results(results));
                 continue;
             }
-            let text = response.text();
             if !text.trim().is_empty() {
                 let outcome = work.done(text);
                 *conversation = work.request.messages;

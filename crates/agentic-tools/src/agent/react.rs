@@ -63,7 +63,7 @@ impl ReActAgent {
                 Ok(reply) => reply.first_only(),
                 Err(error) => {
                     work.unusable(&error.to_string())?;
-                    work.keep(&response);
+                    work.keep(response);
                     work.request.messages.push(Message::user(format!("Observation: {error}")));
                     continue;
                 }
@@ -71,7 +71,7 @@ impl ReActAgent {
             // The conversation keeps what was read, not what was cut.
             match reply.cut {
                 Some(_) => work.request.messages.push(Message::assistant(written(&reply))),
-                None => work.keep(&response),
+                None => work.keep(response),
             }
             match &reply.step {
                 ReactStep::Finish { answer } if answer.trim().is_empty() => {

@@ -96,9 +96,10 @@ impl<'a> Work<'a> {
     }
 
     /// Puts the model's answer into the conversation as it is.
-    pub(crate) fn keep(&mut self, response: &ModelResponse) {
-        let (message, model) = (response.message.clone(), &self.model.info().id);
-        self.request.messages.push_response(message, model, &self.request.tools, &response.usage);
+    pub(crate) fn keep(&mut self, response: ModelResponse) {
+        let ModelResponse { message, usage, .. } = response;
+        let model = &self.model.info().id;
+        self.request.messages.push_response(message, model, &self.request.tools, &usage);
     }
 
     /// Runs the calls of a turn; a hint of the loop guard is added to the last result.

@@ -1,14 +1,14 @@
 //! How a model behind an endpoint is set up.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{Capabilities, ChatModel, ModelInfo, Price};
 use futures_util::FutureExt as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use http::Uri;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use thiserror::Error;
+use url::Url;
 
 use super::origin::Origin;
 use super::tools::ToolCache;
@@ -16,15 +16,13 @@ use super::{Inner, OpenAi, Quirks, models};
 use crate::open::{Address, Environment, OpenError, OpenFuture};
 use crate::secret::Secret;
 use crate::toolcall::Dialect;
+use crate::transport::{Timeouts, Transport};
 use crate::wrap::TextCalls;
 
 /// OpenAI's own endpoint.
 const OPENAI_URL: &str = "https://api.openai.com/v1";
 /// Where the key is looked for, unless said otherwise.
 const KEY_NAME: &str = "OPENAI_API_KEY";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Reasoning models may be silent for minutes before the first byte of a whole answer.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Why a model can't be set up.
 #[derive(Debug, Error)]
@@ -63,9 +61,6 @@ pub enum OpenAiError {
         /// The environment variable for the key.
         key_name: String,
     },
-    /// The HTTP client can't be made.
-    #[error("the HTTP client can't be made; check the system's certificates and the proxy settings")]
-    Client(#[source] reqwest::Error),
 }
 
 /// Sets up an [`OpenAi`] model.
@@ -78,8 +73,7 @@ pub struct OpenAiBuilder {
     info: Option<ModelInfo>,
     price: Option<Price>,
     quirks: Option<Quirks>,
-    connect_timeout: Duration,
-    idle_timeout: Duration,
+    timeouts: Timeouts,
 }
 
 impl OpenAiBuilder {
@@ -92,8 +86,7 @@ impl OpenAiBuilder {
             info: None,
             price: None,
             quirks: None,
-            connect_timeout: CONNECT_TIMEOUT,
-            idle_timeout: IDLE_TIMEOUT,
+            timeouts: Timeouts::default(),
         }
     }
 
@@ -136,13 +129,13 @@ impl OpenAiBuilder {
     /// How long connecting may take. Default: 10 s. Not for a model with a limit of its own: such a one has a
     /// client of its own, and so do all that set this or [`idle_timeout`](Self::idle_timeout).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.timeouts.connect = timeout;
         self
     }
 
     /// How long the server may send nothing, before the answer and within it. Default: 10 minutes.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+        self.timeouts.idle = timeout;
         self
     }
 
@@ -157,7 +150,8 @@ impl OpenAiBuilder {
         if model.is_empty() {
             return Err(OpenAiError::NoModel);
         }
-        let endpoint = endpoint(self.base_url.as_deref().unwrap_or(OPENAI_URL))?;
+        let base_url = self.base_url.as_deref().unwrap_or(OPENAI_URL);
+        let endpoint = endpoint(base_url)?;
         let name = endpoint.host_str().unwrap_or_default();
         let host = match endpoint.port_or_known_default() {
             Some(port) => format!("{name}:{port}"),
@@ -173,10 +167,11 @@ impl OpenAiBuilder {
         let quirks = self.quirks.unwrap_or_else(|| Quirks::of_host(name));
         let mut info = self.info.unwrap_or_else(|| describe(&model, official));
         info.price = self.price.or(info.price);
-        let client = client(self.connect_timeout, self.idle_timeout)?;
+        let uri = Uri::try_from(endpoint.as_str()).map_err(|error| refused(base_url, &error.to_string()))?;
+        let endpoint = Transport::new(self.timeouts).endpoint(uri, headers);
         let origin = Origin { id: info.id.clone(), host, key, key_name: self.key_name.into() };
         let (origin, tools) = (Arc::new(origin), ToolCache::default());
-        Ok(OpenAi(Arc::new(Inner { client, endpoint, headers, model, info, quirks, origin, tools })))
+        Ok(OpenAi(Arc::new(Inner { endpoint, model, info, quirks, origin, tools })))
     }
 }
 
@@ -198,12 +193,7 @@ fn describe(model: &str, official: bool) -> ModelInfo {
 
 fn endpoint(base: &str) -> Result<Url, OpenAiError> {
     let base = base.trim();
-    let refuse = |reason: &str| {
-        // Whatever stands before an `@` may be a password.
-        let shown = base.rsplit('@').next().unwrap_or_default();
-        let shown = shown.split(['?', '#']).next().unwrap_or_default();
-        OpenAiError::BaseUrl { url: shown.to_owned(), reason: reason.to_owned() }
-    };
+    let refuse = |reason: &str| refused(base, reason);
     let mut url = Url::parse(base).map_err(|error| refuse(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(refuse("it begins with neither http:// nor https://"));
@@ -220,34 +210,21 @@ fn endpoint(base: &str) -> Result<Url, OpenAiError> {
     Ok(url)
 }
 
+fn refused(base: &str, reason: &str) -> OpenAiError {
+    // Whatever stands before an `@` may be a password.
+    let shown = base.rsplit('@').next().unwrap_or_default();
+    let shown = shown.split(['?', '#']).next().unwrap_or_default();
+    OpenAiError::BaseUrl { url: shown.to_owned(), reason: reason.to_owned() }
+}
+
 fn headers(key: Option<&Secret>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(key) = key {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose())).ok()?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
     Some(headers)
-}
-
-/// The client that all models with the default timeouts share.
-static SHARED: OnceLock<Client> = OnceLock::new();
-
-fn client(connect_timeout: Duration, idle_timeout: Duration) -> Result<Client, OpenAiError> {
-    let shared = (connect_timeout, idle_timeout) == (CONNECT_TIMEOUT, IDLE_TIMEOUT);
-    if shared && let Some(client) = SHARED.get() {
-        return Ok(client.clone());
-    }
-    let client = Client::builder()
-        .tcp_nodelay(true)
-        .redirect(Policy::none())
-        .connect_timeout(connect_timeout)
-        .read_timeout(idle_timeout)
-        .user_agent(concat!("agentic/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(OpenAiError::Client)?;
-    Ok(if shared { SHARED.get_or_init(|| client).clone() } else { client })
 }
 
 /// Opens `openai:MODEL`, with `?base_url=…`, `?key_env=NAME` and `?tool_text=DIALECT` as options. The environment

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::text::{page_text, shorten};
 use crate::secret::Secret;
+use crate::transport::TransportError;
 
 /// The model and the endpoint, as errors name them.
 #[derive(Clone, Debug)]
@@ -62,27 +63,23 @@ impl Origin {
     }
 
     /// The connection failed.
-    pub(super) fn transport(&self, error: reqwest::Error) -> ModelError {
-        // The URL is told by host and port alone; the rest of it may hold secrets.
-        let error = error.without_url();
-        let host = &self.host;
-        let cause = self.clean(&root_cause(&error));
-        let (kind, message) = if error.is_connect() {
-            let message = format!(
-                "can't reach {host}: {cause}; check that the server runs and that the base URL is right"
-            );
-            (Kind::Unreachable, message)
-        } else if error.is_timeout() {
-            (
+    pub(super) fn transport(&self, error: TransportError) -> ModelError {
+        let (host, cause) = (&self.host, self.clean(&root_cause(&error)));
+        let (kind, message) = match error {
+            TransportError::Connect(_) => (
+                Kind::Unreachable,
+                format!("can't reach {host}: {cause}; check that the server runs and that the base URL is right"),
+            ),
+            TransportError::TimedOut => (
                 Kind::TimedOut,
                 format!("{host} sent nothing for too long; try again, or raise the idle timeout"),
-            )
-        } else if error.is_body() || error.is_decode() {
-            (Kind::Interrupted, format!("the answer of {host} broke off: {cause}; try again"))
-        } else if error.is_builder() {
-            (Kind::InvalidRequest, format!("the request to {host} can't be built: {cause}"))
-        } else {
-            (Kind::Interrupted, format!("the connection to {host} failed: {cause}; try again"))
+            ),
+            TransportError::Failed(_) => {
+                (Kind::Interrupted, format!("the connection to {host} failed: {cause}; try again"))
+            }
+            TransportError::Interrupted(_) => {
+                (Kind::Interrupted, format!("the answer of {host} broke off: {cause}; try again"))
+            }
         };
         self.error(kind, message).with_source(error)
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use agentic_core::Timestamp;
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
 
 /// The longest wait that is believed: a day.
 const LONGEST: f64 = 24.0 * 3600.0;
@@ -27,7 +27,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::{HeaderName, HeaderValue};
+    use http::header::{HeaderName, HeaderValue};
 
     #[track_caller]
     fn check(headers: &[(&'static str, &'static str)], expected: Option<u64>) {

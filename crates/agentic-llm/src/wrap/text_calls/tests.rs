@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use agentic_core::{Message, StepError, ToolSpec};
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{EventLog, ScriptedModel};

@@ -24,6 +24,8 @@ pub(crate) const SAMPLES_TOTAL: u64 = 18_347 + 41_575 + 9_136;
 
 /// Runs the main job on the sample invoices with the default model.
 pub(crate) fn demo() -> Result<ExitCode> {
+    let (whole, cents) = (SAMPLES_TOTAL / 100, SAMPLES_TOTAL % 100);
+    eprintln!("the sample invoices ask for {whole}.{cents:02} EUR together; an agent is to find that out");
     run(&["run".into(), GOAL.into(), "--workdir".into(), workspace::root().join(SAMPLES).into()])
 }
 

@@ -10,7 +10,7 @@ use agentic::tools::builtin::{self, Settings as ToolSettings};
 use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
 use agentic::{ChatModel, Ephemeral};
 
-use crate::approve::{ApproveAll, TerminalApprover};
+use crate::approve::{ApproveAll, TerminalApprover, Unattended};
 use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exit::Failure;
@@ -70,8 +70,12 @@ fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
 /// Settings for tools that work in this folder.
 pub(crate) fn tool_settings(workdir: &std::path::Path) -> Result<ToolSettings, Failure> {
     if !workdir.is_dir() {
-        let message = format!("--workdir {}: no such folder; name an existing one", workdir.display());
-        return Err(Failure::usage(message));
+        let what = if workdir.exists() {
+            "not a folder; name the folder that it is in"
+        } else {
+            "no such folder; name an existing one"
+        };
+        return Err(Failure::usage(format!("--workdir {}: {what}", workdir.display())));
     }
     Ok(ToolSettings::new(workdir))
 }
@@ -110,6 +114,6 @@ pub(crate) fn approvals(run: Ephemeral, yes: bool) -> Ephemeral {
     match TerminalApprover::new() {
         _ if yes => run.approver(ApproveAll),
         Some(person) => run.approver(person),
-        None => run,
+        None => run.approver(Unattended),
     }
 }

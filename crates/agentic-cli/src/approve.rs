@@ -45,6 +45,19 @@ impl Approver for TerminalApprover {
     }
 }
 
+/// Denies, for nobody is there to be asked.
+#[derive(Debug)]
+pub(crate) struct Unattended;
+
+#[async_trait]
+impl Approver for Unattended {
+    async fn decide(&self, _: &StepId, _: &Approval) -> Decision {
+        Decision::Deny {
+            reason: "nobody is there to approve it; run with --yes to approve every call".into(),
+        }
+    }
+}
+
 /// The lines of standard input. One thread reads them, so a question that nobody waits for any more leaves its line
 /// to the next one.
 static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {

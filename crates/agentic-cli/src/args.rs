@@ -6,9 +6,19 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    completed
+  1    failed
+  2    wrong command line or configuration
+  3    a limit or budget was reached
+  4    completed without meeting the goal
+  5    waiting
+  130  cancelled";
+
 /// Run LLM agents that can be trusted with real work.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -34,6 +44,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Run {
     /// What is to be achieved
     pub(crate) goal: String,
@@ -66,19 +77,19 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "DIR", env = "AGENTIC_WORKDIR")]
     pub(crate) workdir: Option<PathBuf>,
     /// The most turns: one model call and its tools [default: 50]
-    #[arg(long, value_name = "N", env = "AGENTIC_MAX_TURNS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", env = "AGENTIC_MAX_TURNS", value_parser = count)]
     pub(crate) max_turns: Option<u64>,
-    /// The most input and output tokens together
-    #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// The most input and output tokens together, for example 50000 or 50k
+    #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = count)]
     pub(crate) budget_tokens: Option<u64>,
     /// The most money, in US dollars
-    #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars)]
+    #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars, allow_hyphen_values = true)]
     pub(crate) budget_usd: Option<f64>,
     /// The most time, for example 90s, 5m, 1h
     #[arg(long, value_name = "D", env = "AGENTIC_TIMEOUT", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// How varied the model's words are; 0 always takes the likeliest [default: the model's own]
-    #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature)]
+    #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature, allow_hyphen_values = true)]
     pub(crate) temperature: Option<f32>,
     /// Makes drawing repeatable, where the model supports it
     #[arg(long, value_name = "N", env = "AGENTIC_SEED")]
@@ -178,6 +189,18 @@ pub(crate) fn temperature_in_range(temperature: f32) -> Result<f32, String> {
     if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
 }
 
+/// Reads `50000`, `50k` or `1M`.
+fn count(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
+        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
+        _ => (text, 1),
+    };
+    let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    at_least_one(number.ok_or_else(|| "not a whole number, for example 50000 or 50k".to_owned())?)
+}
+
 pub(crate) fn at_least_one(count: u64) -> Result<u64, String> {
     if count == 0 { Err("must be at least 1".into()) } else { Ok(count) }
 }
@@ -218,6 +241,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_may_be_in_thousands() {
+        for (text, expected) in [("7", 7), ("50k", 50_000), ("2M", 2_000_000)] {
+            assert_eq!(count(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "k", "-1", "1.5k", "99999999999999999999", "99999999999999999M", "9€"] {
+            assert!(count(text).is_err(), "{text}");
+        }
     }
 
     #[test]

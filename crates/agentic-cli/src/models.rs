@@ -30,10 +30,17 @@ pub(crate) fn library() -> Result<ModelLibrary, Failure> {
 }
 
 fn library_beside(config: Option<&Path>) -> Result<ModelLibrary, Failure> {
-    ModelLibrary::of_user(&environment(config)).map_err(|error| match error {
-        CatalogError::NoHome => Failure::failed(error),
-        _ => Failure::usage(error),
-    })
+    ModelLibrary::of_user(&environment(config)).map_err(failure)
+}
+
+/// What the user named, or wrote into a catalog, can't be; everything else is the machine's fault.
+pub(crate) fn failure(error: CatalogError) -> Failure {
+    match error {
+        CatalogError::UnknownModel { .. }
+        | CatalogError::InvalidSpec { .. }
+        | CatalogError::InvalidCatalog { .. } => Failure::usage(error),
+        _ => Failure::failed(error),
+    }
 }
 
 /// The address of the model that is used where none is named, for a configuration at this path.
@@ -79,10 +86,10 @@ pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
     let cancel = CancellationToken::new();
     let fetched = library.fetch(spec, &fetcher, &progress, &cancel).await;
     bar.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
-    fetched.map_err(|error| match &error {
-        FetchError::Catalog(CatalogError::UnknownModel { .. } | CatalogError::InvalidSpec { .. }) => {
-            Failure::usage(error)
-        }
+    fetched.map_err(|error| match error {
+        FetchError::Catalog(
+            error @ (CatalogError::UnknownModel { .. } | CatalogError::InvalidSpec { .. }),
+        ) => failure(error),
         _ => Failure::model(error),
     })
 }

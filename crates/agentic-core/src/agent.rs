@@ -1,6 +1,6 @@
 //! Agents: what turns a goal into an outcome.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,7 +47,7 @@ impl<A: Agent + ?Sized> Agent for Arc<A> {
 }
 
 /// How an agent fails.
-#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Error, Serialize, Deserialize)]
 #[serde(tag = "error", content = "detail", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgentError {
@@ -60,7 +60,7 @@ pub enum AgentError {
         partial: Box<Partial>,
     },
     /// The same calls gave the same results again and again, hints did not help.
-    #[error("stopped in a loop: {what}")]
+    #[error("stopped in a loop: {what}; say more exactly what is wanted, or use a larger model")]
     LoopDetected {
         /// What was repeated.
         what: String,
@@ -130,6 +130,13 @@ pub struct Partial {
     pub text: String,
     /// What was spent.
     pub spend: Spend,
+}
+
+/// As it is shown: `main` prints errors that it returns in this form.
+impl fmt::Debug for AgentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl AgentError {

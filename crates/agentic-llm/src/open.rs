@@ -4,6 +4,7 @@ mod address;
 mod environment;
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use agentic_core::ChatModel;
@@ -61,7 +62,7 @@ pub(crate) type OpenFuture<'a> = BoxFuture<'a, Result<Arc<dyn ChatModel>, OpenEr
 pub(crate) type Opener = for<'a> fn(&'a Address<'a>, &'a Environment) -> OpenFuture<'a>;
 
 /// Why a model can't be opened.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The address has no scheme.
@@ -98,6 +99,13 @@ pub enum OpenError {
         /// The cause of that.
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+}
+
+/// As it is shown: `main` prints errors that it returns in this form.
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl OpenError {

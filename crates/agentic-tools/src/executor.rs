@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use crate::history::{Action, ActionHistory, ActionResult};
-use crate::quotes::leave_out_misquoted;
+use crate::quotes::{Known, leave_out_misquoted};
 use crate::registry::{Callable, Entry, ToolRegistry};
 use crate::render::render;
 
@@ -115,7 +115,7 @@ impl ActionExecutor {
             calls.iter().enumerate().map(|(n, call)| (n, cx.keyed("call", n), call)).collect();
         let mut ran: Vec<(usize, Ran)> = Vec::with_capacity(calls.len());
         let mut ended = None;
-        let known = history.actions();
+        let known = &*history;
         for group in scoped.chunk_by(|(_, _, one), (_, _, next)| self.parallel(one) && self.parallel(next)) {
             let done = match group {
                 // Mostly there is one call.
@@ -152,7 +152,7 @@ impl ActionExecutor {
     /// Runs these calls at the same time, so that a slow one delays none that comes after it.
     async fn side_by_side(
         &self,
-        known: &[Arc<Action>],
+        known: &ActionHistory,
         group: &[(usize, RunContext, &ToolCall)],
         ran: &mut Vec<(usize, Ran)>,
     ) -> Result<(), Ends> {
@@ -172,7 +172,7 @@ impl ActionExecutor {
     async fn one(
         &self,
         cx: &RunContext,
-        known: &[Arc<Action>],
+        known: &ActionHistory,
         n: usize,
         call: &ToolCall,
     ) -> Result<Ran, Ends> {
@@ -190,7 +190,7 @@ impl ActionExecutor {
         failed(call, Value::String(call.arguments.clone()), Vec::new(), cx.now(), &error)
     }
 
-    async fn run(&self, cx: &RunContext, known: &[Arc<Action>], call: &ToolCall) -> Result<Ran, Ends> {
+    async fn run(&self, cx: &RunContext, known: &ActionHistory, call: &ToolCall) -> Result<Ran, Ends> {
         let at = cx.now();
         let as_written = || Value::String(call.arguments.clone());
         let Some(entry) = self.registry.find(&call.name) else {
@@ -232,12 +232,12 @@ impl ActionExecutor {
         &self,
         entry: &Entry,
         arguments: &mut Value,
-        known: &[Arc<Action>],
+        known: &ActionHistory,
     ) -> Vec<String> {
         if !entry.spec.policy.quotes {
             return Vec::new();
         }
-        let is_source = |action: &&Action| match self.registry.find(&action.tool) {
+        let looked_up = |action: &Action| match self.registry.find(&action.tool) {
             Some(Entry { callable: Callable::Tool(tool), spec, .. }) => {
                 matches!(action.result, ActionResult::Ok { .. })
                     && !spec.policy.quotes
@@ -245,8 +245,10 @@ impl ActionExecutor {
             }
             _ => false,
         };
-        let sources: Vec<&Action> = known.iter().map(|action| &**action).filter(is_source).collect();
-        leave_out_misquoted(arguments, &sources)
+        let actions = known.actions().iter().map(|action| &**action);
+        let (sources, others): (Vec<_>, Vec<_>) = actions.partition(|action| looked_up(action));
+        let texts = others.iter().map(|action| &*action.shown).chain(known.said().iter().map(String::as_str));
+        leave_out_misquoted(arguments, &Known { sources, texts: texts.collect() })
     }
 
     /// Whether the call may be made, and with which arguments if a person has edited them.

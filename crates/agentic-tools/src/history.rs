@@ -48,6 +48,7 @@ pub enum ActionResult {
 pub struct ActionHistory {
     actions: Vec<Arc<Action>>,
     spend: Spend,
+    said: Vec<String>,
 }
 
 impl ActionHistory {
@@ -59,6 +60,17 @@ impl ActionHistory {
     /// The actions, in order.
     pub fn actions(&self) -> &[Arc<Action>] {
         &self.actions
+    }
+
+    /// Takes down what the user said, or what is known from earlier: tools that check what the model says it has read
+    /// (`ToolPolicy::check_quotes`) look here too.
+    pub fn note(&mut self, said: impl Into<String>) {
+        self.said.push(said.into());
+    }
+
+    /// What was taken down by [`note`](Self::note), in order.
+    pub fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// What tools and the agents called as tools spent.

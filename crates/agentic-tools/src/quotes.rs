@@ -9,61 +9,76 @@ use crate::history::Action;
 
 /// Takes out of the arguments what was not read where it is said to be from, and says so, a line each.
 ///
-/// A finding is an object in a list with the texts `from` and `quote`. It is checked if `from` was an argument of one of
-/// these earlier calls: one of its other texts must be part of what such a call gave. White space does not count. An
-/// empty quote claims nothing.
+/// A finding is an object in a list with the texts `from` and `quote`. Where `from` was an argument of an earlier call
+/// that looked something up, one of the finding's other texts must be part of what such a call gave; else it must be part
+/// of anything that is known. White space does not count. An empty quote claims nothing.
 ///
 /// A finding that is in another place than it says is left out only if the list has it from there too: then it is counted
 /// twice. If not, it was read, and only the place is wrong.
-pub(crate) fn leave_out_misquoted(arguments: &mut Value, earlier: &[&Action]) -> Vec<String> {
+pub(crate) fn leave_out_misquoted(arguments: &mut Value, known: &Known<'_>) -> Vec<String> {
     let mut left_out = Vec::new();
-    visit(arguments, earlier, &mut left_out);
+    known.visit(arguments, &mut left_out);
     left_out
-}
-
-fn visit(value: &mut Value, earlier: &[&Action], left_out: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => {
-            let wrong: Vec<_> = items.iter().map(|item| misquoted(item, earlier)).collect();
-            let mut kept: Vec<String> = Vec::new();
-            let rightly_placed = items.iter().zip(&wrong).filter(|(_, wrong)| wrong.is_none());
-            kept.extend(rightly_placed.flat_map(|(item, _)| claims(item)));
-            let mut wrong = wrong.into_iter();
-            items.retain_mut(|item| {
-                let Some(wrong) = wrong.next().flatten() else {
-                    visit(item, earlier, left_out);
-                    return true;
-                };
-                let claims = claims(item);
-                let was_read = earlier.iter().any(|action| says_any(action, &claims));
-                if was_read && !claims.iter().any(|claim| kept.contains(claim)) {
-                    kept.extend(claims);
-                    return true;
-                }
-                left_out.push(wrong);
-                false
-            });
-        }
-        Value::Object(object) => object.values_mut().for_each(|value| visit(value, earlier, left_out)),
-        _ => {}
-    }
 }
 
 /// Characters of a quote that are shown.
 const SHOWN: usize = 80;
 
-/// What is wrong with a finding, as the model gets to read it.
-fn misquoted(finding: &Value, earlier: &[&Action]) -> Option<String> {
-    let object = finding.as_object()?;
-    let (from, quote) = (object.get("from")?.as_str()?, object.get("quote")?.as_str()?);
-    let mut sources = earlier.iter().filter(|action| is_about(action, from)).peekable();
-    if quote.trim().is_empty() || sources.peek().is_none() {
-        return None;
+/// What a finding can be from.
+pub(crate) struct Known<'a> {
+    /// Calls that looked something up.
+    pub(crate) sources: Vec<&'a Action>,
+    /// Everything else that was said or that a call gave.
+    pub(crate) texts: Vec<&'a str>,
+}
+
+impl Known<'_> {
+    fn visit(&self, value: &mut Value, left_out: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => {
+                let wrong: Vec<_> = items.iter().map(|item| self.misquoted(item)).collect();
+                let mut kept: Vec<String> = Vec::new();
+                let rightly_placed = items.iter().zip(&wrong).filter(|(_, wrong)| wrong.is_none());
+                kept.extend(rightly_placed.flat_map(|(item, _)| claims(item)));
+                let mut wrong = wrong.into_iter();
+                items.retain_mut(|item| {
+                    let Some(wrong) = wrong.next().flatten() else {
+                        self.visit(item, left_out);
+                        return true;
+                    };
+                    let claims = claims(item);
+                    let was_read = self.sources.iter().any(|action| says_any(&action.shown, &claims));
+                    if was_read && !claims.iter().any(|claim| kept.contains(claim)) {
+                        kept.extend(claims);
+                        return true;
+                    }
+                    left_out.push(wrong);
+                    false
+                });
+            }
+            Value::Object(object) => object.values_mut().for_each(|value| self.visit(value, left_out)),
+            _ => {}
+        }
     }
-    let claims = claims(finding);
-    let is_there = sources.any(|action| says_any(action, &claims));
-    let shown: String = quote.chars().take(SHOWN).collect();
-    (!is_there).then(|| format!("`{from}` does not say {shown:?}"))
+
+    /// What is wrong with a finding, as the model gets to read it.
+    fn misquoted(&self, finding: &Value) -> Option<String> {
+        let object = finding.as_object()?;
+        let (from, quote) = (object.get("from")?.as_str()?, object.get("quote")?.as_str()?);
+        if quote.trim().is_empty() {
+            return None;
+        }
+        let claims = claims(finding);
+        let mut sources = self.sources.iter().filter(|action| is_about(action, from)).peekable();
+        if sources.peek().is_none() {
+            let mut all = self.sources.iter().map(|action| &*action.shown).chain(self.texts.iter().copied());
+            let is_known = all.any(|text| says_any(text, &claims));
+            return (!is_known).then(|| format!("`{from}` was not read; read it first"));
+        }
+        let is_there = sources.any(|action| says_any(&action.shown, &claims));
+        let shown: String = quote.chars().take(SHOWN).collect();
+        (!is_there).then(|| format!("`{from}` does not say {shown:?}"))
+    }
 }
 
 /// The texts of a finding besides its place.
@@ -72,8 +87,8 @@ fn claims(finding: &Value) -> Vec<String> {
     texts.filter_map(|(_, value)| value.as_str().map(plain)).filter(|text| !text.is_empty()).collect()
 }
 
-fn says_any(action: &Action, claims: &[String]) -> bool {
-    let said = plain(&action.shown);
+fn says_any(text: &str, claims: &[String]) -> bool {
+    let said = plain(text);
     claims.iter().any(|claim| says(&said, claim))
 }
 
@@ -104,7 +119,7 @@ mod tests {
     use agentic_core::Timestamp;
     use serde_json::json;
 
-    use super::leave_out_misquoted;
+    use super::{Known, leave_out_misquoted};
     use crate::history::{Action, ActionResult};
 
     fn read(path: &str, shown: &str) -> Action {
@@ -125,8 +140,9 @@ mod tests {
         ];
         let finding = json!({"from": from, "quote": quote, "number": number});
         let mut arguments = json!({"values": [finding]});
-        let history: Vec<&Action> = history.iter().collect();
-        let left_out = leave_out_misquoted(&mut arguments, &history);
+        let texts = vec!["Add 12.50 for the stamps."];
+        let left_out =
+            leave_out_misquoted(&mut arguments, &Known { sources: history.iter().collect(), texts });
         assert_eq!(arguments["values"].as_array().map(Vec::len), Some(1 - left_out.len()));
         left_out
     }
@@ -138,7 +154,8 @@ mod tests {
             ("rent.txt", "the amount of 950.00 euros", "950.00"),
             ("./rent.txt", "rent for may amount due", "950"),
             ("memo.txt", "", "0"),
-            ("the user", "12.50, that was never read by a tool", "12.50"),
+            ("the user", "12.50 for the stamps", "12.50"),
+            ("flat-1.txt", "Rent for May", "950.00"),
         ] {
             assert!(check(from, quote, number).is_empty(), "{from}: {quote}");
         }
@@ -148,6 +165,8 @@ mod tests {
     fn what_was_not_is_left_out_and_named() {
         let wrong = "`memo.txt` does not say \"Amount due: 99.00 EUR\"";
         assert_eq!(check("memo.txt", "Amount due: 99.00 EUR", "99.00"), [wrong]);
+        let unread = "`flat-1.txt` was not read; read it first";
+        assert_eq!(check("flat-1.txt", "Monthly rent: 700 EUR", "700"), [unread]);
         assert_eq!(check("rent.txt", "Amount due: 999.00 EUR", "999.00").len(), 1);
         assert_eq!(check("rent.txt", "due: 50.00", "50.00").len(), 1, "950.00 is another number");
         assert_eq!(check("rent.txt", "Amount due: 95", "95").len(), 1);
@@ -158,15 +177,15 @@ mod tests {
     #[test]
     fn what_was_read_elsewhere_counts_once() {
         let history = [read("rent.txt", "Amount due: 950.00 EUR"), read("memo.txt", "Call Anna.")];
-        let history: Vec<&Action> = history.iter().collect();
+        let known = Known { sources: history.iter().collect(), texts: Vec::new() };
         let from = |place| json!({"from": place, "quote": "Amount due: 950.00 EUR", "number": "950.00"});
         let mut once = json!([from("memo.txt")]);
-        assert!(leave_out_misquoted(&mut once, &history).is_empty(), "only the place is wrong");
+        assert!(leave_out_misquoted(&mut once, &known).is_empty(), "only the place is wrong");
         assert_eq!(once, json!([from("memo.txt")]));
         for mut twice in
             [json!([from("memo.txt"), from("rent.txt")]), json!([from("rent.txt"), from("memo.txt")])]
         {
-            assert_eq!(leave_out_misquoted(&mut twice, &history).len(), 1);
+            assert_eq!(leave_out_misquoted(&mut twice, &known).len(), 1);
             assert_eq!(twice, json!([from("rent.txt")]));
         }
     }

@@ -14,11 +14,11 @@ pub(crate) async fn model(command: ModelCommand) -> Result<u8, Failure> {
             render::result(&model.path().display().to_string());
         }
         ModelCommand::Path { model } => {
-            let path = models::library()?.path(&spec(model)?).map_err(Failure::failed)?;
+            let path = models::library()?.path(&spec(model)?).map_err(models::failure)?;
             render::result(&path.display().to_string());
         }
         ModelCommand::Remove { model } => {
-            let freed = models::library()?.remove(&spec(Some(model))?).map_err(Failure::failed)?;
+            let freed = models::library()?.remove(&spec(Some(model))?).map_err(models::failure)?;
             render::note(&format!("removed, {} are free again", bytes(freed)));
         }
     }
@@ -35,7 +35,7 @@ fn spec(model: Option<String>) -> Result<String, Failure> {
 }
 
 fn list() -> Result<(), Failure> {
-    let models = models::library()?.list().map_err(Failure::failed)?;
+    let models = models::library()?.list().map_err(models::failure)?;
     let width = models.iter().map(|model| model.id.len()).max().unwrap_or(0);
     for model in models {
         let size = model.size.map_or_else(|| "?".into(), bytes);

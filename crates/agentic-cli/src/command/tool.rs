@@ -1,12 +1,13 @@
 //! `agentic tool`: which tools there are, and calling one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use agentic::core::{Cancellation, Goal, Partial, ToolCall, ToolResult};
+use agentic::core::{Cancellation, Goal, Partial, ToolCall, ToolErrorKind, ToolSpec};
 use agentic::tools::builtin::{self, BUILTINS, Settings};
-use agentic::tools::{ActionExecutor, ActionHistory, Callable, ToolRegistry};
+use agentic::tools::{Action, ActionExecutor, ActionHistory, ActionResult, Callable, ToolRegistry};
 use agentic::{Agent, AgentError, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::agents;
 use crate::args::ToolCommand;
@@ -17,10 +18,14 @@ pub(crate) async fn tool(command: ToolCommand, interrupt: &Cancellation) -> Resu
     match command {
         ToolCommand::List => {
             let width = BUILTINS.iter().map(|tool| tool.name.len()).max().unwrap_or(0);
+            let settings = Settings::new(".");
             for tool in BUILTINS {
                 let mark = if tool.default { "*" } else { " " };
-                let summary = tool.description.split(". ").next().unwrap_or_default();
+                let summary = tool.description.split(". ").next().unwrap_or_default().trim_end_matches('.');
                 render::result(&format!("{mark} {:width$}  {summary}", tool.name));
+                let tool = tool.open(&settings).map_err(Failure::failed)?;
+                let asks = if tool.spec().policy.approval { "; asks before each call" } else { "" };
+                render::result(&format!("  {:width$}  takes {}{asks}", "", takes(tool.spec())));
             }
             render::note("* in the default set; name others with --tool");
             Ok(exit::OK)
@@ -42,23 +47,58 @@ async fn call(
     interrupt: &Cancellation,
 ) -> Result<u8, Failure> {
     let tool = builtin::by_name(&name, settings).map_err(Failure::usage)?;
+    let takes = takes(tool.spec());
     let registry = ToolRegistry::new([Callable::Tool(tool)]).map_err(Failure::usage)?;
     let call = ToolCall { id: "call".into(), name, arguments };
-    let one = OneCall { executor: ActionExecutor::new(registry), call, result: Mutex::default() };
+    let one = OneCall { executor: ActionExecutor::new(registry), call, done: Mutex::default() };
     let run = agents::approvals(Ephemeral::new(), yes).cancellation(interrupt.clone());
     let report = run.run(&one, "one call").await;
     if interrupt.is_cancelled() {
         return Err(Failure::cancelled());
     }
     report.result.map_err(Failure::tool)?;
-    let Some(result) = one.result.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+    let Some(action) = one.done.into_inner().unwrap_or_else(PoisonError::into_inner) else {
         return Err(Failure::tool("the tool gave no result"));
     };
-    if result.is_error {
-        return Err(Failure::tool(result.content.strip_prefix("error: ").unwrap_or(&result.content)));
+    match action.result {
+        ActionResult::Ok { .. } => {
+            render::result(&action.shown);
+            Ok(exit::OK)
+        }
+        ActionResult::Failed { kind } => {
+            let message = action.shown.strip_prefix("error: ").unwrap_or(&action.shown);
+            Err(match kind {
+                ToolErrorKind::InvalidArguments => {
+                    Failure::usage(format!("{message}; `{}` takes {takes}", action.tool))
+                }
+                _ => Failure::tool(message),
+            })
+        }
     }
-    render::result(&result.content);
-    Ok(exit::OK)
+}
+
+/// A tool's arguments: `path (string), depth? (integer)`.
+fn takes(tool: &ToolSpec) -> String {
+    let list = |name: &str| tool.parameters[name].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let required: Vec<_> = list("required").collect();
+    let properties = tool.parameters["properties"].as_object();
+    let arguments: Vec<_> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| {
+            let mark = if required.contains(&name.as_str()) { "" } else { "?" };
+            match &schema["type"] {
+                Value::String(kind) => format!("{name}{mark} ({kind})"),
+                Value::Array(kinds) => {
+                    let kinds: Vec<_> =
+                        kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
+                    format!("{name}{mark} ({})", kinds.join(" or "))
+                }
+                _ => format!("{name}{mark}"),
+            }
+        })
+        .collect();
+    if arguments.is_empty() { "nothing".into() } else { arguments.join(", ") }
 }
 
 /// An agent that makes one call, so that the call is driven, watched and cancelled as a run is.
@@ -66,7 +106,7 @@ async fn call(
 struct OneCall {
     executor: ActionExecutor,
     call: ToolCall,
-    result: Mutex<Option<ToolResult>>,
+    done: Mutex<Option<Arc<Action>>>,
 }
 
 #[async_trait]
@@ -77,9 +117,10 @@ impl Agent for OneCall {
 
     async fn run(&self, _: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let calls = std::slice::from_ref(&self.call);
-        let results = self.executor.execute(cx, &mut ActionHistory::new(), calls).await;
-        let mut results = results.map_err(|error| AgentError::from_step(error, Partial::default()))?;
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = results.pop();
+        let mut history = ActionHistory::new();
+        let results = self.executor.execute(cx, &mut history, calls).await;
+        results.map_err(|error| AgentError::from_step(error, Partial::default()))?;
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = history.actions().first().cloned();
         Ok(Outcome::default())
     }
 }

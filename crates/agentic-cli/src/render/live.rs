@@ -24,6 +24,8 @@ struct Shown {
     words: String,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
+    /// Whether a call was cut off, so that what it took is known only as a bound.
+    cut: bool,
 }
 
 impl fmt::Debug for Live {
@@ -38,12 +40,15 @@ impl Shown {
     }
 }
 
-/// Characters of a call or a result that are shown.
+/// Characters of a result that are shown.
 const LINE: usize = 160;
+/// Characters of a call that are shown: what is done matters more than what comes of it.
+const CALL: usize = 600;
 
 impl Live {
     pub(crate) fn new() -> Self {
-        let shown = Shown { bar: Bar::hidden(), words: String::new(), started: None, ended: None };
+        let shown =
+            Shown { bar: Bar::hidden(), words: String::new(), started: None, ended: None, cut: false };
         Self { terminal: io::stderr().is_terminal(), shown: Mutex::new(shown) }
     }
 
@@ -76,7 +81,7 @@ impl Live {
                 super::error(&error.to_string());
             }
         }
-        super::note(&spent(&report.spend, time));
+        super::note(&spent(&report.spend, shown.cut, time));
     }
 
     fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
@@ -102,9 +107,12 @@ impl EventSink for Live {
         shown.started.get_or_insert(event.at);
         shown.ended = Some(event.at);
         match &event.kind {
-            EventKind::StepStarted { kind: StepKind::Model, .. } => {
+            EventKind::StepStarted { kind: StepKind::Model, detail, .. } => {
                 shown.words.clear();
                 shown.bar.spin("thinking");
+                if !self.terminal {
+                    super::note(&format!("asking {}", detail.name));
+                }
             }
             EventKind::StepDelta { delta, .. } if self.terminal => match delta {
                 ModelDelta::Text { text } => {
@@ -121,8 +129,9 @@ impl EventSink for Live {
                 }
                 _ => {}
             },
-            EventKind::StepFinished { kind: StepKind::Model, result, .. } => {
+            EventKind::StepFinished { kind: StepKind::Model, result, error, spend, .. } => {
                 shown.bar.clear();
+                shown.cut |= error.is_some() && spend.tokens() > 0;
                 Self::end_words(&mut shown);
                 let (text, calls) = said(result);
                 // The answer itself is the result; what is said beside calls is a thought.
@@ -132,7 +141,7 @@ impl EventSink for Live {
             }
             EventKind::StepStarted { kind: StepKind::Tool, detail, .. } => {
                 shown.bar.clear();
-                let line = one_line(&detail.arguments.to_string(), LINE);
+                let line = one_line(&detail.arguments.to_string(), CALL);
                 let _ = writeln!(
                     io::stderr(),
                     "{} {} {line}",
@@ -155,7 +164,11 @@ impl EventSink for Live {
                     ),
                 };
             }
-            EventKind::ApprovalRequested { .. } | EventKind::StepDropped { .. } => shown.bar.clear(),
+            EventKind::ApprovalRequested { .. } => shown.bar.clear(),
+            EventKind::StepDropped { spend, .. } => {
+                shown.bar.clear();
+                shown.cut |= spend.tokens() > 0;
+            }
             EventKind::StepLate { step, result, error, .. } => {
                 shown.bar.clear();
                 let came = error.clone().unwrap_or_else(|| text_of(result));
@@ -181,14 +194,16 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn spent(spend: &Spend, seconds: Option<f64>) -> String {
+/// What was spent; of a call that was cut off only the most that it can have taken is known.
+fn spent(spend: &Spend, cut: bool, seconds: Option<f64>) -> String {
     let Spend { usage, cost, turns, .. } = spend;
+    let (turn, up_to) = (if *turns == 1 { "turn" } else { "turns" }, if cut { "up to " } else { "" });
     let mut line = format!(
-        "{turns} turns · {} tokens in ({} cached) · {} out",
+        "{turns} {turn} · {up_to}{} tokens in ({} cached) · {up_to}{} out",
         usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
     );
     if cost.0 > 0 {
-        line.push_str(&format!(" · ${:.4}", cost.dollars()));
+        line.push_str(&format!(" · {up_to}${:.4}", cost.dollars()));
     }
     if let Some(seconds) = seconds {
         line.push_str(&format!(" · {seconds:.1} s"));

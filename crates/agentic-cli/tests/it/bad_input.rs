@@ -36,6 +36,10 @@ fn before_the_run() {
     run("openai:gpt-5", &[], 1, &["OPENAI_API_KEY"]);
     run("scripted:script.yaml", &["--tool", "hammer"], 2, &["no tool `hammer`", "read_file"]);
     run("scripted:script.yaml", &["--workdir", "nowhere"], 2, &["nowhere", "no such folder"]);
+    run("scripted:script.yaml", &["--workdir", "script.yaml"], 2, &["script.yaml", "not a folder"]);
+    for command in ["pull", "path", "remove"] {
+        refused(&place, &["model", command, "nope"], 2, &["unknown model `nope`", "qwen2.5-coder-1.5b"]);
+    }
     refused(&place, &["run", " ", "--model", "scripted:script.yaml"], 2, &["the goal is empty"]);
 }
 
@@ -46,6 +50,8 @@ fn on_the_command_line() {
         &["run"][..],
         &["run", "hi", "--max-turns", "0"],
         &["run", "hi", "--budget-usd", "-1"],
+        &["run", "hi", "--budget-tokens", "many"],
+        &["run", "hi", "--temperature", "-1"],
         &["run", "hi", "--timeout", "soon"],
         &["run", "hi", "--agent", "magic"],
         &["nonsense"],
@@ -158,7 +164,7 @@ fn from_the_tools() {
         1,
         &["../../etc/passwd"],
     );
-    refused(&place, &["tool", "call", "read_file", "{}"], 1, &["read_file", "path"]);
+    refused(&place, &["tool", "call", "read_file", "{}"], 2, &["read_file", "takes path (string)"]);
     refused(
         &place,
         &["tool", "call", "read_file", "not json at all {"],
@@ -168,12 +174,17 @@ fn from_the_tools() {
     refused(
         &place,
         &["tool", "call", "read_file", r#"{"path": "cut"#],
-        1,
-        &["read_file", "missing end quote"],
+        2,
+        &["read_file", "missing end quote", "takes path (string)"],
     );
     refused(&place, &["tool", "call", "hammer"], 2, &["no tool `hammer`"]);
     refused(&place, &["tool", "call", "calculator", r#"{"expression": "1/0"}"#], 1, &["zero"]);
-    refused(&place, &["tool", "call", "shell", r#"{"command": "echo hi > made"}"#], 1, &["not allowed"]);
+    refused(
+        &place,
+        &["tool", "call", "shell", r#"{"command": "echo hi > made"}"#],
+        1,
+        &["not allowed", "--yes"],
+    );
     assert!(!place.folder.path().join("work/made").exists(), "a denied command never ran");
     let old = place.file("old.txt", "old content\n");
     let edit = r#"{"path": "old.txt", "old": "not in it", "new": "x"}"#;

@@ -30,6 +30,36 @@ fn tools_are_listed_and_called() {
 }
 
 #[test]
+fn tools_say_what_they_take() {
+    let list = Place::new().run(&["tool", "list"]);
+    for line in ["takes path (string), first_line? (integer)", "takes command (string)"] {
+        assert!(list.out.contains(line), "{line} in {}", list.out);
+    }
+    let shell = list.out.lines().find(|line| line.contains("command (string)"));
+    assert!(shell.is_some_and(|line| line.ends_with("asks before each call")), "{shell:?}");
+}
+
+#[test]
+fn the_guides_script_plays() {
+    const GUIDE: &str = include_str!("../../../../docs/guides/scripted-models.md");
+    let script = GUIDE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let place = Place::new();
+    place.file("script.yaml", script);
+    place.file("budget.txt", "400 EUR\n");
+    let run = place.run(&["run", "What is the budget?", "--model", "scripted:script.yaml"]);
+    assert_eq!((run.code, run.out.as_str()), (0, "The budget is 400 EUR.\n"), "{run:?}");
+    assert!(run.err.contains("asking scripted:"), "a sign of life: {}", run.err);
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    for args in [&["--help"][..], &["run", "--help"]] {
+        let help = Place::new().run(args);
+        assert!(help.out.contains("3    a limit or budget was reached"), "{help:?}");
+    }
+}
+
+#[test]
 fn models_are_listed_without_any_network() {
     let place = Place::new();
     let list = place.run(&["model", "list"]);

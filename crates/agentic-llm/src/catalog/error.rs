@@ -11,7 +11,7 @@ use super::Sha256Sum;
 #[non_exhaustive]
 pub enum CatalogError {
     /// No entry has this id or alias.
-    #[error("unknown model `{name}` (known: {}; a path or owner/repo/file.gguf also works)", known.join(", "))]
+    #[error("unknown model `{name}` (for chat there are {}; a path or owner/repo/file.gguf works too; `agentic model list` has all)", known.join(", "))]
     UnknownModel {
         /// What was asked for.
         name: String,

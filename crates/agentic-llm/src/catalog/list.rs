@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use serde::Deserialize;
 
-use super::{CatalogError, Entry};
+use super::{CatalogError, Entry, Purpose};
 
 /// The models known by name: those built in, and those of the user's own catalog file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,19 @@ impl Catalog {
     /// The entry with this id or alias.
     ///
     /// # Errors
-    /// [`CatalogError::UnknownModel`] with the known ids.
+    /// [`CatalogError::UnknownModel`] with the ids of the chat models.
     pub fn get(&self, name: &str) -> Result<&Entry, CatalogError> {
         let by_id = self.entries.iter().find(|entry| entry.id == name);
         by_id
             .or_else(|| self.entries.iter().find(|entry| entry.aliases.iter().any(|alias| alias == name)))
             .ok_or_else(|| CatalogError::UnknownModel {
                 name: name.to_owned(),
-                known: self.entries.iter().map(|entry| entry.id.clone()).collect(),
+                known: self
+                    .entries
+                    .iter()
+                    .filter(|entry| entry.purpose == Purpose::Chat)
+                    .map(|entry| entry.id.clone())
+                    .collect(),
             })
     }
 

@@ -1,5 +1,6 @@
 //! How both agents are built.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ pub trait Buildable: Sized {
 }
 
 /// Why an agent can't be built.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// No model was given.
@@ -56,6 +57,13 @@ pub enum BuildError {
     /// The tools don't go together.
     #[error(transparent)]
     Tools(#[from] RegistryError),
+}
+
+/// As it is shown: `main` prints errors that it returns in this form.
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl<A: Buildable> AgentBuilder<A> {

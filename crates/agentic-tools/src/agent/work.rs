@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, ChatModel, FinishReason, Goal, ModelError, ModelErrorKind, ModelRequest, ModelResponse,
-    Outcome, Partial, RunContext, Spend, StepError, ToolCall, ToolResult,
+    AgentError, ChatModel, FinishReason, Goal, Message, ModelError, ModelErrorKind, ModelRequest,
+    ModelResponse, Outcome, Part, Partial, Role, RunContext, Spend, StepError, ToolCall, ToolResult,
 };
 use serde_json::Value;
 
@@ -46,6 +46,8 @@ impl<'a> Work<'a> {
         if goal.text.trim().is_empty() {
             return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
         }
+        let mut history = ActionHistory::new();
+        request.messages.iter().filter_map(said).for_each(|said| history.note(said));
         request.sampling = settings.sampling;
         request.max_output_tokens = settings.max_output_tokens;
         Ok(Self {
@@ -53,7 +55,7 @@ impl<'a> Work<'a> {
             executor,
             settings,
             request,
-            history: ActionHistory::new(),
+            history,
             guard: LoopGuard::new(settings.loop_guard),
             models: Spend::default(),
             last_words: String::new(),
@@ -163,4 +165,15 @@ impl<'a> Work<'a> {
     fn spend(&self) -> Spend {
         self.models + self.history.spend()
     }
+}
+
+/// What a message adds to what is known. What the model says itself adds nothing.
+fn said(message: &Message) -> Option<String> {
+    let text = |part: &Part| match part {
+        Part::Text { text } => Some(text.clone()),
+        Part::ToolResult(result) => Some(result.content.clone()),
+        _ => None,
+    };
+    let told = matches!(message.role, Role::User | Role::Tool);
+    told.then(|| message.parts.iter().filter_map(text).collect::<Vec<_>>().join("\n"))
 }

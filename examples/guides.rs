@@ -1,0 +1,3 @@
+//! The guides' programs, compiled and, where they need no model, run as documentation tests.
+//!
+#![doc = include_str!("../docs/guides/first-agent.md")]

@@ -1,14 +1,17 @@
 //! Cancellation, time limits and approvals.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, Budget, CancelReason, Cancellation, Decision, EffectClass::*, EffectContext, EventKind, Reason,
-    RunStatus, StepError, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
+    Approval, Budget, CancelReason, Cancellation, ChatModel, Decision, EffectClass::*, EffectContext,
+    EventKind, ModelContext, ModelDelta, ModelError, ModelInfo, ModelRequest, ModelStream, Reason, RunStatus,
+    StepError, Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
 };
 use agentic_core::{EffectClass, RunContext};
 use agentic_runtime::{ApproveAll, Ephemeral, GRACE, RunContextExt as _};
+use agentic_testkit::{EventLog, FakeSources};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Trace, agent, run, slow};
@@ -80,7 +83,7 @@ async fn an_agent_that_does_not_return_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn the_time_limit_also_holds_where_nobody_drives() {
     let cx = Ephemeral::new()
-        .sources(agentic_testkit::FakeSources::seeded(1))
+        .sources(FakeSources::seeded(1))
         .budget(Budget::unlimited().with_wall_time(Duration::from_secs(1)))
         .context();
     let trace = Trace::default();
@@ -88,6 +91,127 @@ async fn the_time_limit_also_holds_where_nobody_drives() {
     assert_eq!(error, StepError::Cancelled(CancelReason::TimedOut));
     assert!(slow(&cx, &trace, "next", Pure, 1).await.is_err());
     assert_eq!(trace.notes(), ["long starts"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_not_be_cut_outlives_the_time_limit_where_nobody_drives() {
+    let log = Arc::new(EventLog::new());
+    let cx = Ephemeral::new()
+        .sources(FakeSources::seeded(1))
+        .events(log.clone())
+        .budget(Budget::unlimited().with_wall_time(Duration::from_secs(1)))
+        .context();
+    let trace = Trace::default();
+    let error = slow(&cx, &trace, "deed", Unsafe, 10_000).await.unwrap_err();
+    assert_eq!(error, StepError::Cancelled(CancelReason::TimedOut));
+    assert_eq!(trace.notes(), ["deed starts"], "the agent hears of it in time");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(trace.notes(), ["deed starts", "deed ends"]);
+    assert!(
+        log.kinds().iter().any(|kind| matches!(kind, EventKind::StepLate { .. })),
+        "and the reader of events"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_may_not_start_is_told_as_refused() {
+    let (run, log) = run();
+    let cancellation = Cancellation::new();
+    let flag = cancellation.clone();
+    let agent = agent(move |cx| {
+        flag.cancel(CancelReason::Requested);
+        async move { slow(&cx, &Trace::default(), "late", Pure, 1).await }
+    });
+    run.cancellation(cancellation).run(&agent, "go").await;
+    let told: Vec<_> = log
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| match kind {
+            EventKind::StepRefused { step, error, .. } => Some((step.to_string(), error)),
+            EventKind::StepStarted { .. } | EventKind::StepFinished { .. } => panic!("it never began"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("late".to_owned(), StepError::Cancelled(CancelReason::Requested).to_string())]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelling_ends_many_steps_on_two_threads_each_once() {
+    for round in 0..50 {
+        let (run, log) = run();
+        let cancellation = Cancellation::new();
+        let flag = cancellation.clone();
+        let agent = agent(move |cx| {
+            let flag = flag.clone();
+            async move {
+                let steps = (0..40).map(|n| {
+                    let (cx, flag) = (cx.keyed("side", n), flag.clone());
+                    async move {
+                        let ends = cx.effect("one", Pure, "", move |_| async move {
+                            for _ in 0..n % 7 {
+                                tokio::task::yield_now().await;
+                            }
+                            if n == round % 40 {
+                                flag.cancel(CancelReason::Requested);
+                            }
+                            Ok::<_, String>(())
+                        });
+                        ends.await
+                    }
+                });
+                let all = join_all(steps).await;
+                all.into_iter().collect::<Result<Vec<_>, _>>().map(|_| String::new())
+            }
+        });
+        let report = run.cancellation(cancellation).run(&agent, "go").await;
+        log.assert_gap_free();
+        let kinds = log.kinds();
+        let ends = kinds
+            .iter()
+            .filter(|kind| matches!(kind, EventKind::StepFinished { .. } | EventKind::StepRefused { .. }));
+        assert_eq!(ends.count(), 40, "round {round}: {report:?}");
+        assert!(matches!(kinds.last(), Some(EventKind::RunFinished { .. })));
+    }
+}
+
+/// A model that goes on writing after it was cut off.
+#[derive(Debug)]
+struct Chatty {
+    info: ModelInfo,
+    /// Where it would write to.
+    context: Arc<Mutex<Option<ModelContext>>>,
+}
+
+#[async_trait]
+impl ChatModel for Chatty {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    async fn stream(&self, _: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        mcx.delta(ModelDelta::Text { text: "before".into() });
+        *self.context.lock().unwrap() = Some(mcx);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_was_cut_off_is_not_heard_any_more() {
+    let (run, log) = run();
+    let context = Arc::<Mutex<Option<ModelContext>>>::default();
+    let model: Arc<dyn ChatModel> =
+        Arc::new(Chatty { info: ModelInfo::new("chatty"), context: context.clone() });
+    let agent = agent(move |cx| {
+        let model = model.clone();
+        async move { cx.model(&model, ModelRequest::default()).await.map(|response| response.text()) }
+    });
+    let budget = Budget::unlimited().with_wall_time(Duration::from_secs(1));
+    run.budget(budget).run(&agent, "go").await;
+    context.lock().unwrap().take().unwrap().delta(ModelDelta::Text { text: "after".into() });
+    let said: Vec<_> =
+        log.kinds().into_iter().filter(|kind| matches!(kind, EventKind::StepDelta { .. })).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(matches!(log.kinds().last(), Some(EventKind::RunFinished { .. })));
 }
 
 /// Sleeps for 100 seconds; an effect of this class.
@@ -120,7 +244,7 @@ impl Tool for Sleepy {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_takes_too_long_is_stopped_and_named() {
-    let cx = Ephemeral::new().sources(agentic_testkit::FakeSources::seeded(1)).context();
+    let cx = Ephemeral::new().sources(FakeSources::seeded(1)).context();
     let Err(StepError::Tool(error)) = cx.tool(&Sleepy::tool(Pure), json!({})).await else {
         panic!("it times out")
     };

@@ -1,8 +1,10 @@
 //! Recorded data of other projects, which lie beside the checkout and are not part of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The path of a fixture, or `None`, with a line on standard error, where it is not there.
+use serde_json::Value;
+
+/// The path of a fixture, a file or a folder, or `None`, with a line on standard error, where it is not there.
 ///
 /// Looked for in `$AGENTIC_FIXTURES`, else in `../shared/fixtures` beside the workspace.
 #[allow(clippy::print_stderr)]
@@ -13,6 +15,18 @@ pub fn fixture(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: no fixture at {} (set AGENTIC_FIXTURES)", path.display());
+    eprintln!("skipped: fixtures not found at {} (set AGENTIC_FIXTURES)", path.display());
     None
+}
+
+/// The JSON values of a file that has one a line.
+///
+/// # Panics
+/// If the file can't be read, or a line is not JSON.
+pub fn json_lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .collect()
 }

@@ -9,7 +9,7 @@ mod log;
 mod scripted;
 mod sources;
 
-pub use fixtures::fixture;
+pub use fixtures::{fixture, json_lines};
 pub use log::EventLog;
 pub use scripted::ScriptedModel;
 pub use sources::FakeSources;

@@ -2,8 +2,8 @@
 //! others a fixed number, so that a change in either direction is seen.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use agentic_testkit::{fixture, json_lines};
 use serde_json::{Map, Value};
 
 use super::tests::{in_pieces, whole};
@@ -28,16 +28,7 @@ const HOLDING: [(&str, usize); 12] = [
 ];
 
 fn cases() -> Option<Vec<Value>> {
-    let root = std::env::var_os("AGENTIC_FIXTURES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-        PathBuf::from,
-    );
-    let path = root.join("toolcall-text/ollama-parser-cases.jsonl");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: fixtures not found at {}", path.display());
-        return None;
-    };
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    fixture("toolcall-text/ollama-parser-cases.jsonl").map(|path| json_lines(&path))
 }
 
 /// The dialect of a case. Which of them begin inside the reasoning is said by the case's test or flags.

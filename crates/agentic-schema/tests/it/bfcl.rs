@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use agentic_schema::{Schema, dialect, lenient};
+use agentic_testkit::{fixture, json_lines};
 use serde_json::{Map, Value, json};
-
-use crate::fixtures;
 
 struct Function {
     schema: Schema,
@@ -35,24 +34,21 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 /// Every description of a question file, by question and function name.
 fn questions(path: &Path) -> Vec<(String, Vec<Value>)> {
     let functions = |line: &Value| line["function"].as_array().cloned().unwrap_or_default();
-    fixtures::lines(path)
-        .iter()
-        .map(|line| (line["id"].as_str().unwrap().to_owned(), functions(line)))
-        .collect()
+    json_lines(path).iter().map(|line| (line["id"].as_str().unwrap().to_owned(), functions(line))).collect()
 }
 
 /// The descriptions of the multi-turn tools, by name.
 fn multi_turn(folder: &Path) -> HashMap<String, Value> {
     files(&folder.join("multi_turn_func_doc"))
         .iter()
-        .flat_map(|path| fixtures::lines(path))
+        .flat_map(|path| json_lines(path))
         .map(|description| (description["name"].as_str().unwrap().to_owned(), description))
         .collect()
 }
 
 #[test]
 fn every_function_is_converted_and_compiled() {
-    let Some(folder) = fixtures::folder("bfcl") else { return };
+    let Some(folder) = fixture("bfcl") else { return };
     let mut count = 0;
     for path in files(&folder) {
         for (_, functions) in questions(&path) {
@@ -63,7 +59,7 @@ fn every_function_is_converted_and_compiled() {
         }
     }
     for path in files(&folder.join("multi_turn_func_doc")) {
-        for function in fixtures::lines(&path) {
+        for function in json_lines(&path) {
             compile(&function);
             if function["response"].is_object() {
                 dialect::normalize(&function["response"])
@@ -167,13 +163,13 @@ fn python_call(text: &str, description: impl Fn(&str) -> Option<Value>) -> Optio
 
 #[test]
 fn ground_truth_arguments_are_valid() {
-    let Some(folder) = fixtures::folder("bfcl") else { return };
+    let Some(folder) = fixture("bfcl") else { return };
     let tools = multi_turn(&folder);
     let (mut valid, mut misses) = (0, Vec::new());
     for path in files(&folder.join("possible_answer")) {
         let file = path.file_name().unwrap();
         let functions: HashMap<_, _> = questions(&folder.join(file)).into_iter().collect();
-        for answer in fixtures::lines(&path) {
+        for answer in json_lines(&path) {
             let id = answer["id"].as_str().unwrap();
             let truth = &answer["ground_truth"];
             let mut check = |function: &Function, name: &str, arguments: Value| match function
@@ -250,12 +246,12 @@ fn mutants(function: &Function, arguments: &Value) -> Vec<(String, Value)> {
 
 #[test]
 fn mutated_arguments_are_refused_by_path() {
-    let Some(folder) = fixtures::folder("bfcl") else { return };
+    let Some(folder) = fixture("bfcl") else { return };
     let mut refused = 0;
     for path in files(&folder.join("possible_answer")) {
         let functions: HashMap<_, _> =
             questions(&folder.join(path.file_name().unwrap())).into_iter().collect();
-        for answer in fixtures::lines(&path).iter().filter(|answer| answer["ground_truth"][0].is_object()) {
+        for answer in json_lines(&path).iter().filter(|answer| answer["ground_truth"][0].is_object()) {
             let id = answer["id"].as_str().unwrap();
             for (name, arguments) in calls(&answer["ground_truth"]) {
                 let description =

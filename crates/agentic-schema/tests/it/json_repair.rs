@@ -2,13 +2,12 @@
 
 use agentic_schema::lenient::{self, Options};
 use agentic_schema::partial::{self, Allow, PartialError};
+use agentic_testkit::{fixture, json_lines};
 use serde_json::Value;
 
-use crate::fixtures;
-
 fn cases(suite: &str) -> Option<Vec<Value>> {
-    let folder = fixtures::folder("json-repair")?;
-    let mut cases = fixtures::lines(&folder.join("cases.jsonl"));
+    let folder = fixture("json-repair")?;
+    let mut cases = json_lines(&folder.join("cases.jsonl"));
     cases.retain(|case| case["suite"] == suite);
     Some(cases)
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use agentic_schema::{Draft, Schema, SchemaOptions};
+use agentic_testkit::fixture;
 use serde_json::Value;
-
-use crate::fixtures;
 
 fn read(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -30,7 +29,7 @@ fn with_remotes(folder: &Path) -> SchemaOptions {
 }
 
 fn run(draft: Draft, name: &str) {
-    let Some(suite) = fixtures::folder("JSON-Schema-Test-Suite") else { return };
+    let Some(suite) = fixture("JSON-Schema-Test-Suite") else { return };
     let options = with_remotes(&suite.join("remotes")).draft(draft);
     let (mut right, mut wrong) = (0, Vec::new());
     for entry in std::fs::read_dir(suite.join("tests").join(name)).unwrap() {

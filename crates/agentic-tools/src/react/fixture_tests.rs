@@ -1,23 +1,13 @@
 //! Texts that other people recorded, read where they lie.
 
-use std::path::PathBuf;
-
+use agentic_testkit::{fixture, json_lines};
 use serde_json::Value;
 
 use super::parser::tests::streamed;
 use super::*;
 
 fn rows(name: &str) -> Option<Vec<Value>> {
-    let root = std::env::var_os("AGENTIC_FIXTURES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-        PathBuf::from,
-    );
-    let path = root.join("react").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: fixtures not found at {}", path.display());
-        return None;
-    };
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    fixture(&format!("react/{name}")).map(|path| json_lines(&path))
 }
 
 /// Cases where we differ on purpose, with the reason.

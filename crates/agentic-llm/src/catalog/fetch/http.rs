@@ -10,7 +10,6 @@ use reqwest::{
     },
     redirect::Policy,
 };
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -20,6 +19,7 @@ use super::{
     job::{Job, Partial},
 };
 use crate::catalog::{FileEntry, Sha256Sum, lock::StoreLock};
+use crate::secret::Secret;
 
 /// However often a server breaks off while sending something each time, this is enough.
 const MAX_CONTINUATIONS: u32 = 20;
@@ -29,7 +29,7 @@ const MAX_CONTINUATIONS: u32 = 20;
 pub(super) struct HttpSource<'a> {
     options: &'a FetchOptions,
     url: Url,
-    token: Option<&'a SecretString>,
+    token: Option<&'a Secret>,
     client: Client,
     /// The length it must have, where known.
     size: Option<u64>,
@@ -77,7 +77,7 @@ impl<'a> HttpSource<'a> {
     pub(super) fn new(
         options: &'a FetchOptions,
         url: Url,
-        token: Option<&'a SecretString>,
+        token: Option<&'a Secret>,
         size: Option<u64>,
     ) -> Result<Self, SourceError> {
         let client = client(options, Policy::default())?;
@@ -260,8 +260,7 @@ impl<'a> HttpSource<'a> {
 
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let bearer =
-            self.token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())));
+        let bearer = self.token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.expose())));
         if let Some(Ok(mut bearer)) = bearer {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);

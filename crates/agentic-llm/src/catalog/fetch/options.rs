@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::Pip;
+use crate::secret::Secret;
 
 /// How a [`Fetcher`](super::Fetcher) reaches its sources. Start from [`FetchOptions::default`] or
 /// [`FetchOptions::from_vars`].
@@ -14,7 +13,7 @@ pub struct FetchOptions {
     /// The hub's address. Default `https://huggingface.co`.
     pub hub_endpoint: String,
     /// The hub's access token, sent only to `hub_endpoint`, for gated and private repositories.
-    pub hub_token: Option<SecretString>,
+    pub hub_token: Option<Secret>,
     /// The pip to use.
     pub pip: Pip,
     /// How long a connection may take before the next source is tried. Default 5 s.
@@ -55,7 +54,7 @@ impl FetchOptions {
         if let Some(endpoint) = set("HF_ENDPOINT") {
             options.hub_endpoint = endpoint;
         }
-        options.hub_token = set("HF_TOKEN").map(SecretString::from);
+        options.hub_token = set("HF_TOKEN").map(Secret::new);
         options
     }
 }

@@ -2,7 +2,7 @@
 //! the tools.
 
 use agentic_core::Agent as _;
-use agentic_testkit::{ScriptedModel, fixture};
+use agentic_testkit::{ScriptedModel, fixture, json_lines};
 use agentic_tools::{LoopGuardOptions, ReActAgent};
 use serde_json::{Value, json};
 
@@ -12,9 +12,8 @@ use crate::support::context;
 #[tokio::test(start_paused = true)]
 async fn recorded_runs_end_with_the_recorded_action_after_the_recorded_steps() {
     let Some(path) = fixture("react/transcripts.jsonl") else { return };
-    let text = std::fs::read_to_string(path).unwrap();
     let mut played = 0;
-    for (line, record) in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).enumerate() {
+    for (line, record) in json_lines(&path).into_iter().enumerate() {
         let steps = record["steps"].as_array().unwrap();
         let model = steps.iter().fold(ScriptedModel::new(), |model, step| {
             let (n, thought, action) = (&step["n"], step["thought"].as_str(), step["action_text"].as_str());

@@ -84,9 +84,7 @@ fn recordings() -> Vec<Recording> {
     let Some(path) = agentic_testkit::fixture("provider-recordings/openai-chat.jsonl") else {
         return Vec::new();
     };
-    let text = std::fs::read_to_string(path).unwrap();
-    let parse = |line: &str| {
-        let json: Value = serde_json::from_str(line).unwrap();
+    let parse = |json: Value| {
         let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         Recording {
             id: text("id"),
@@ -96,7 +94,7 @@ fn recordings() -> Vec<Recording> {
             expected: json["expected"].clone(),
         }
     };
-    text.lines().map(parse).collect()
+    agentic_testkit::json_lines(&path).into_iter().map(parse).collect()
 }
 
 /// What is different between an answer and the reference; empty if nothing is.

@@ -252,7 +252,7 @@ async fn the_token_goes_to_the_hub_and_not_to_its_storage() {
     let target = storage.url("/blob");
     let hub = Server::start(move |_| Reply::status(302).with("location", &target)).await;
     world.options.hub_endpoint = hub.address.clone();
-    world.options.hub_token = Some("hf_secret".to_owned().into());
+    world.options.hub_token = Some(crate::Secret::new("hf_secret"));
     let source = "kind = \"hub\"\nrepo = \"o/r\"\nfile = \"a.gguf\"".to_owned();
     world.fetch(&entry(&content, &[source])).await.unwrap();
     assert_eq!(hub.requests()[0].header("authorization"), Some("Bearer hf_secret"));

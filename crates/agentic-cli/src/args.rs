@@ -83,13 +83,13 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = count)]
     pub(crate) budget_tokens: Option<u64>,
     /// The most money, in US dollars
-    #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars, allow_hyphen_values = true)]
+    #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars, allow_negative_numbers = true)]
     pub(crate) budget_usd: Option<f64>,
     /// The most time, for example 90s, 5m, 1h
     #[arg(long, value_name = "D", env = "AGENTIC_TIMEOUT", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// How varied the model's words are; 0 always takes the likeliest [default: the model's own]
-    #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature, allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature, allow_negative_numbers = true)]
     pub(crate) temperature: Option<f32>,
     /// Makes drawing repeatable, where the model supports it
     #[arg(long, value_name = "N", env = "AGENTIC_SEED")]

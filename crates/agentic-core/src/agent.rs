@@ -132,10 +132,14 @@ pub struct Partial {
     pub spend: Spend,
 }
 
-/// As it is shown: `main` prints errors that it returns in this form.
+/// The message, then the reason and the partial work, a line each: `main` prints errors that it returns in this form.
 impl fmt::Debug for AgentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        write!(f, "{self}\nreason: {:?}", self.reason())?;
+        match self.partial() {
+            Some(partial) => write!(f, "\nso far: {partial:?}"),
+            None => Ok(()),
+        }
     }
 }
 

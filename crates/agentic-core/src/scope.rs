@@ -1,5 +1,6 @@
 //! Scopes: how step ids are derived.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +14,7 @@ pub(crate) struct Scope {
     depth: u32,
     // Whether the next model call here begins a turn.
     turn: AtomicBool,
-    // In the order of the names.
-    used: Mutex<Vec<(Box<str>, u32)>>,
+    used: Mutex<HashMap<Box<str>, u32>>,
 }
 
 impl Scope {
@@ -62,13 +62,13 @@ impl Scope {
     fn next(&self, name: &str) -> String {
         let ordinal = {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            match used.binary_search_by(|(known, _)| (**known).cmp(name)) {
-                Ok(place) => {
-                    used[place].1 += 1;
-                    used[place].1
+            match used.get_mut(name) {
+                Some(count) => {
+                    *count += 1;
+                    *count
                 }
-                Err(place) => {
-                    used.insert(place, (name.into(), 0));
+                None => {
+                    used.insert(name.into(), 0);
                     0
                 }
             }

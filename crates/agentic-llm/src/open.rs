@@ -101,10 +101,16 @@ pub enum OpenError {
     },
 }
 
-/// As it is shown: `main` prints errors that it returns in this form.
+/// The message, then the causes, a line each: `main` prints errors that it returns in this form.
 impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\ncaused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -16,13 +16,28 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 
-use connect::Connector;
+use connect::{Connector, Unusable};
+
+/// Who asks.
+const PROGRAM: HeaderValue = HeaderValue::from_static(concat!("agentic/", env!("CARGO_PKG_VERSION")));
 
 type Cause = Box<dyn Error + Send + Sync>;
+
+/// What is at the bottom of an error.
+pub(crate) fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause
+}
 
 /// Why there is no answer, or no more of it.
 #[derive(Debug, Error)]
 pub(crate) enum TransportError {
+    /// No connection can be made from here: the system's certificates or the proxy's settings can't be used.
+    #[error("no way to connect")]
+    Setup(#[source] Cause),
     /// There is no connection.
     #[error("no connection")]
     Connect(#[source] Cause),
@@ -92,8 +107,7 @@ impl Transport {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        const PROGRAM: &str = concat!("agentic/", env!("CARGO_PKG_VERSION"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(PROGRAM));
+        headers.insert(USER_AGENT, PROGRAM);
         if let Some(auth) = self.connector.proxy_authorization(&uri) {
             headers.insert(PROXY_AUTHORIZATION, auth);
         }
@@ -127,6 +141,7 @@ impl Endpoint {
         let (client, idle) = (&self.transport.client, self.transport.idle);
         match tokio::time::timeout(idle, client.request(request)).await {
             Ok(Ok(response)) => Ok(Response { response, idle }),
+            Ok(Err(error)) if Unusable::is_in(&error) => Err(TransportError::Setup(error.into())),
             Ok(Err(error)) if error.is_connect() => Err(TransportError::Connect(error.into())),
             Ok(Err(error)) => Err(TransportError::Failed(error.into())),
             Err(_) => Err(TransportError::TimedOut),

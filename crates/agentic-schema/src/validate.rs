@@ -145,7 +145,8 @@ impl SchemaOptions {
         if schema.get("$schema").is_none() {
             options = options.with_draft(match self.draft {
                 Draft::Draft7 => jsonschema::Draft::Draft7,
-                Draft::Draft202012 if plain::is_plain(schema) => {
+                // Draft 7 knows fewer formats.
+                Draft::Draft202012 if formats != Some(true) && plain::is_plain(schema) => {
                     formats = formats.or(Some(false));
                     jsonschema::Draft::Draft7
                 }

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use crate::history::{Action, ActionHistory, ActionResult};
-use crate::quotes::{Known, leave_out_misquoted};
+use crate::quotes::{Known, add_note, leave_out_misquoted, without_note};
 use crate::registry::{Callable, Entry, ToolRegistry};
 use crate::render::render;
 
@@ -220,9 +220,7 @@ impl ActionExecutor {
                 failed(call, arguments, mended, at, &refused)
             }
         };
-        if !left_out.is_empty() {
-            ran.action.shown.push_str(&format!("\n[left out: {}]", left_out.join("; ")));
-        }
+        add_note(&mut ran.action.shown, &left_out);
         Ok(ran)
     }
 
@@ -239,16 +237,18 @@ impl ActionExecutor {
         }
         let looked_up = |action: &Action| match self.registry.find(&action.tool) {
             Some(Entry { callable: Callable::Tool(tool), spec, .. }) => {
-                matches!(action.result, ActionResult::Ok { .. })
-                    && !spec.policy.quotes
-                    && tool.effect(&action.arguments) == EffectClass::Pure
+                !spec.policy.quotes && tool.effect(&action.arguments) == EffectClass::Pure
             }
             _ => false,
         };
-        let actions = known.actions().iter().map(|action| &**action);
-        let (sources, others): (Vec<_>, Vec<_>) = actions.partition(|action| looked_up(action));
-        let texts = others.iter().map(|action| &*action.shown).chain(known.said().iter().map(String::as_str));
-        leave_out_misquoted(arguments, &Known { sources, texts: texts.collect() })
+        let done = known.actions().iter().map(|action| &**action);
+        let done = done.filter(|action| matches!(action.result, ActionResult::Ok { .. }));
+        let (sources, others): (Vec<_>, Vec<_>) = done.partition(|action| looked_up(action));
+        let told = known.told().map(|told| {
+            let others = others.iter().map(|action| without_note(&action.shown));
+            others.chain(told.iter().map(String::as_str)).collect()
+        });
+        leave_out_misquoted(arguments, &Known { sources, told })
     }
 
     /// Whether the call may be made, and with which arguments if a person has edited them.

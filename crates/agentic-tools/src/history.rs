@@ -48,7 +48,7 @@ pub enum ActionResult {
 pub struct ActionHistory {
     actions: Vec<Arc<Action>>,
     spend: Spend,
-    said: Vec<String>,
+    told: Option<Vec<String>>,
 }
 
 impl ActionHistory {
@@ -62,15 +62,19 @@ impl ActionHistory {
         &self.actions
     }
 
-    /// Takes down what the user said, or what is known from earlier: tools that check what the model says it has read
-    /// (`ToolPolicy::check_quotes`) look here too.
-    pub fn note(&mut self, said: impl Into<String>) {
-        self.said.push(said.into());
+    /// The same history, with everything that is known besides what its calls gave: what the user said, and what came
+    /// of earlier calls.
+    ///
+    /// Only with it can tools that check what the model says it has read (`ToolPolicy::check_quotes`) tell that something
+    /// is from nowhere; without it they check what is said to be from a place that was read.
+    pub fn with_told(mut self, told: impl IntoIterator<Item = String>) -> Self {
+        self.told = Some(told.into_iter().collect());
+        self
     }
 
-    /// What was taken down by [`note`](Self::note), in order.
-    pub fn said(&self) -> &[String] {
-        &self.said
+    /// What is known besides the actions, if all of it is.
+    pub fn told(&self) -> Option<&[String]> {
+        self.told.as_deref()
     }
 
     /// What tools and the agents called as tools spent.

@@ -87,8 +87,8 @@ impl LoopGuard {
     }
 }
 
-/// A call with its result: equal for equal arguments, in whatever order they were written. Two that are not equal and
-/// have the same number would at worst bring a hint too early.
+/// A call with its result: equal for equal arguments, in whatever order they were written. Of two that are not equal,
+/// one in 2^64 pairs has the same number and counts as a repetition.
 fn fingerprint(tool: &str, arguments: &Value, shown: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (tool, arguments, shown).hash(&mut hasher);

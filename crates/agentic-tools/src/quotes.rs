@@ -7,53 +7,79 @@ use serde_json::Value;
 
 use crate::history::Action;
 
-/// Takes out of the arguments what was not read where it is said to be from, and says so, a line each.
+/// Takes out of the arguments what was not read, and says so, a line each.
 ///
-/// A finding is an object in a list with the texts `from` and `quote`. Where `from` was an argument of an earlier call
-/// that looked something up, one of the finding's other texts must be part of what such a call gave; else it must be part
-/// of anything that is known. White space does not count. An empty quote claims nothing.
-///
-/// A finding that is in another place than it says is left out only if the list has it from there too: then it is counted
-/// twice. If not, it was read, and only the place is wrong.
+/// A finding is an object in a list with the texts `from` and `quote`. One of its texts besides `from` must be part of
+/// what is known; white space does not count, and an empty quote claims nothing. A finding that is known, but from
+/// another place than it says, is left out only if the list has it from its right place too: then it is counted twice. If
+/// not, only the place is wrong.
 pub(crate) fn leave_out_misquoted(arguments: &mut Value, known: &Known<'_>) -> Vec<String> {
     let mut left_out = Vec::new();
     known.visit(arguments, &mut left_out);
     left_out
 }
 
-/// Characters of a quote that are shown.
-const SHOWN: usize = 80;
+/// What stands before the findings that were left out, at the end of a result.
+const NOTE: &str = "\n[left out: ";
+
+/// Adds to a result what was left out.
+pub(crate) fn add_note(result: &mut String, left_out: &[String]) {
+    if !left_out.is_empty() {
+        result.push_str(&format!("{NOTE}{}]", left_out.join("; ")));
+    }
+}
+
+/// A result without that: what the model made up does not become known by being refused.
+pub(crate) fn without_note(result: &str) -> &str {
+    result.split_once(NOTE).map_or(result, |(result, _)| result)
+}
 
 /// What a finding can be from.
 pub(crate) struct Known<'a> {
-    /// Calls that looked something up.
+    /// Calls that looked something up: their arguments are places.
     pub(crate) sources: Vec<&'a Action>,
-    /// Everything else that was said or that a call gave.
-    pub(crate) texts: Vec<&'a str>,
+    /// Everything else that is known, if all of it is. If not, a finding from a place nobody has read is not checked.
+    pub(crate) told: Option<Vec<&'a str>>,
 }
+
+/// Where a finding is.
+enum Found {
+    Here,
+    /// Elsewhere than it says.
+    Elsewhere(String),
+    Nowhere(String),
+}
+
+/// Characters of a quote that are shown.
+const SHOWN: usize = 80;
 
 impl Known<'_> {
     fn visit(&self, value: &mut Value, left_out: &mut Vec<String>) {
         match value {
             Value::Array(items) => {
-                let wrong: Vec<_> = items.iter().map(|item| self.misquoted(item)).collect();
-                let mut kept: Vec<String> = Vec::new();
-                let rightly_placed = items.iter().zip(&wrong).filter(|(_, wrong)| wrong.is_none());
-                kept.extend(rightly_placed.flat_map(|(item, _)| claims(item)));
-                let mut wrong = wrong.into_iter();
-                items.retain_mut(|item| {
-                    let Some(wrong) = wrong.next().flatten() else {
-                        self.visit(item, left_out);
-                        return true;
-                    };
-                    let claims = claims(item);
-                    let was_read = self.sources.iter().any(|action| says_any(&action.shown, &claims));
-                    if was_read && !claims.iter().any(|claim| kept.contains(claim)) {
-                        kept.extend(claims);
-                        return true;
+                let found: Vec<_> = items.iter().map(|item| self.find(item)).collect();
+                let here = items.iter().zip(&found).filter(|(_, found)| matches!(found, Found::Here));
+                let mut kept: Vec<String> = here.flat_map(|(item, _)| claims(item)).collect();
+                let mut found = found.into_iter();
+                items.retain_mut(|item| match found.next() {
+                    Some(Found::Elsewhere(why)) => {
+                        let claims = claims(item);
+                        let twice = claims.iter().any(|claim| kept.contains(claim));
+                        if twice {
+                            left_out.push(why)
+                        } else {
+                            kept.extend(claims)
+                        }
+                        !twice
                     }
-                    left_out.push(wrong);
-                    false
+                    Some(Found::Nowhere(why)) => {
+                        left_out.push(why);
+                        false
+                    }
+                    Some(Found::Here) | None => {
+                        self.visit(item, left_out);
+                        true
+                    }
                 });
             }
             Value::Object(object) => object.values_mut().for_each(|value| self.visit(value, left_out)),
@@ -61,23 +87,34 @@ impl Known<'_> {
         }
     }
 
-    /// What is wrong with a finding, as the model gets to read it.
-    fn misquoted(&self, finding: &Value) -> Option<String> {
-        let object = finding.as_object()?;
-        let (from, quote) = (object.get("from")?.as_str()?, object.get("quote")?.as_str()?);
+    fn find(&self, finding: &Value) -> Found {
+        let text = |name: &str| finding.get(name).and_then(Value::as_str);
+        let (Some(from), Some(quote)) = (text("from"), text("quote")) else { return Found::Here };
         if quote.trim().is_empty() {
-            return None;
+            return Found::Here;
         }
         let claims = claims(finding);
-        let mut sources = self.sources.iter().filter(|action| is_about(action, from)).peekable();
-        if sources.peek().is_none() {
-            let mut all = self.sources.iter().map(|action| &*action.shown).chain(self.texts.iter().copied());
-            let is_known = all.any(|text| says_any(text, &claims));
-            return (!is_known).then(|| format!("`{from}` was not read; read it first"));
-        }
-        let is_there = sources.any(|action| says_any(&action.shown, &claims));
         let shown: String = quote.chars().take(SHOWN).collect();
-        (!is_there).then(|| format!("`{from}` does not say {shown:?}"))
+        let says = |action: &&Action| says_any(&action.shown, &claims);
+        let (about, others): (Vec<_>, Vec<_>) =
+            self.sources.iter().partition(|action| is_about(action, from));
+        let elsewhere = others.into_iter().any(says);
+        let told = self.told.as_ref().map(|told| told.iter().any(|text| says_any(text, &claims)));
+        if about.is_empty() {
+            return match told {
+                // A person is no place that could be read, and of what is not known nothing can be said.
+                Some(true) | None => Found::Here,
+                Some(false) if elsewhere => Found::Elsewhere(format!("`{from}` was not read")),
+                Some(false) => {
+                    Found::Nowhere(format!("`{from}` was not read, and nothing that was says {shown:?}"))
+                }
+            };
+        }
+        if about.into_iter().any(says) {
+            return Found::Here;
+        }
+        let why = format!("`{from}` does not say {shown:?}");
+        if elsewhere || told == Some(true) { Found::Elsewhere(why) } else { Found::Nowhere(why) }
     }
 }
 
@@ -119,7 +156,7 @@ mod tests {
     use agentic_core::Timestamp;
     use serde_json::json;
 
-    use super::{Known, leave_out_misquoted};
+    use super::{Known, add_note, leave_out_misquoted, without_note};
     use crate::history::{Action, ActionResult};
 
     fn read(path: &str, shown: &str) -> Action {
@@ -140,9 +177,9 @@ mod tests {
         ];
         let finding = json!({"from": from, "quote": quote, "number": number});
         let mut arguments = json!({"values": [finding]});
-        let texts = vec!["Add 12.50 for the stamps."];
+        let told = Some(vec!["Add 12.50 for the stamps."]);
         let left_out =
-            leave_out_misquoted(&mut arguments, &Known { sources: history.iter().collect(), texts });
+            leave_out_misquoted(&mut arguments, &Known { sources: history.iter().collect(), told });
         assert_eq!(arguments["values"].as_array().map(Vec::len), Some(1 - left_out.len()));
         left_out
     }
@@ -155,6 +192,7 @@ mod tests {
             ("./rent.txt", "rent for may amount due", "950"),
             ("memo.txt", "", "0"),
             ("the user", "12.50 for the stamps", "12.50"),
+            ("rent.txt", "12.50 for the stamps", "12.50"),
             ("flat-1.txt", "Rent for May", "950.00"),
         ] {
             assert!(check(from, quote, number).is_empty(), "{from}: {quote}");
@@ -165,7 +203,7 @@ mod tests {
     fn what_was_not_is_left_out_and_named() {
         let wrong = "`memo.txt` does not say \"Amount due: 99.00 EUR\"";
         assert_eq!(check("memo.txt", "Amount due: 99.00 EUR", "99.00"), [wrong]);
-        let unread = "`flat-1.txt` was not read; read it first";
+        let unread = "`flat-1.txt` was not read, and nothing that was says \"Monthly rent: 700 EUR\"";
         assert_eq!(check("flat-1.txt", "Monthly rent: 700 EUR", "700"), [unread]);
         assert_eq!(check("rent.txt", "Amount due: 999.00 EUR", "999.00").len(), 1);
         assert_eq!(check("rent.txt", "due: 50.00", "50.00").len(), 1, "950.00 is another number");
@@ -177,16 +215,44 @@ mod tests {
     #[test]
     fn what_was_read_elsewhere_counts_once() {
         let history = [read("rent.txt", "Amount due: 950.00 EUR"), read("memo.txt", "Call Anna.")];
-        let known = Known { sources: history.iter().collect(), texts: Vec::new() };
+        let known = Known { sources: history.iter().collect(), told: Some(Vec::new()) };
         let from = |place| json!({"from": place, "quote": "Amount due: 950.00 EUR", "number": "950.00"});
-        let mut once = json!([from("memo.txt")]);
-        assert!(leave_out_misquoted(&mut once, &known).is_empty(), "only the place is wrong");
-        assert_eq!(once, json!([from("memo.txt")]));
-        for mut twice in
-            [json!([from("memo.txt"), from("rent.txt")]), json!([from("rent.txt"), from("memo.txt")])]
-        {
-            assert_eq!(leave_out_misquoted(&mut twice, &known).len(), 1);
-            assert_eq!(twice, json!([from("rent.txt")]));
+        for wrong in ["memo.txt", "bills/rent.txt"] {
+            let mut once = json!([from(wrong)]);
+            assert!(leave_out_misquoted(&mut once, &known).is_empty(), "only the place is wrong");
+            assert_eq!(once, json!([from(wrong)]));
+            for mut twice in [json!([from(wrong), from("rent.txt")]), json!([from("rent.txt"), from(wrong)])]
+            {
+                assert_eq!(leave_out_misquoted(&mut twice, &known).len(), 1);
+                assert_eq!(twice, json!([from("rent.txt")]));
+            }
         }
+    }
+
+    #[test]
+    fn the_same_amount_may_be_said_twice() {
+        let known = Known { sources: Vec::new(), told: Some(vec!["3 packs at 4.90 and a pen at 4.90"]) };
+        let said = |quote| json!({"from": "the user", "quote": quote, "number": "4.90"});
+        let mut both = json!([said("3 packs at 4.90"), said("a pen at 4.90")]);
+        assert!(leave_out_misquoted(&mut both, &known).is_empty());
+    }
+
+    #[test]
+    fn where_not_all_is_known_only_places_that_were_read_are_checked() {
+        let history = [read("rent.txt", "Amount due: 950.00 EUR")];
+        let known = Known { sources: history.iter().collect(), told: None };
+        let from = |place| json!([{"from": place, "quote": "Amount due: 1.00 EUR", "number": "1.00"}]);
+        assert!(leave_out_misquoted(&mut from("picture.png"), &known).is_empty());
+        assert_eq!(leave_out_misquoted(&mut from("rent.txt"), &known).len(), 1);
+    }
+
+    #[test]
+    fn what_was_left_out_does_not_become_known_by_that() {
+        let mut result = "The result is 7.".to_owned();
+        add_note(&mut result, &[]);
+        assert_eq!(without_note(&result), result);
+        add_note(&mut result, &["`a` does not say \"99.00\"".into()]);
+        assert!(result.contains("99.00"));
+        assert_eq!(without_note(&result), "The result is 7.");
     }
 }

@@ -98,6 +98,11 @@ impl ToolRegistry {
         self.entries.get(name).map(|entry| &entry.callable)
     }
 
+    /// Whether one of the tools wants what the model says it has read to be checked.
+    pub(crate) fn checks_quotes(&self) -> bool {
+        self.entries.values().any(|entry| entry.spec.policy.quotes)
+    }
+
     /// The entry for a name as a model wrote it: exact, or else the only one that differs in case and separators.
     pub(crate) fn find(&self, name: &str) -> Option<&Entry> {
         let same = |known: &str| loose(known).eq(loose(name));

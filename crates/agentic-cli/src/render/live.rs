@@ -164,6 +164,9 @@ impl EventSink for Live {
                     ),
                 };
             }
+            EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
+                shown.cut |= spend.tokens() > 0;
+            }
             EventKind::ApprovalRequested { .. } => shown.bar.clear(),
             EventKind::StepDropped { spend, .. } => {
                 shown.bar.clear();

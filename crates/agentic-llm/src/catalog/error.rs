@@ -11,11 +11,11 @@ use super::Sha256Sum;
 #[non_exhaustive]
 pub enum CatalogError {
     /// No entry has this id or alias.
-    #[error("unknown model `{name}` (for chat there are {}; a path or owner/repo/file.gguf works too; `agentic model list` has all)", known.join(", "))]
+    #[error("unknown model `{name}` (there are {}; a path or owner/repo/file.gguf works too; `agentic model list` has all)", known.join(", "))]
     UnknownModel {
         /// What was asked for.
         name: String,
-        /// The ids of the catalog.
+        /// The ids of the catalog's chat models.
         known: Vec<String>,
     },
     /// The text after `local:` has none of the known forms.

@@ -85,15 +85,16 @@ impl Catalog {
         let by_id = self.entries.iter().find(|entry| entry.id == name);
         by_id
             .or_else(|| self.entries.iter().find(|entry| entry.aliases.iter().any(|alias| alias == name)))
-            .ok_or_else(|| CatalogError::UnknownModel {
-                name: name.to_owned(),
-                known: self
-                    .entries
-                    .iter()
-                    .filter(|entry| entry.purpose == Purpose::Chat)
-                    .map(|entry| entry.id.clone())
-                    .collect(),
-            })
+            .ok_or_else(|| CatalogError::UnknownModel { name: name.to_owned(), known: self.known() })
+    }
+
+    /// The ids of the chat models; of all models where there are none for chat.
+    fn known(&self) -> Vec<String> {
+        let ids = |wanted: fn(&Entry) -> bool| -> Vec<String> {
+            self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.id.clone()).collect()
+        };
+        let chat = ids(|entry| entry.purpose == Purpose::Chat);
+        if chat.is_empty() { ids(|_| true) } else { chat }
     }
 
     /// The id of the model used where none is named; empty for a catalog that names none.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Uri;
-use http::header::HeaderValue;
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use http::uri::Scheme;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::HttpsConnector;
@@ -19,9 +19,13 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls_platform_verifier::Verifier;
+use thiserror::Error;
 use tower_service::Service;
 
-use super::Cause;
+use super::{Cause, root_cause};
+
+/// After so much silence a connection is asked whether it is still there, and so often.
+const ALIVE: Duration = Duration::from_secs(15);
 
 /// Opens connections, through the proxies of the environment or of the system.
 #[derive(Clone, Debug)]
@@ -40,7 +44,23 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Divided among the addresses of a host, so that one that does not answer leaves time for the others.
+        tcp.set_connect_timeout(Some(timeout));
+        // A model may think for minutes: what stands between must not forget the connection meanwhile, and a peer that
+        // is gone must be noticed before the idle timeout.
+        tcp.set_keepalive(Some(ALIVE));
+        tcp.set_keepalive_interval(Some(ALIVE));
+        tcp.set_keepalive_retries(Some(3));
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        tcp.set_tcp_user_timeout(Some(2 * ALIVE));
         Self { straight: Straight { tcp, tls: Arc::default() }, proxies: Arc::new(proxies), timeout }
+    }
+
+    /// With this TLS in place of the system's.
+    #[cfg(test)]
+    pub(super) fn with_tls(mut self, config: ClientConfig) -> Self {
+        self.straight.tls = Arc::new(Arc::new(config).into());
+        self
     }
 
     /// What a proxy wants to be told with each request: it passes on requests without TLS one by one.
@@ -51,10 +71,21 @@ impl Connector {
 
     async fn connect(self, to: Uri) -> Result<Stream, Cause> {
         let Some(proxy) = self.proxies.intercept(&to) else { return self.straight.connect(to).await };
+        let name =
+            proxy.uri().authority().map_or_else(String::new, |name| host_and_port(name.as_str()).to_owned());
+        self.by_proxy(&proxy, to).await.map_err(|error| match error.downcast::<Unusable>() {
+            Ok(unusable) => unusable as Cause,
+            // What is at the bottom of an error is what is told, so the proxy is named there.
+            Err(error) => format!("{} (through the proxy {name})", root_cause(&*error)).into(),
+        })
+    }
+
+    async fn by_proxy(self, proxy: &Intercept, to: Uri) -> Result<Stream, Cause> {
         match proxy.uri().scheme_str().unwrap_or_default() {
             "http" | "https" if is_https(&to) => {
                 let tls = self.straight.tls()?;
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), self.straight);
+                tunnel = tunnel.with_headers(HeaderMap::from_iter([(USER_AGENT, super::PROGRAM)]));
                 if let Some(auth) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
                 }
@@ -64,35 +95,52 @@ impl Connector {
                 let stream = self.straight.connect(proxy.uri().clone()).await?;
                 Ok(Stream { asks_proxy: true, ..stream })
             }
-            "socks5" => self.socks(&proxy, true, to).await,
-            "socks5h" => self.socks(&proxy, false, to).await,
+            // Names are resolved by the proxy in both cases: what resolves them here would block.
+            "socks5" | "socks5h" => self.socks(proxy, to).await,
             other => {
-                Err(format!("a proxy `{other}:` can't be used; use http, https, socks5 or socks5h").into())
+                let why = format!("a proxy `{other}:` can't be used; use http, https or socks5");
+                Err(Unusable(why).into())
             }
         }
     }
 
-    async fn socks(self, proxy: &Intercept, local_dns: bool, to: Uri) -> Result<Stream, Cause> {
+    async fn socks(self, proxy: &Intercept, to: Uri) -> Result<Stream, Cause> {
         // To what connects to it, it is a host and a port like others.
-        let mut parts = proxy.uri().clone().into_parts();
-        parts.scheme = Some(Scheme::HTTP);
+        let address = with_port(proxy.uri(), 1080)?;
         let tls = is_https(&to).then(|| self.straight.tls()).transpose()?;
-        let mut socks = SocksV5::new(Uri::from_parts(parts)?, self.straight).local_dns(local_dns);
+        let mut socks = SocksV5::new(address, self.straight);
         if let Some((user, password)) = proxy.raw_auth() {
             socks = socks.with_auth(user.to_owned(), password.to_owned());
         }
         match tls {
             Some(tls) => Ok(Stream::new(HttpsConnector::from((socks, tls)).call(to).await?)),
-            None => Ok(socks.call(with_port(to, 80)?).await?),
+            // It would take 443 for the port of any address that names none.
+            None => Ok(socks.call(with_port(&to, 80)?).await?),
         }
     }
 }
 
-/// What speaks SOCKS here takes 443 for the port of any address that names none.
-fn with_port(to: Uri, port: u16) -> Result<Uri, http::Error> {
-    let Some(host) = to.host().filter(|_| to.port().is_none()) else { return Ok(to) };
-    let authority = format!("{host}:{port}");
-    Uri::builder().scheme("http").authority(authority).path_and_query("/").build()
+/// The same host without TLS, and this port if it names none.
+fn with_port(to: &Uri, port: u16) -> Result<Uri, http::Error> {
+    let (host, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(port));
+    Uri::builder().scheme(Scheme::HTTP).authority(format!("{host}:{port}")).path_and_query("/").build()
+}
+
+/// An authority without the user and the password.
+fn host_and_port(authority: &str) -> &str {
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Why no connection can be made from here, whatever the other end does.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(super) struct Unusable(String);
+
+impl Unusable {
+    /// Whether this is at the bottom of an error.
+    pub(super) fn is_in(error: &(dyn std::error::Error + 'static)) -> bool {
+        root_cause(error).is::<Self>()
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -118,7 +166,7 @@ impl Service<Uri> for Connector {
 
 /// Connects to the host itself.
 #[derive(Clone, Debug)]
-struct Straight {
+pub(super) struct Straight {
     tcp: HttpConnector,
     /// Made for the first connection that needs it: the system's certificates take long to read.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
@@ -131,10 +179,11 @@ impl Straight {
         }
         let provider = CryptoProvider::get_default().cloned();
         let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-        let mut config = ClientConfig::builder_with_provider(provider.clone())
+        let verifier = Verifier::new(provider.clone()).map_err(|error| Unusable(error.to_string()))?;
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(provider)?))
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.alpn_protocols = vec!["http/1.1".into()];
         Ok(self.tls.get_or_init(|| Arc::new(config)).clone())

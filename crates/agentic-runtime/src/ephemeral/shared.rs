@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::GRACE;
-use super::slots::{Dropped, Root, Settling, Slot, Slots, Stage};
+use super::slots::{Asked, Dropped, Root, Settling, Slot, Slots, Stage};
 use super::work::{Effect, perform};
 use crate::approver::Approver;
 use crate::driven::Deliver;
@@ -116,17 +116,25 @@ impl Shared {
     pub(super) fn register(self: &Arc<Self>, request: Box<StepRequest>, tokio: &Handle) -> Ticket {
         self.tokio.get_or_init(|| tokio.clone());
         let slot = Slot::new(request.id.clone(), request.kind, request.class.may_be_cut());
+        let started = self.watch.is_watched().then(|| EventKind::StepStarted {
+            step: request.id.clone(),
+            kind: request.kind,
+            class: request.class,
+            digest: request.digest(),
+            detail: request.detail(),
+        });
+        let mut asked = Asked { request, started };
         let mut slots = self.slots();
         let ticket = slots.open(slot);
         // No call overtakes one that waits, or one that asks for much would never get it.
-        let queues = slots.has_parked() && matches!(request.reservation, Reservation::Model { .. });
-        match if queues { Admission::Waits } else { self.admit(&request) } {
+        let queues = slots.has_parked() && matches!(asked.request.reservation, Reservation::Model { .. });
+        match if queues { Admission::Waits } else { self.admit(&asked.request) } {
             Admission::Granted(held) => {
-                self.admitted(&mut slots, ticket, &request, held);
+                self.admitted(&mut slots, ticket, &mut asked, held);
                 drop(slots);
-                self.start(ticket, request, held, tokio);
+                self.start(ticket, asked.request, held, tokio);
             }
-            Admission::Waits => slots.park(ticket, request),
+            Admission::Waits => slots.park(ticket, asked),
             Admission::Refused(error) => {
                 drop(slots);
                 let shared = self.clone();
@@ -158,17 +166,13 @@ impl Shared {
     }
 
     /// The step holds its share and is told of: under the lock, so that its end can't be told before.
-    fn admitted(&self, slots: &mut Slots, ticket: Ticket, request: &StepRequest, held: Held) {
+    fn admitted(&self, slots: &mut Slots, ticket: Ticket, asked: &mut Asked, held: Held) {
         let Some(slot) = slots.get_mut(ticket) else { return self.ledger.settle(held, Spend::default()) };
         slot.held = held;
         slot.stage = Stage::Starting;
-        self.watch.emit(request.id.scope(), || EventKind::StepStarted {
-            step: request.id.clone(),
-            kind: request.kind,
-            class: request.class,
-            digest: request.digest(),
-            detail: request.detail(),
-        });
+        if let Some(started) = asked.started.take() {
+            self.watch.emit(asked.request.id.scope(), || started);
+        }
     }
 
     fn start(self: &Arc<Self>, ticket: Ticket, request: Box<StepRequest>, held: Held, tokio: &Handle) {
@@ -208,10 +212,10 @@ impl Shared {
                 Admission::Waits => None,
             });
             match unparked {
-                Some((ticket, request, Ok(held))) => {
-                    self.admitted(&mut slots, ticket, &request, held);
+                Some((ticket, mut asked, Ok(held))) => {
+                    self.admitted(&mut slots, ticket, &mut asked, held);
                     drop(slots);
-                    self.start(ticket, request, held, tokio);
+                    self.start(ticket, asked.request, held, tokio);
                 }
                 Some((ticket, _, Err(error))) => {
                     drop(slots);

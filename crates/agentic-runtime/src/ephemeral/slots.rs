@@ -1,11 +1,11 @@
 //! The steps of a run: which are open, which outcomes wait to be delivered, which steps wait for the budget. Pure
 //! state, no effects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
 
 use agentic_core::{
-    Delivered, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind, StepRequest, Ticket,
+    Delivered, Done, EventKind, Held, ModelErrorKind, Spend, StepError, StepId, StepKind, StepRequest, Ticket,
 };
 use tokio::task::AbortHandle;
 
@@ -21,6 +21,14 @@ pub(super) struct Slot {
     pub(super) task: Option<AbortHandle>,
     pub(super) waker: Option<Waker>,
     pub(super) answer: Option<Result<Delivered, StepError>>,
+}
+
+/// A step that asks to begin.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Box<StepRequest>,
+    /// What to tell when it begins, if somebody watches: made before any lock is taken.
+    pub(super) started: Option<EventKind>,
 }
 
 /// How far a step is.
@@ -104,11 +112,10 @@ pub(super) struct Dropped {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     last: u64,
-    /// In the order of registration.
-    open: Vec<(Ticket, Slot)>,
+    open: HashMap<Ticket, Slot>,
     completed: VecDeque<(Ticket, Result<Done, StepError>)>,
     /// Steps that fit once calls in flight have given back what they hold.
-    parked: VecDeque<(Ticket, Box<StepRequest>)>,
+    parked: VecDeque<(Ticket, Asked)>,
     /// Effects at work that must not be cut off.
     pub(super) uncut: usize,
     /// Steps that are being booked and told.
@@ -130,20 +137,16 @@ impl Slots {
     pub(super) fn open(&mut self, slot: Slot) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        self.open.push((ticket, slot));
+        self.open.insert(ticket, slot);
         ticket
     }
 
-    fn place(&self, ticket: Ticket) -> Option<usize> {
-        self.open.binary_search_by_key(&ticket, |(open, _)| *open).ok()
-    }
-
     pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
-        self.place(ticket).map(|place| &mut self.open[place].1)
+        self.open.get_mut(&ticket)
     }
 
     pub(super) fn close(&mut self, ticket: Ticket) -> Option<Slot> {
-        self.place(ticket).map(|place| self.open.remove(place).1)
+        self.open.remove(&ticket)
     }
 
     /// The step, if its outcome is still awaited.
@@ -153,8 +156,8 @@ impl Slots {
 
     // ------------------------------------------------------------------------------ waiting for the budget
 
-    pub(super) fn park(&mut self, ticket: Ticket, request: Box<StepRequest>) {
-        self.parked.push_back((ticket, request));
+    pub(super) fn park(&mut self, ticket: Ticket, asked: Asked) {
+        self.parked.push_back((ticket, asked));
     }
 
     pub(super) fn has_parked(&self) -> bool {
@@ -165,10 +168,10 @@ impl Slots {
     pub(super) fn unpark<T>(
         &mut self,
         fits: impl FnOnce(&StepRequest) -> Option<T>,
-    ) -> Option<(Ticket, Box<StepRequest>, T)> {
-        let (_, request) = self.parked.front()?;
-        let verdict = fits(request)?;
-        self.parked.pop_front().map(|(ticket, request)| (ticket, request, verdict))
+    ) -> Option<(Ticket, Asked, T)> {
+        let (_, asked) = self.parked.front()?;
+        let verdict = fits(&asked.request)?;
+        self.parked.pop_front().map(|(ticket, asked)| (ticket, asked, verdict))
     }
 
     /// The effect begins, unless nobody waits for it any more.
@@ -223,11 +226,14 @@ impl Slots {
     /// Takes every open step, in the order of registration, to be answered with this error, and cuts off what may
     /// be cut.
     pub(super) fn cancel_all(&mut self, error: &StepError) -> Vec<Settling> {
-        let mut unheard: BTreeMap<Ticket, _> = self.completed.drain(..).collect();
+        let mut unheard: HashMap<Ticket, _> = self.completed.drain(..).collect();
         self.parked.clear();
         let awaited =
             self.open.iter_mut().filter(|(_, slot)| slot.stage != Stage::Settled && slot.answer.is_none());
+        let mut awaited: Vec<_> = awaited.collect();
+        awaited.sort_unstable_by_key(|(ticket, _)| **ticket);
         let settling: Vec<_> = awaited
+            .into_iter()
             .map(|(ticket, slot)| {
                 if let Some(task) = slot.task.take().filter(|_| slot.may_be_cut) {
                     task.abort();

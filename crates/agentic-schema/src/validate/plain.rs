@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Keywords that drafts 7 and 2020-12 read alike, whatever their value is.
+/// Keywords that drafts 7 and 2020-12 read alike and whose values their meta-schemas hold to the same rules.
 const ALIKE: &[&str] = &[
     "type",
     "enum",
@@ -11,7 +11,6 @@ const ALIKE: &[&str] = &[
     "description",
     "default",
     "examples",
-    "deprecated",
     "readOnly",
     "writeOnly",
     "required",
@@ -43,4 +42,39 @@ pub(super) fn is_plain(schema: &Value) -> bool {
         "anyOf" | "oneOf" | "allOf" => value.as_array().is_some_and(|all| all.iter().all(is_plain)),
         keyword => ALIKE.contains(&keyword),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_plain;
+
+    #[test]
+    fn what_drafts_read_in_different_ways_is_not_plain() {
+        for plain in [
+            json!(true),
+            json!({}),
+            json!({"type": "object", "properties": {"$ref": {"type": "string"}, "items": true}, "required": ["a"]}),
+            json!({"enum": [{"$ref": "#"}], "const": {"$dynamicRef": "#"}, "default": {"prefixItems": []}}),
+            json!({"anyOf": [{"type": "null"}, {"type": "array", "items": {"format": "uuid"}}]}),
+        ] {
+            assert!(is_plain(&plain), "{plain}");
+        }
+        for other in [
+            json!({"$ref": "#/$defs/a"}),
+            json!({"$defs": {}}),
+            json!({"definitions": {}}),
+            json!({"prefixItems": [true]}),
+            json!({"items": [true]}),
+            json!({"type": "object", "properties": {"a": {"contains": true, "minContains": 0}}}),
+            json!({"not": {"unevaluatedProperties": false}}),
+            json!({"oneOf": [{"dependentRequired": {}}]}),
+            json!({"deprecated": "since v2"}),
+            json!({"properties": {"a": 7}}),
+            json!("string"),
+        ] {
+            assert!(!is_plain(&other), "{other}");
+        }
+    }
 }

@@ -87,3 +87,15 @@ fn formats_are_checked_if_asked() {
     assert!(Schema::compile(&schema).unwrap().is_valid(&json!("tomorrow")));
     assert!(!Schema::options().formats(true).compile(&schema).unwrap().is_valid(&json!("tomorrow")));
 }
+
+#[test]
+fn formats_of_the_newer_draft_are_checked_if_asked() {
+    let uuid = json!({"type": "string", "format": "uuid"});
+    let checked = Schema::options().formats(true).compile(&uuid).unwrap();
+    assert!(!checked.is_valid(&json!("nope")));
+    assert!(checked.is_valid(&json!("2eb8aa08-aa98-11ea-b4aa-73b441d16380")));
+    assert!(
+        Schema::compile(&uuid).unwrap().is_valid(&json!("nope")),
+        "by default a format says, and is not checked"
+    );
+}

@@ -59,7 +59,7 @@ pub enum BuildError {
     Tools(#[from] RegistryError),
 }
 
-/// As it is shown: `main` prints errors that it returns in this form.
+/// The message: `main` prints errors that it returns in this form.
 impl fmt::Debug for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, ChatModel, FinishReason, Goal, Message, ModelError, ModelErrorKind, ModelRequest,
+    AgentError, ChatModel, FinishReason, Goal, Messages, ModelError, ModelErrorKind, ModelRequest,
     ModelResponse, Outcome, Part, Partial, Role, RunContext, Spend, StepError, ToolCall, ToolResult,
 };
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::agent::builder::Settings;
 use crate::executor::ActionExecutor;
 use crate::history::ActionHistory;
 use crate::loop_guard::{LoopGuard, LoopVerdict};
+use crate::quotes::without_note;
 
 /// Answers in a row that can't be used before the agent gives up.
 const MAX_UNUSABLE: u32 = 3;
@@ -47,7 +48,11 @@ impl<'a> Work<'a> {
             return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
         }
         let mut history = ActionHistory::new();
-        request.messages.iter().filter_map(said).for_each(|said| history.note(said));
+        if executor.registry().checks_quotes()
+            && let Some(told) = told(&request.messages)
+        {
+            history = history.with_told(told);
+        }
         request.sampling = settings.sampling;
         request.max_output_tokens = settings.max_output_tokens;
         Ok(Self {
@@ -167,13 +172,20 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What a message adds to what is known. What the model says itself adds nothing.
-fn said(message: &Message) -> Option<String> {
-    let text = |part: &Part| match part {
-        Part::Text { text } => Some(text.clone()),
-        Part::ToolResult(result) => Some(result.content.clone()),
-        _ => None,
-    };
-    let told = matches!(message.role, Role::User | Role::Tool);
-    told.then(|| message.parts.iter().filter_map(text).collect::<Vec<_>>().join("\n"))
+/// What is known from a conversation; what the model says itself adds nothing to it. `None` if not all of that can be
+/// read here.
+fn told(conversation: &Messages) -> Option<Vec<String>> {
+    let mut told = Vec::new();
+    for message in conversation.iter().filter(|message| message.role != Role::Assistant) {
+        for part in &message.parts {
+            match part {
+                Part::Text { text } => told.push(without_note(text).to_owned()),
+                Part::ToolResult(result) if result.is_error => {}
+                Part::ToolResult(result) => told.push(without_note(&result.content).to_owned()),
+                // A picture, or something that is not known here.
+                _ => return None,
+            }
+        }
+    }
+    Some(told)
 }

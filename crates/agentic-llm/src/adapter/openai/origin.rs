@@ -1,6 +1,5 @@
 //! Where answers come from, and typed errors for all that can go wrong there.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::text::{page_text, shorten};
 use crate::secret::Secret;
-use crate::transport::TransportError;
+use crate::transport::{TransportError, root_cause};
 
 /// The model and the endpoint, as errors name them.
 #[derive(Clone, Debug)]
@@ -64,8 +63,12 @@ impl Origin {
 
     /// The connection failed.
     pub(super) fn transport(&self, error: TransportError) -> ModelError {
-        let (host, cause) = (&self.host, self.clean(&root_cause(&error)));
+        let (host, cause) = (&self.host, self.clean(&root_cause(&error).to_string()));
         let (kind, message) = match error {
+            TransportError::Setup(_) => (
+                Kind::InvalidRequest,
+                format!("can't connect to {host}: {cause}; check the system's certificates and the proxy settings"),
+            ),
             TransportError::Connect(_) => (
                 Kind::Unreachable,
                 format!("can't reach {host}: {cause}; check that the server runs and that the base URL is right"),
@@ -214,14 +217,6 @@ fn classify(said: &Said, status: Option<u16>) -> Kind {
         // An error within an answer that began well: the server's fault, until it says otherwise.
         _ => Kind::Unavailable,
     }
-}
-
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ fn an_unknown_id_says_what_is_known() {
     for result in [library(&dir).path("local:foo").map(drop), library(&dir).remove("foo").map(drop)] {
         assert_eq!(
             result.unwrap_err().to_string(),
-            "unknown model `foo` (for chat there are m; a path or owner/repo/file.gguf works too; `agentic model list` has all)"
+            "unknown model `foo` (there are m; a path or owner/repo/file.gguf works too; `agentic model list` has all)"
         );
     }
 }

@@ -54,7 +54,7 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
     let catalog = Catalog::parse(&format!("{}{}", one("a", "", HUB), one("b", "", HUB)), "t").unwrap();
     assert_eq!(
         catalog.get("foo").unwrap_err().to_string(),
-        "unknown model `foo` (for chat there are a, b; a path or owner/repo/file.gguf works too; `agentic model list` has all)"
+        "unknown model `foo` (there are a, b; a path or owner/repo/file.gguf works too; `agentic model list` has all)"
     );
 }
 

@@ -1,6 +1,6 @@
 //! A person at the terminal answers approvals.
 
-use std::io::IsTerminal as _;
+use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::LazyLock;
 
 use agentic::core::{Approval, Decision, StepId};
@@ -27,11 +27,11 @@ impl Approver for TerminalApprover {
     async fn decide(&self, _: &StepId, approval: &Approval) -> Decision {
         let _turn = self.turn.lock().await;
         crate::render::question(&format!("{} [y]es, [n]o, [e]dit: ", approval.question));
-        match line().await.trim().to_ascii_lowercase().as_str() {
+        match answer().await.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Decision::Approve,
             "e" | "edit" => {
                 crate::render::question("arguments as JSON: ");
-                match serde_json::from_str(line().await.trim()) {
+                match serde_json::from_str(answer().await.trim()) {
                     Ok(arguments) => Decision::Edit { arguments },
                     Err(error) => {
                         Decision::Deny { reason: format!("the edited arguments are not JSON: {error}") }
@@ -63,9 +63,12 @@ impl Approver for Unattended {
 static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {
     let (sender, lines) = mpsc::channel(1);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            let Ok(line) = line else { return };
-            if sender.blocking_send(line).is_err() {
+        let (mut stdin, mut line) = (std::io::stdin().lock(), Vec::new());
+        while stdin.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            // Bytes that are no text are no reason to stop listening.
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            line.clear();
+            if sender.blocking_send(text).is_err() {
                 return;
             }
         }
@@ -73,7 +76,11 @@ static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {
     Mutex::new(lines)
 });
 
-/// One line from the terminal; empty at its end. Safe to drop.
-pub(crate) async fn line() -> String {
-    LINES.lock().await.recv().await.unwrap_or_default()
+/// One line of standard input; `None` at its end. Safe to drop.
+pub(crate) async fn line() -> Option<String> {
+    LINES.lock().await.recv().await
+}
+
+async fn answer() -> String {
+    line().await.unwrap_or_default()
 }

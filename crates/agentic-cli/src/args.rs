@@ -1,10 +1,14 @@
 //! The arguments.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
+
+use crate::exit::{self, Failure};
+use crate::render;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -28,9 +32,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run an agent on a goal and print its answer
     Run(Run),
-    /// Talk with an agent, one line at a time
+    /// Talk with an agent, one line at a time; limits of tokens, money and time are for the whole conversation
     Chat(Chat),
-    /// List, fetch and remove models
+    /// List, pull and remove models
     Model(Model),
     /// List tools and call one
     Tool(Tool),
@@ -46,7 +50,7 @@ pub(crate) enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Run {
-    /// What is to be achieved
+    /// What is to be achieved; `-` reads it from standard input
     pub(crate) goal: String,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
@@ -77,10 +81,10 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "DIR", env = "AGENTIC_WORKDIR")]
     pub(crate) workdir: Option<PathBuf>,
     /// The most turns: one model call and its tools [default: 50]
-    #[arg(long, value_name = "N", env = "AGENTIC_MAX_TURNS", value_parser = count)]
+    #[arg(long, value_name = "N", env = "AGENTIC_MAX_TURNS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) max_turns: Option<u64>,
     /// The most input and output tokens together, for example 50000 or 50k
-    #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = count)]
+    #[arg(long, value_name = "N", env = "AGENTIC_BUDGET_TOKENS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) budget_tokens: Option<u64>,
     /// The most money, in US dollars
     #[arg(long, value_name = "X", env = "AGENTIC_BUDGET_USD", value_parser = dollars, allow_negative_numbers = true)]
@@ -189,6 +193,22 @@ pub(crate) fn temperature_in_range(temperature: f32) -> Result<f32, String> {
     if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
 }
 
+/// Says what is wrong with the command line, also to a program that reads events.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    // Where the arguments are wrong, what they ask for has to be guessed from their words.
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let json = words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    if json && error.use_stderr() {
+        let message = error.to_string();
+        let line = message.lines().next().unwrap_or_default();
+        render::failed_before_the_run(&Failure::usage(line.strip_prefix("error: ").unwrap_or(line)));
+    }
+    // Help and version are results and go to standard output.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::OK) }
+}
+
 /// Reads `50000`, `50k` or `1M`.
 fn count(text: &str) -> Result<u64, String> {
     let text = text.trim();
@@ -198,7 +218,7 @@ fn count(text: &str) -> Result<u64, String> {
         _ => (text, 1),
     };
     let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
-    at_least_one(number.ok_or_else(|| "not a whole number, for example 50000 or 50k".to_owned())?)
+    at_least_one(number.ok_or_else(|| "not a whole number, for example 20 or 50k".to_owned())?)
 }
 
 pub(crate) fn at_least_one(count: u64) -> Result<u64, String> {

@@ -67,6 +67,11 @@ impl Failure {
         Self::new(USAGE, RunStatus::Failed, Reason::InvalidInput, message)
     }
 
+    /// A limit was reached before there was anything to do.
+    pub(crate) fn limit(message: impl ToString) -> Self {
+        Self::new(LIMIT, RunStatus::Failed, Reason::TimedOut, message)
+    }
+
     /// The user cancelled it.
     pub(crate) fn cancelled() -> Self {
         Self::new(CANCELLED, RunStatus::Cancelled, Reason::Cancelled, "cancelled")

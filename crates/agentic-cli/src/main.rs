@@ -18,7 +18,10 @@ use crate::args::{Args, Command};
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return args::refused(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::failed(format!("can't start: {error}")).report(),
@@ -27,7 +30,10 @@ fn main() -> ExitCode {
     // A model that is still loading must not hold up the end.
     runtime.shutdown_background();
     match ended {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match render::lost() {
+            Some(why) if code == exit::OK => Failure::failed(why).report(),
+            _ => ExitCode::from(code),
+        },
         Err(failure) => failure.report(),
     }
 }
@@ -41,7 +47,7 @@ async fn dispatch(args: Args) -> Result<u8, Failure> {
             interrupt::unless_raised(&interrupt, command::model::model(model.command)).await
         }
         Command::Tool(tool) => command::tool::tool(tool.command, &interrupt).await,
-        Command::Doctor => command::doctor::doctor(),
+        Command::Doctor => interrupt::unless_raised(&interrupt, command::doctor::doctor()).await,
         Command::Completions { shell } => command::completions::completions(shell),
     }
 }

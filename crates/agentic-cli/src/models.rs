@@ -38,6 +38,7 @@ pub(crate) fn failure(error: CatalogError) -> Failure {
     match error {
         CatalogError::UnknownModel { .. }
         | CatalogError::InvalidSpec { .. }
+        | CatalogError::FileNotFound { .. }
         | CatalogError::InvalidCatalog { .. } => Failure::usage(error),
         _ => Failure::failed(error),
     }
@@ -57,7 +58,10 @@ pub(crate) async fn open(address: &str) -> Result<Arc<dyn ChatModel>, Failure> {
     }
     match llm::open_with(address, &environment(crate::config::path().as_deref())).await {
         Ok(model) => Ok(model),
-        Err(error @ OpenError::Setup { .. }) => Err(Failure::model(error)),
+        // The file is there, and can't be used; all other models are set up from the command line and the environment.
+        Err(error @ OpenError::Setup { .. }) if address.trim_start().starts_with("local:") => {
+            Err(Failure::model(error))
+        }
         Err(error) => Err(Failure::usage(error)),
     }
 }
@@ -87,9 +91,7 @@ pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
     let fetched = library.fetch(spec, &fetcher, &progress, &cancel).await;
     bar.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     fetched.map_err(|error| match error {
-        FetchError::Catalog(
-            error @ (CatalogError::UnknownModel { .. } | CatalogError::InvalidSpec { .. }),
-        ) => failure(error),
+        FetchError::Catalog(error) => failure(error),
         _ => Failure::model(error),
     })
 }

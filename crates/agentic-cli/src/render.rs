@@ -6,16 +6,34 @@ mod live;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 pub(crate) use bar::Bar;
 pub(crate) use json::{JsonLines, failed_before_the_run};
 pub(crate) use live::Live;
 
-/// A result, on standard output: exact, but harmless on a terminal. A reader that has gone away is no error of ours.
+/// Why a result was lost.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// A result, on standard output: exact, but harmless on a terminal.
 pub(crate) fn result(line: &str) {
     let mut out = io::stdout();
     let line = if out.is_terminal() { harmless(line) } else { Cow::Borrowed(line) };
-    let _ = writeln!(out, "{line}");
+    keep_loss(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// A reader that has gone away is no error of ours; a full disk is.
+fn keep_loss(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| format!("the result is lost: can't write to standard output: {error}"));
+    }
+}
+
+/// Why a result was lost, if one was.
+pub(crate) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// What a model, a tool or a server wrote must not steer the terminal, nor show in another order than it has:
@@ -29,10 +47,9 @@ fn harmless(text: &str) -> Cow<'_, str> {
 }
 
 /// Bytes as they are, on standard output.
-pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn raw(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+    keep_loss(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
 /// An error, on standard error.

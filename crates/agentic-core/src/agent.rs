@@ -52,7 +52,7 @@ impl<A: Agent + ?Sized> Agent for Arc<A> {
 #[non_exhaustive]
 pub enum AgentError {
     /// All turns were used and there is no answer.
-    #[error("no answer after {turns} turns; allow more turns or ask for less")]
+    #[error("no answer after {turns} turn{}; allow more turns or ask for less", if *turns == 1 { "" } else { "s" })]
     TurnLimit {
         /// The limit.
         turns: u64,

@@ -31,8 +31,22 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
             render::question("> ");
         }
         let line = interrupt::unless_raised(interrupt, async { Ok(crate::approve::line().await) }).await?;
-        if line.trim().is_empty() {
-            return Ok(code);
+        let Some(line) = line else { return Ok(code) };
+        match line.trim() {
+            // Off a terminal, lines without words are just skipped.
+            "" if asks => return Ok(code),
+            "" => continue,
+            "/exit" | "/quit" => return Ok(code),
+            "/help" => {
+                render::note("say what is to be done; an empty line, /quit or Ctrl-D ends the conversation");
+                continue;
+            }
+            _ => {}
+        }
+        if settings.timeout.is_some_and(|limit| time >= limit) {
+            return Err(Failure::limit(
+                "the time for this conversation is used up; allow more with --timeout",
+            ));
         }
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
         let live = Arc::new(Live::new());

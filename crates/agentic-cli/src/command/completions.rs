@@ -8,7 +8,6 @@ use crate::exit::{self, Failure};
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "agentic", &mut script);
-    crate::render::raw(&script)
-        .map_err(|error| Failure::failed(format!("can't print completions: {error}")))?;
+    crate::render::raw(&script);
     Ok(exit::OK)
 }

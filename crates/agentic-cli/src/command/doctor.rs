@@ -22,8 +22,8 @@ struct Missing {
     needed: bool,
 }
 
-pub(crate) fn doctor() -> Result<u8, Failure> {
-    let checks = [configuration(), embedded_model(), model(), pip(), endpoint()];
+pub(crate) async fn doctor() -> Result<u8, Failure> {
+    let checks = [configuration(), embedded_model(), model().await, pip(), endpoint()];
     let mut code = exit::OK;
     for Check { what, found } in checks {
         match found {
@@ -70,7 +70,7 @@ fn embedded_model() -> Check {
 }
 
 /// The model that `agentic run` uses.
-fn model() -> Check {
+async fn model() -> Check {
     let missing = |problem: String, mend: &str, needed| Missing { problem, mend: mend.into(), needed };
     let found = match config::model() {
         Err(failure) => Err(missing(failure.message().into(), "correct the configuration", true)),
@@ -83,7 +83,11 @@ fn model() -> Check {
                 let mend = "export OPENAI_API_KEY=… (or OPENAI_BASE_URL for a server without keys)";
                 Err(missing(format!("{address} wants a key"), mend, !address.contains("base_url=")))
             }
-            None => Ok(address),
+            // No other model is big: it can be opened to see whether it is there. Nobody is asked anything by that.
+            None => match models::open(&address).await {
+                Ok(_) => Ok(address),
+                Err(failure) => Err(missing(failure.message().into(), "name another with --model", true)),
+            },
         },
     };
     Check { what: "model", found }
@@ -134,7 +138,7 @@ fn pip() -> Check {
 
 fn endpoint() -> Check {
     let found = if is_set("OPENAI_API_KEY") || is_set("OPENAI_BASE_URL") {
-        Ok("OPENAI_API_KEY or OPENAI_BASE_URL is set".into())
+        Ok("OPENAI_API_KEY or OPENAI_BASE_URL is set; whether anybody answers there is not tried".into())
     } else {
         Err(Missing {
             problem: "no key is set".into(),

@@ -1,5 +1,6 @@
 //! `agentic run`: one goal, one answer.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +27,13 @@ pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failu
 }
 
 async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
-    if args.goal.trim().is_empty() {
+    let goal = if args.goal == "-" { piped()? } else { args.goal };
+    if goal.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let settings = Settings::of(args.agent)?;
     let agent = Whole(interrupt::unless_raised(interrupt, agents::open(&settings)).await?);
-    let goal = Goal::new(args.goal);
+    let goal = Goal::new(goal);
     let run = agents::run(&settings, &Spend::default(), Duration::ZERO).cancellation(interrupt.clone());
     match args.output {
         Output::Json => {
@@ -39,12 +41,20 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
             Ok(exit::code(&report))
         }
         Output::Text => {
-            let live = Arc::new(Live::new());
+            let live = Arc::new(Live::new().of_a_task());
             let report = run.events(live.clone()).run(&agent, goal).await;
             live.finish(&report);
             Ok(exit::code(&report))
         }
     }
+}
+
+/// The goal from standard input.
+fn piped() -> Result<String, Failure> {
+    let mut goal = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut goal);
+    read.map_err(|error| Failure::usage(format!("can't read the goal from standard input: {error}")))?;
+    Ok(String::from_utf8_lossy(&goal).into_owned())
 }
 
 /// An agent on a conversation of its own.

@@ -79,26 +79,34 @@ async fn call(
 
 /// A tool's arguments: `path (string), depth? (integer)`.
 fn takes(tool: &ToolSpec) -> String {
-    let list = |name: &str| tool.parameters[name].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let required: Vec<_> = list("required").collect();
-    let properties = tool.parameters["properties"].as_object();
-    let arguments: Vec<_> = properties
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| {
-            let mark = if required.contains(&name.as_str()) { "" } else { "?" };
-            match &schema["type"] {
-                Value::String(kind) => format!("{name}{mark} ({kind})"),
-                Value::Array(kinds) => {
-                    let kinds: Vec<_> =
-                        kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
-                    format!("{name}{mark} ({})", kinds.join(" or "))
-                }
-                _ => format!("{name}{mark}"),
-            }
-        })
-        .collect();
-    if arguments.is_empty() { "nothing".into() } else { arguments.join(", ") }
+    let arguments = fields(&tool.parameters);
+    if arguments.is_empty() { "nothing".into() } else { arguments }
+}
+
+/// The properties of an object's schema.
+fn fields(schema: &Value) -> String {
+    let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let field = |(name, schema): (&String, &Value)| {
+        let mark = if required.iter().any(|required| required == name) { "" } else { "?" };
+        format!("{name}{mark} ({})", kind(schema))
+    };
+    properties.map(field).collect::<Vec<_>>().join(", ")
+}
+
+fn kind(schema: &Value) -> String {
+    let kinds: Vec<_> = match &schema["type"] {
+        Value::Array(kinds) => {
+            kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect()
+        }
+        kind => kind.as_str().into_iter().collect(),
+    };
+    match kinds[..] {
+        [] => "any value".into(),
+        ["array"] => format!("list of {}", kind(&schema["items"])),
+        ["object"] if schema["properties"].is_object() => format!("{{{}}}", fields(schema)),
+        _ => kinds.join(" or "),
+    }
 }
 
 /// An agent that makes one call, so that the call is driven, watched and cancelled as a run is.

@@ -15,6 +15,8 @@ use super::{Bar, Style, harmless, one_line, paint};
 pub(crate) struct Live {
     /// Whether words can be shown as they come.
     terminal: bool,
+    /// Whether to say that an answer was given without any tool.
+    tools: bool,
     shown: Mutex<Shown>,
 }
 
@@ -49,7 +51,12 @@ impl Live {
     pub(crate) fn new() -> Self {
         let shown =
             Shown { bar: Bar::hidden(), words: String::new(), started: None, ended: None, cut: false };
-        Self { terminal: io::stderr().is_terminal(), shown: Mutex::new(shown) }
+        Self { terminal: io::stderr().is_terminal(), tools: false, shown: Mutex::new(shown) }
+    }
+
+    /// Says so if an answer was given without any tool.
+    pub(crate) fn of_a_task(self) -> Self {
+        Self { tools: true, ..self }
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -69,14 +76,20 @@ impl Live {
         match &report.result {
             Ok(outcome) => {
                 let text = outcome.text();
+                if report.spend.tool_calls == 0 && self.tools {
+                    super::note("no tool was used: nothing in this answer was looked up");
+                }
                 // On a terminal the answer is there already if it was shown as it came.
                 if !(io::stdout().is_terminal() && self.terminal && shown.words.trim() == text.trim()) {
                     super::result(&text);
                 }
             }
             Err(error) => {
-                if let Some(partial) = error.partial().filter(|partial| !partial.text.trim().is_empty()) {
-                    super::note(&format!("so far: {}", one_line(&partial.text, 1000)));
+                let said = error.partial().map_or("", |partial| partial.text.trim());
+                // What came of an answer that broke off is nobody's partial work, but it is all there is.
+                let said = if said.is_empty() && !self.terminal { shown.words.trim() } else { said };
+                if !said.is_empty() {
+                    super::note(&format!("so far: {}", one_line(said, 1000)));
                 }
                 super::error(&error.to_string());
             }
@@ -114,11 +127,13 @@ impl EventSink for Live {
                     super::note(&format!("asking {}", detail.name));
                 }
             }
-            EventKind::StepDelta { delta, .. } if self.terminal => match delta {
-                ModelDelta::Text { text } => {
-                    shown.words.push_str(text);
+            EventKind::StepDelta { delta: ModelDelta::Text { text }, .. } => {
+                shown.words.push_str(text);
+                if self.terminal {
                     Self::say(&mut shown, text, None);
                 }
+            }
+            EventKind::StepDelta { delta, .. } if self.terminal => match delta {
                 ModelDelta::Reasoning { text } => {
                     shown.words.push_str(text);
                     Self::say(&mut shown, text, Some(Style::Dim));
@@ -132,7 +147,9 @@ impl EventSink for Live {
             EventKind::StepFinished { kind: StepKind::Model, result, error, spend, .. } => {
                 shown.bar.clear();
                 shown.cut |= error.is_some() && spend.tokens() > 0;
-                Self::end_words(&mut shown);
+                if self.terminal {
+                    Self::end_words(&mut shown);
+                }
                 let (text, calls) = said(result);
                 // The answer itself is the result; what is said beside calls is a thought.
                 if !self.terminal && calls && !text.trim().is_empty() {

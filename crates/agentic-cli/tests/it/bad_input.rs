@@ -26,14 +26,15 @@ fn before_the_run() {
     run("nonsense", &[], 2, &["`nonsense` names no model", "openai:gpt-5"]);
     run("acme:x", &[], 2, &["no model adapter for scheme `acme`", "known:"]);
     run("local:nope", &[], 2, &["`nope`", "qwen2.5-coder-1.5b"]);
-    run("local:./missing.gguf", &[], 1, &["missing.gguf"]);
+    run("local:./missing.gguf", &[], 2, &["missing.gguf", "check the path"]);
     run("local:./tools.gguf", &[], 1, &["tools.gguf"]);
-    run("scripted:missing.yaml", &[], 1, &["missing.yaml"]);
-    run("scripted:broken.yaml", &[], 1, &["broken.yaml"]);
+    run("scripted:missing.yaml", &[], 2, &["`missing.yaml`", "No such file"]);
+    run("scripted:", &[], 2, &["scripted:FILE"]);
+    run("scripted:broken.yaml", &[], 2, &["broken.yaml"]);
     run("local:nope?context=many", &[], 2, &["local:nope", "invalid digit"]);
     run("local:nope?contxt=8", &[], 2, &["no option `contxt`", "context, threads, thought"]);
-    run("local:./missing.gguf?context=4096&threads=1", &[], 1, &["missing.gguf"]);
-    run("openai:gpt-5", &[], 1, &["OPENAI_API_KEY"]);
+    run("local:./missing.gguf?context=4096&threads=1", &[], 2, &["missing.gguf"]);
+    run("openai:gpt-5", &[], 2, &["OPENAI_API_KEY"]);
     run("scripted:script.yaml", &["--tool", "hammer"], 2, &["no tool `hammer`", "read_file"]);
     run("scripted:script.yaml", &["--workdir", "nowhere"], 2, &["nowhere", "no such folder"]);
     run("scripted:script.yaml", &["--workdir", "script.yaml"], 2, &["script.yaml", "not a folder"]);
@@ -51,6 +52,7 @@ fn on_the_command_line() {
         &["run", "hi", "--max-turns", "0"],
         &["run", "hi", "--budget-usd", "-1"],
         &["run", "hi", "--budget-tokens", "many"],
+        &["run", "hi", "--budget-tokens", "-1"],
         &["run", "hi", "--temperature", "-1"],
         &["run", "hi", "--timeout", "soon"],
         &["run", "hi", "--agent", "magic"],
@@ -133,7 +135,9 @@ fn json_output_always_ends_with_run_finished() {
     for (args, status, reason) in [
         (&["run", "hi", "--model", "acme:x"][..], "failed", "invalid_input"),
         (&["run", "", "--model", "scripted:script.yaml"], "failed", "invalid_input"),
-        (&["run", "hi", "--model", "scripted:missing.yaml"], "failed", "model_error"),
+        (&["run", "hi", "--model", "scripted:missing.yaml"], "failed", "invalid_input"),
+        (&["run"], "failed", "invalid_input"),
+        (&["run", "hi", "--max-turns", "none"], "failed", "invalid_input"),
         (
             &["run", "hi", "--model", "scripted:script.yaml", "--budget-tokens", "1"],
             "failed",
@@ -195,4 +199,19 @@ fn from_the_tools() {
     assert!(big.out.len() < 100_000, "{} bytes of {} came out", big.out.len(), 10_000_000);
     assert_eq!(big.code, 0, "{}", big.err);
     assert!(big.out.contains("cut"), "it says what was cut: {}", &big.out[big.out.len() - 300..]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_can_not_be_written_is_no_success() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - text: hello");
+    for args in
+        [&["run", "hi", "--model", "scripted:script.yaml"][..], &["tool", "list"], &["completions", "bash"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = crate::support::Ended::of(place.command(args).stdout(full).output().unwrap());
+        assert_eq!(ended.code, 1, "{args:?}: {ended:?}");
+        assert!(ended.err.contains("error: the result is lost: can't write to standard output"), "{ended:?}");
+    }
 }

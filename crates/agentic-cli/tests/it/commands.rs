@@ -32,7 +32,8 @@ fn tools_are_listed_and_called() {
 #[test]
 fn tools_say_what_they_take() {
     let list = Place::new().run(&["tool", "list"]);
-    for line in ["takes path (string), first_line? (integer)", "takes command (string)"] {
+    for line in ["takes path (string), first_line? (integer)", "takes command (string)", "values? (list of {"]
+    {
         assert!(list.out.contains(line), "{line} in {}", list.out);
     }
     let shell = list.out.lines().find(|line| line.contains("command (string)"));

@@ -1,6 +1,6 @@
 //! `agentic run` and `agentic chat` on scripted models.
 
-use crate::support::Place;
+use crate::support::{Place, answering};
 
 const READS_A_FILE: &str = "
 turns:
@@ -122,4 +122,79 @@ fn the_react_agent_runs_on_text() {
     );
     let ended = place.run(&["run", "go", "--model", "scripted:script.yaml", "--agent", "react"]);
     assert_eq!((ended.code, ended.out.trim()), (0, "alpha"), "{ended:?}");
+}
+
+#[test]
+fn a_conversation_may_come_through_a_pipe() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - text: one\n  - text: two\n  - text: three");
+    let chat = |input: &[u8]| {
+        let ended = place.feed(&["chat", "--model", "scripted:script.yaml"], input);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.out
+    };
+    assert_eq!(chat(b"a\n\n  \nb"), "one\ntwo\n", "lines without words are skipped");
+    assert_eq!(chat(b"a\nb\xff\r\nc\n"), "one\ntwo\nthree\n", "bytes that are no text are no end");
+    assert_eq!(chat(b"a\n/help\n/quit\nb\n"), "one\n");
+}
+
+#[test]
+fn the_time_for_a_conversation_is_for_all_of_it() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - text: one");
+    let chat = ["chat", "--model", "scripted:script.yaml", "--timeout", "1ms", "--tool", "shell", "--yes"];
+    let script = "turns:\n  - calls: [{ name: shell, arguments: { command: sleep 1 } }]";
+    place.file("script.yaml", script);
+    let ended = place.feed(&chat, b"a\nb\n");
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.err.contains("the time for this conversation is used up"), "{}", ended.err);
+}
+
+#[test]
+fn the_goal_may_come_from_standard_input() {
+    let place = Place::new();
+    place.file("script.yaml", "turns:\n  - when: from a file\n    text: yes");
+    let run = ["run", "-", "--model", "scripted:script.yaml"];
+    let ended = place.feed(&run, b"a goal\nfrom a file\n");
+    assert_eq!((ended.code, ended.out.as_str()), (0, "yes\n"), "{ended:?}");
+    assert!(ended.err.contains("no tool was used"), "{}", ended.err);
+    assert_eq!(place.feed(&run, b" \n").code, 2);
+}
+
+#[test]
+fn what_came_of_an_answer_that_broke_off_is_shown() {
+    let body = "data: {\"choices\":[{\"delta\":{\"content\":\"The total is 12\"}}]}\n\n";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    let place = Place::new().with("OPENAI_BASE_URL", answering(format!("{head}{body}")));
+    let ended = place.run(&["run", "hi", "--model", "openai:m"]);
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
+    assert!(ended.err.contains("so far: The total is 12"), "{}", ended.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_to_end_is_heard_as_ctrl_c_is() {
+    let place = Place::new();
+    let script =
+        "turns:\n  - calls: [{ name: shell, arguments: { command: echo started > begun; sleep 77 } }]";
+    place.file("script.yaml", script);
+    let run =
+        ["run", "hi", "--model", "scripted:script.yaml", "--tool", "shell", "--yes", "--output", "json"];
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let begun = place.folder.path().join("work/begun");
+        let _ = std::fs::remove_file(&begun);
+        let child = place.command(&run).spawn().unwrap();
+        while !begun.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let sent =
+            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let ended = crate::support::Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(
+            (ended.code, ended.last()["status"].as_str()),
+            (130, Some("cancelled")),
+            "{signal}: {ended:?}"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,8 +42,8 @@ impl Place {
         path
     }
 
-    /// Runs the program in the working folder, with nobody at the terminal.
-    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+    /// The program in the working folder, with nobody at the terminal.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentic"));
         command.args(args).current_dir(self.folder.path().join("work")).stdin(Stdio::null()).env_clear();
         for kept in ["PATH", "SystemRoot", "TMPDIR", "TEMP"] {
@@ -54,16 +54,33 @@ impl Place {
         command.env("HOME", self.folder.path()).env("AGENTIC_HOME", self.folder.path().join("store"));
         command.env("AGENTIC_CONFIG", self.folder.path().join("config.toml"));
         command.envs(self.vars.iter().map(|(name, value)| (name, value)));
-        let output = command.output().unwrap();
-        Ended {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        self.feed(args, b"")
+    }
+
+    /// Runs it to its end with this on standard input.
+    pub(crate) fn feed(&self, args: &[&str], input: &[u8]) -> Ended {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        // One that needs no input may be gone before it is written.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ended::of(child.wait_with_output().unwrap())
+    }
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Ended {
     /// The events of `--output json`.
     pub(crate) fn events(&self) -> Vec<Value> {
         self.out

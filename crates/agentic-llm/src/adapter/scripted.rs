@@ -51,7 +51,7 @@ pub struct Scripted {
 #[non_exhaustive]
 pub enum ScriptError {
     /// The file can't be read.
-    #[error("can't read the script {}", path.display())]
+    #[error("can't read the script `{}`: {source}; write scripted:FILE", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -35,7 +35,7 @@ pub enum CatalogError {
         reason: String,
     },
     /// A path was given and there is no file.
-    #[error("model file `{}` not found", path.display())]
+    #[error("model file `{}` not found; check the path, or name a model of `agentic model list`", path.display())]
     FileNotFound {
         /// The path as given, made absolute.
         path: PathBuf,

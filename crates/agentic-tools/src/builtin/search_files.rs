@@ -33,6 +33,8 @@ const MAX_FILES: usize = 100_000;
 const MAX_BYTES: usize = 28_000;
 /// Bytes that the search's own buffer may grow to: a longer line is skipped with its file.
 const MAX_HEAP: usize = 16 << 20;
+/// Files that are named where they could not be searched.
+const MAX_NAMED: usize = 3;
 
 /// Searches the files of a [`Jail`], with ripgrep's own crates: it heeds `.gitignore` and `.ignore`, leaves out
 /// hidden and binary files, and follows no links.
@@ -147,7 +149,9 @@ struct Found {
     /// Why the search stopped before its end.
     stopped: Option<String>,
     cut_files: usize,
+    /// Files that were left out, and why; the first few are named.
     unread: usize,
+    unread_names: Vec<String>,
 }
 
 impl Search {
@@ -175,9 +179,12 @@ impl Search {
             if found.stopped.is_some() {
                 break;
             }
-            let Ok(entry) = entry else {
-                found.unread += 1;
-                continue;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    found.unread(&error.to_string());
+                    continue;
+                }
             };
             if !entry.file_type().is_some_and(|ty| ty.is_file()) {
                 continue;
@@ -197,17 +204,18 @@ impl Search {
     }
 
     fn one(&self, path: &Path, searcher: &mut Searcher, found: &mut Found) {
-        let Ok((file, _)) = self.jail.open_file(path) else {
-            found.unread += 1;
-            return;
-        };
+        let file = self.jail.open_file(path);
         let path = path.display().to_string();
+        let file = match file {
+            Ok((file, _)) => file,
+            Err(error) => return found.unread(&format!("{path}: {error}")),
+        };
         match &self.matcher {
             None => found.add(&path),
             Some(matcher) => {
                 let sink = Lines { path: &path, found, in_file: 0 };
-                if searcher.search_reader(matcher, file, sink).is_err() {
-                    found.unread += 1;
+                if let Err(error) = searcher.search_reader(matcher, file, sink) {
+                    found.unread(&format!("{path}: {error}"));
                 }
             }
         }
@@ -225,6 +233,13 @@ impl Found {
         self.text.push('\n');
     }
 
+    fn unread(&mut self, what: &str) {
+        self.unread += 1;
+        if self.unread <= MAX_NAMED {
+            self.unread_names.push(what.to_owned());
+        }
+    }
+
     fn finish(mut self, in_text: bool) -> String {
         if self.results == 0 {
             let what = if in_text { "the text is in none of the" } else { "no such file among the" };
@@ -238,7 +253,9 @@ impl Found {
             notes.push(format!("of {} files only the first {MAX_PER_FILE} lines are shown", self.cut_files));
         }
         if self.unread > 0 {
-            notes.push(format!("{} files could not be read", self.unread));
+            let more = if self.unread > MAX_NAMED { ", …" } else { "" };
+            let (count, names) = (self.unread, self.unread_names.join(", "));
+            notes.push(format!("{count} not searched: {names}{more}; read them one by one"));
         }
         if !notes.is_empty() {
             let _ = writeln!(self.text, "[cut: {}]", notes.join("; "));

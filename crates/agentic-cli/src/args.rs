@@ -193,20 +193,29 @@ pub(crate) fn temperature_in_range(temperature: f32) -> Result<f32, String> {
     if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
 }
 
-/// Says what is wrong with the command line, also to a program that reads events.
+/// Prints the help that was asked for, or says what is wrong with the command line, also to a program that reads events.
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version are results.
+        render::raw(error.to_string().as_bytes());
+        return match render::lost() {
+            Some(why) => Failure::failed(why).report(),
+            None => ExitCode::from(exit::OK),
+        };
+    }
     // Where the arguments are wrong, what they ask for has to be guessed from their words.
-    let words: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let is_run = words.first().is_some_and(|word| word == "run");
     let json = words.iter().any(|word| word == "--output=json")
         || words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
-    if json && error.use_stderr() {
+    if is_run && json {
         let message = error.to_string();
-        let line = message.lines().next().unwrap_or_default();
-        render::failed_before_the_run(&Failure::usage(line.strip_prefix("error: ").unwrap_or(line)));
+        let lines: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let message = lines.join(" ");
+        render::failed_before_the_run(&Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)));
     }
-    // Help and version are results and go to standard output.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::OK) }
+    ExitCode::from(exit::USAGE)
 }
 
 /// Reads `50000`, `50k` or `1M`.

@@ -14,31 +14,49 @@ pub(crate) fn listen() -> Cancellation {
     let interrupt = Cancellation::new();
     let raised = interrupt.clone();
     tokio::spawn(async move {
-        if signal().await.is_ok() {
-            raised.cancel(CancelReason::Requested);
-            if signal().await.is_ok() {
-                std::process::exit(i32::from(exit::CANCELLED));
-            }
-        }
+        let Ok(mut signals) = Signals::listen() else { return };
+        signals.next().await;
+        raised.cancel(CancelReason::Requested);
+        signals.next().await;
+        std::process::exit(i32::from(exit::CANCELLED));
     });
     interrupt
 }
 
-/// Ctrl-C, a request to end, or the end of the terminal.
+/// Ctrl-C and a request to end. The end of the terminal is left alone: `nohup` has its way.
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
-        _ = hangup.recv() => Ok(()),
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self(tokio::signal::windows::ctrl_c()?))
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
 
 /// Does this work, which is safe to drop, unless Ctrl-C comes first.

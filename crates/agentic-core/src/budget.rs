@@ -3,6 +3,7 @@
 //! Every model call first *reserves* an upper bound of what it may take and *settles* what it took afterwards.
 //! So agents that run at the same time can't overrun a limit together.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -98,9 +99,6 @@ impl Budget {
 
 /// A limit would be passed. Nothing was done and nothing was spent.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
-#[error(
-    "budget of {limit} {what} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less"
-)]
 pub struct BudgetError {
     /// Which limit.
     pub what: Resource,
@@ -112,6 +110,21 @@ pub struct BudgetError {
     pub reserved: u64,
     /// What was asked for.
     pub asked: u64,
+}
+
+impl fmt::Display for BudgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, limit, spent, reserved, asked } = self;
+        match what {
+            Resource::WallTimeMs => {
+                write!(f, "the time limit of {limit} ms was reached; allow more time or ask for less")
+            }
+            _ => write!(
+                f,
+                "budget of {limit} {what} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less"
+            ),
+        }
+    }
 }
 
 impl BudgetError {

@@ -106,8 +106,12 @@ impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         let mut cause = self.source();
+        let told = self.to_string();
         while let Some(error) = cause {
-            write!(f, "\ncaused by: {error}")?;
+            let text = error.to_string();
+            if !told.contains(&text) {
+                write!(f, "\ncaused by: {text}")?;
+            }
             cause = error.source();
         }
         Ok(())
@@ -121,7 +125,15 @@ impl OpenError {
         expect(dead_code, reason = "no adapter")
     )]
     pub(crate) fn setup(address: &Address<'_>, error: impl Error + Send + Sync + 'static) -> Self {
-        let reason = error.to_string();
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            let text = next.to_string();
+            if !reason.contains(&text) {
+                reason = format!("{reason}: {text}");
+            }
+            cause = next.source();
+        }
         let address = format!("{}:{}", address.scheme(), address.rest());
         Self::Setup { address, reason, source: Some(Box::new(error)) }
     }

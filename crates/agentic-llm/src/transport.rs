@@ -35,7 +35,7 @@ pub(crate) fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error
 /// Why there is no answer, or no more of it.
 #[derive(Debug, Error)]
 pub(crate) enum TransportError {
-    /// No connection can be made from here: the system's certificates or the proxy's settings can't be used.
+    /// No connection can be made, however often it is tried: the certificates or the proxy are not as they should be.
     #[error("no way to connect")]
     Setup(#[source] Cause),
     /// There is no connection.

@@ -59,16 +59,13 @@ impl Known<'_> {
             Value::Array(items) => {
                 let found: Vec<_> = items.iter().map(|item| self.find(item)).collect();
                 let here = items.iter().zip(&found).filter(|(_, found)| matches!(found, Found::Here));
-                let mut kept: Vec<String> = here.flat_map(|(item, _)| claims(item)).collect();
+                let right: Vec<String> = here.flat_map(|(item, _)| claims(item)).collect();
                 let mut found = found.into_iter();
                 items.retain_mut(|item| match found.next() {
                     Some(Found::Elsewhere(why)) => {
-                        let claims = claims(item);
-                        let twice = claims.iter().any(|claim| kept.contains(claim));
+                        let twice = claims(item).iter().any(|claim| right.contains(claim));
                         if twice {
-                            left_out.push(why)
-                        } else {
-                            kept.extend(claims)
+                            left_out.push(why);
                         }
                         !twice
                     }
@@ -227,6 +224,15 @@ mod tests {
                 assert_eq!(twice, json!([from("rent.txt")]));
             }
         }
+    }
+
+    #[test]
+    fn two_that_are_both_misplaced_both_stay() {
+        let history = [read("a.txt", "Amount due: 50.00 EUR"), read("b.txt", "Amount due: 50.00 EUR")];
+        let known = Known { sources: history.iter().collect(), told: Some(Vec::new()) };
+        let from = |place| json!({"from": place, "quote": "Amount due: 50.00 EUR", "number": "50.00"});
+        let mut both = json!([from("invoices/a.txt"), from("invoices/b.txt")]);
+        assert!(leave_out_misquoted(&mut both, &known).is_empty());
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failu
 }
 
 async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
-    let goal = if args.goal == "-" { piped()? } else { args.goal };
+    let goal = match args.goal.as_str() {
+        "-" => interrupt::unless_raised(interrupt, piped()).await?,
+        _ => args.goal,
+    };
     if goal.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
@@ -49,11 +52,15 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     }
 }
 
-/// The goal from standard input.
-fn piped() -> Result<String, Failure> {
-    let mut goal = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut goal);
-    read.map_err(|error| Failure::usage(format!("can't read the goal from standard input: {error}")))?;
+/// The goal from standard input. Safe to drop: a thread of its own waits for it.
+async fn piped() -> Result<String, Failure> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut goal = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut goal).map(|_| goal)
+    });
+    let read = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let goal =
+        read.map_err(|error| Failure::usage(format!("can't read the goal from standard input: {error}")))?;
     Ok(String::from_utf8_lossy(&goal).into_owned())
 }
 

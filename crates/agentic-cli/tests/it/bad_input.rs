@@ -28,7 +28,7 @@ fn before_the_run() {
     run("local:nope", &[], 2, &["`nope`", "qwen2.5-coder-1.5b"]);
     run("local:./missing.gguf", &[], 2, &["missing.gguf", "check the path"]);
     run("local:./tools.gguf", &[], 1, &["tools.gguf"]);
-    run("scripted:missing.yaml", &[], 2, &["`missing.yaml`", "No such file"]);
+    run("scripted:missing.yaml", &[], 2, &["`missing.yaml`", "os error 2"]);
     run("scripted:", &[], 2, &["scripted:FILE"]);
     run("scripted:broken.yaml", &[], 2, &["broken.yaml"]);
     run("local:nope?context=many", &[], 2, &["local:nope", "invalid digit"]);
@@ -159,6 +159,13 @@ fn json_output_always_ends_with_run_finished() {
 }
 
 #[test]
+fn what_is_wrong_with_the_command_line_is_told_in_json_too() {
+    let last = Place::new().run(&["run", "--output", "json"]).last();
+    let error = last["error"].as_str().unwrap();
+    assert_eq!(error, "the following required arguments were not provided: <GOAL>");
+}
+
+#[test]
 fn from_the_tools() {
     let place = Place::new();
     place.file("big.txt", "x".repeat(10_000_000));
@@ -199,6 +206,18 @@ fn from_the_tools() {
     assert!(big.out.len() < 100_000, "{} bytes of {} came out", big.out.len(), 10_000_000);
     assert_eq!(big.code, 0, "{}", big.err);
     assert!(big.out.contains("cut"), "it says what was cut: {}", &big.out[big.out.len() - 300..]);
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::new();
+    let mut command = place.command(&["run"]);
+    let ended =
+        crate::support::Ended::of(command.arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap());
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(!ended.err.contains("panicked"), "{}", ended.err);
 }
 
 #[cfg(target_os = "linux")]

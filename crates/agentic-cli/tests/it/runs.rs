@@ -138,16 +138,16 @@ fn a_conversation_may_come_through_a_pipe() {
     assert_eq!(chat(b"a\n/help\n/quit\nb\n"), "one\n");
 }
 
+#[cfg(unix)]
 #[test]
 fn the_time_for_a_conversation_is_for_all_of_it() {
     let place = Place::new();
-    place.file("script.yaml", "turns:\n  - text: one");
-    let chat = ["chat", "--model", "scripted:script.yaml", "--timeout", "1ms", "--tool", "shell", "--yes"];
-    let script = "turns:\n  - calls: [{ name: shell, arguments: { command: sleep 1 } }]";
-    place.file("script.yaml", script);
+    place.file("script.yaml", "turns:\n  - calls: [{ name: shell, arguments: { command: sleep 5 } }]");
+    let chat = ["chat", "--model", "scripted:script.yaml", "--timeout", "300ms", "--tool", "shell", "--yes"];
     let ended = place.feed(&chat, b"a\nb\n");
     assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.err.contains("the time for this conversation is used up"), "{}", ended.err);
+    let errors: Vec<_> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(errors.len() == 2 && errors.iter().all(|error| error.contains("time")), "{errors:?}");
 }
 
 #[test]
@@ -171,30 +171,40 @@ fn what_came_of_an_answer_that_broke_off_is_shown() {
     assert!(ended.err.contains("so far: The total is 12"), "{}", ended.err);
 }
 
+/// Starts the program, waits until it has made a file, sends it a signal, and gives how it ended.
+#[cfg(unix)]
+fn signalled(
+    place: &Place,
+    args: &[&str],
+    begun: &str,
+    signal: rustix::process::Signal,
+) -> crate::support::Ended {
+    use std::time::{Duration, Instant};
+    let begun = place.folder.path().join("work").join(begun);
+    let mut child = place.command(args).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "another process works in real time")]
+    let began = Instant::now();
+    while !begun.exists() && child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+    let _open = child.stdin.take();
+    crate::support::Ended::of(child.wait_with_output().unwrap())
+}
+
 #[cfg(unix)]
 #[test]
 fn a_request_to_end_is_heard_as_ctrl_c_is() {
-    let place = Place::new();
+    use rustix::process::Signal;
     let script =
         "turns:\n  - calls: [{ name: shell, arguments: { command: echo started > begun; sleep 77 } }]";
-    place.file("script.yaml", script);
     let run =
         ["run", "hi", "--model", "scripted:script.yaml", "--tool", "shell", "--yes", "--output", "json"];
-    for signal in ["-TERM", "-INT", "-HUP"] {
-        let begun = place.folder.path().join("work/begun");
-        let _ = std::fs::remove_file(&begun);
-        let child = place.command(&run).spawn().unwrap();
-        while !begun.exists() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        let sent =
-            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-        let ended = crate::support::Ended::of(child.wait_with_output().unwrap());
-        assert_eq!(
-            (ended.code, ended.last()["status"].as_str()),
-            (130, Some("cancelled")),
-            "{signal}: {ended:?}"
-        );
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = Place::new();
+        place.file("script.yaml", script);
+        let ended = signalled(&place, &run, "begun", signal);
+        assert_eq!((ended.code, ended.last()["status"].as_str()), (130, Some("cancelled")), "{ended:?}");
     }
 }

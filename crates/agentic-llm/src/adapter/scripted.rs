@@ -51,13 +51,16 @@ pub struct Scripted {
 #[non_exhaustive]
 pub enum ScriptError {
     /// The file can't be read.
-    #[error("can't read the script `{}`: {source}; write scripted:FILE", path.display())]
+    #[error("can't read the script `{}`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
+    /// No file is named.
+    #[error("no script is named; write scripted:FILE")]
+    Unnamed,
     /// The text is no script.
     #[error("{name} is no script: {reason}")]
     Malformed {
@@ -81,6 +84,9 @@ impl Scripted {
     /// [`ScriptError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ScriptError> {
         let path = path.as_ref();
+        if path.as_os_str().is_empty() {
+            return Err(ScriptError::Unnamed);
+        }
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&path.display().to_string(), &text)

@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Ready, ready};
 use http::Uri;
 use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use http::uri::Scheme;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected as Info, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
@@ -70,14 +70,26 @@ impl Connector {
     }
 
     async fn connect(self, to: Uri) -> Result<Stream, Cause> {
-        let Some(proxy) = self.proxies.intercept(&to) else { return self.straight.connect(to).await };
-        let name =
-            proxy.uri().authority().map_or_else(String::new, |name| host_and_port(name.as_str()).to_owned());
-        self.by_proxy(&proxy, to).await.map_err(|error| match error.downcast::<Unusable>() {
-            Ok(unusable) => unusable as Cause,
-            // What is at the bottom of an error is what is told, so the proxy is named there.
-            Err(error) => format!("{} (through the proxy {name})", root_cause(&*error)).into(),
-        })
+        let (limit, proxy) = (self.timeout, self.proxies.intercept(&to));
+        let connecting = async {
+            match &proxy {
+                None => self.straight.connect(to).await,
+                Some(proxy) => self.by_proxy(proxy, to).await,
+            }
+        };
+        let error = match tokio::time::timeout(limit, connecting).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => error,
+            Err(_) => format!("connecting took longer than {:.1} s", limit.as_secs_f64()).into(),
+        };
+        let unusable = is_final(&*error);
+        // What is at the bottom of an error is what is told, so the proxy is named there.
+        let mut why = root_cause(&*error).to_string();
+        if let Some(proxy) = proxy {
+            let name = proxy.uri().authority().map_or("", |name| host_and_port(name.as_str()));
+            why = format!("{why} (through the proxy {name})");
+        }
+        Err(if unusable { Unusable(why).into() } else { why.into() })
     }
 
     async fn by_proxy(self, proxy: &Intercept, to: Uri) -> Result<Stream, Cause> {
@@ -108,7 +120,9 @@ impl Connector {
         // To what connects to it, it is a host and a port like others.
         let address = with_port(proxy.uri(), 1080)?;
         let tls = is_https(&to).then(|| self.straight.tls()).transpose()?;
-        let mut socks = SocksV5::new(address, self.straight);
+        // Connected here: why that fails is lost in the errors of what speaks SOCKS.
+        let hop = Connected(Some(self.straight.connect(address.clone()).await?));
+        let mut socks = SocksV5::new(address, hop);
         if let Some((user, password)) = proxy.raw_auth() {
             socks = socks.with_auth(user.to_owned(), password.to_owned());
         }
@@ -117,6 +131,23 @@ impl Connector {
             // It would take 443 for the port of any address that names none.
             None => Ok(socks.call(with_port(&to, 80)?).await?),
         }
+    }
+}
+
+/// A connection that is there already, for what asks for one.
+struct Connected(Option<Stream>);
+
+impl Service<Uri> for Connected {
+    type Response = Stream;
+    type Error = Cause;
+    type Future = Ready<Result<Stream, Cause>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| "the connection is taken".into()))
     }
 }
 
@@ -131,7 +162,7 @@ fn host_and_port(authority: &str) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// Why no connection can be made from here, whatever the other end does.
+/// Why no connection can be made from here, however often it is tried.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(super) struct Unusable(String);
@@ -141,6 +172,27 @@ impl Unusable {
     pub(super) fn is_in(error: &(dyn std::error::Error + 'static)) -> bool {
         root_cause(error).is::<Self>()
     }
+}
+
+/// Whether trying again can't help: what is set up here is wrong, the other end is not trusted, or the proxy wants to
+/// know who asks.
+fn is_final(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|error| {
+        error.is::<Unusable>()
+            || matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
+            // The type of this error is not public.
+            || error.to_string() == "tunnel error: proxy authorization required"
+    })
+}
+
+/// What TLS says, below the errors of input and output that it is wrapped in.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut error = error;
+    while let Some(wrapper) = error.downcast_ref::<io::Error>() {
+        error = wrapper.get_ref()?;
+    }
+    error.downcast_ref()
 }
 
 impl Service<Uri> for Connector {
@@ -153,14 +205,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let (this, limit) = (self.clone(), self.timeout);
-        async move {
-            match tokio::time::timeout(limit, this.connect(to)).await {
-                Ok(connected) => connected,
-                Err(_) => Err(format!("connecting took longer than {:.1} s", limit.as_secs_f64()).into()),
-            }
-        }
-        .boxed()
+        self.clone().connect(to).boxed()
     }
 }
 
@@ -234,7 +279,7 @@ impl Stream {
 }
 
 impl Connection for Stream {
-    fn connected(&self) -> Connected {
+    fn connected(&self) -> Info {
         self.io.connected().proxy(self.asks_proxy)
     }
 }

@@ -97,12 +97,22 @@ async fn post(
     to: &str,
     turns: &'static [Turn],
 ) -> (Result<Bytes, TransportError>, JoinHandle<Vec<String>>) {
+    let patient = Timeouts { connect: Duration::from_secs(60), idle: Duration::from_secs(60) };
+    post_within(patient, proxy, to, turns).await
+}
+
+async fn post_within(
+    limits: Timeouts,
+    proxy: &str,
+    to: &str,
+    turns: &'static [Turn],
+) -> (Result<Bytes, TransportError>, JoinHandle<Vec<String>>) {
     let (client, acceptor) = tls();
     let (address, said) = peer(turns, acceptor).await;
     let (proxy, to) = (proxy.replace("PEER", &address), to.replace("PEER", &address));
     let proxies = if proxy.is_empty() { Matcher::builder() } else { Matcher::builder().all(proxy) };
-    let connector = Connector::through(proxies.build(), Duration::from_secs(10)).with_tls(client);
-    let transport = Transport::over(connector, Duration::from_secs(60));
+    let connector = Connector::through(proxies.build(), limits.connect).with_tls(client);
+    let transport = Transport::over(connector, limits.idle);
     let endpoint = transport.endpoint(to.parse().unwrap(), HeaderMap::new());
     let answered = async {
         let mut response = endpoint.post(b"{}".to_vec()).await?;
@@ -196,23 +206,49 @@ async fn a_server_that_is_not_trusted_is_not_spoken_to() {
     // The certificate is for other names.
     let (answer, _said) = post("http://PEER", "https://others.test/v1", &[Request(TUNNEL), Tls]).await;
     let error = answer.unwrap_err();
-    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+    assert!(matches!(error, TransportError::Setup(_)), "{error:?}");
     assert!(cause(&error).contains("certificate"), "{}", cause(&error));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn connecting_and_answering_take_only_so_long() {
     const SILENCE: Turn = Count(100_000, b"");
-    let (answer, _said) = post("http://PEER", "https://models.test/v1", &[SILENCE]).await;
+    const HEAD: Turn = Request(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+    let (long, short) = (Duration::from_secs(60), Duration::from_millis(300));
+    let limits = Timeouts { connect: short, idle: long };
+    let (answer, _said) = post_within(limits, "http://PEER", "https://models.test/v1", &[SILENCE]).await;
     let error = answer.unwrap_err();
     assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
-    assert_eq!(cause(&error), "connecting took longer than 10.0 s");
+    let cause = cause(&error);
+    assert!(cause.starts_with("connecting took longer than 0.3 s (through the proxy 127.0.0.1:"), "{cause}");
 
-    const HEAD: Turn = Request(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+    let limits = Timeouts { connect: long, idle: short };
     for turns in [&[SILENCE][..], &[HEAD, SILENCE]] {
-        let (answer, _said) = post("http://PEER", "http://models.test/v1", turns).await;
+        let (answer, _said) = post_within(limits, "http://PEER", "http://models.test/v1", turns).await;
         assert!(matches!(answer, Err(TransportError::TimedOut)), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_named_with_the_reason() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for scheme in ["http", "socks5"] {
+        let (answer, _said) = post(&format!("{scheme}://{nobody}"), "https://models.test/v1", &[]).await;
+        let error = answer.unwrap_err();
+        assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+        let cause = cause(&error);
+        assert!(
+            cause.contains("refused") && cause.ends_with(&format!("(through the proxy {nobody})")),
+            "{cause}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_is_no_reason_to_try_again() {
+    let refusal = &[Request(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")];
+    let (answer, _said) = post("http://PEER", "https://models.test/v1", refusal).await;
+    assert!(matches!(answer, Err(TransportError::Setup(_))), "{answer:?}");
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ impl<'a> Work<'a> {
         if executor.registry().checks_quotes()
             && let Some(told) = told(&request.messages)
         {
-            history = history.with_told(told);
+            // The instructions alone: a system prompt may also hold examples, which are nobody's findings.
+            history = history.with_told(told.into_iter().chain([settings.instructions.clone()]));
         }
         request.sampling = settings.sampling;
         request.max_output_tokens = settings.max_output_tokens;
@@ -172,11 +173,10 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What is known from a conversation; what the model says itself adds nothing to it. `None` if not all of that can be
-/// read here.
+/// What is known from a conversation: what the user said and tools gave. `None` if not all of that can be read here.
 fn told(conversation: &Messages) -> Option<Vec<String>> {
     let mut told = Vec::new();
-    for message in conversation.iter().filter(|message| message.role != Role::Assistant) {
+    for message in conversation.iter().filter(|message| matches!(message.role, Role::User | Role::Tool)) {
         for part in &message.parts {
             match part {
                 Part::Text { text } => told.push(without_note(text).to_owned()),

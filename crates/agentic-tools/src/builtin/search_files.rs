@@ -182,7 +182,9 @@ impl Search {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    found.unread(&error.to_string());
+                    // What lies outside of the root is nobody's business.
+                    let root = format!("{}/", self.jail.root().display());
+                    found.unread(&error.to_string().replace(&root, ""));
                     continue;
                 }
             };
@@ -255,7 +257,7 @@ impl Found {
         if self.unread > 0 {
             let more = if self.unread > MAX_NAMED { ", …" } else { "" };
             let (count, names) = (self.unread, self.unread_names.join(", "));
-            notes.push(format!("{count} not searched: {names}{more}; read them one by one"));
+            notes.push(format!("{count} not searched: {names}{more}"));
         }
         if !notes.is_empty() {
             let _ = writeln!(self.text, "[cut: {}]", notes.join("; "));

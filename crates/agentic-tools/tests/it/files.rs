@@ -275,6 +275,15 @@ async fn searches_texts_and_names() {
 }
 
 #[tokio::test]
+async fn what_can_not_be_searched_is_named() {
+    let line = "x".repeat(17 << 20);
+    let (_folder, jail) = folder(&[("long.txt", &line), ("short.txt", "hit\n")]);
+    let found = text(call(SearchFiles::new(jail), json!({ "text": "hit" })).await);
+    assert!(found.starts_with("short.txt:1"), "{found}");
+    assert!(found.contains("[cut: 1 not searched: long.txt: "), "{found}");
+}
+
+#[tokio::test]
 async fn cuts_long_searches_and_says_so() {
     let names: Vec<_> = (0..10).map(|n| format!("{n}.txt")).collect();
     let content = "hit\n".repeat(45);

@@ -43,7 +43,7 @@ impl Origin {
     pub(super) fn http(&self, status: u16, body: &[u8], retry_after: Option<Duration>) -> ModelError {
         let said = self.read(body);
         let kind = classify(&said, Some(status));
-        let mut error = self.error(kind, self.sentence(kind, said.message)).with_status(status);
+        let mut error = self.error(kind, self.sentence(kind, Some(status), said.message)).with_status(status);
         if let Some(after) = retry_after {
             error = error.with_retry_after(after);
         }
@@ -54,7 +54,7 @@ impl Origin {
     pub(super) fn in_band(&self, json: &str) -> ModelError {
         let said = self.read(json.as_bytes());
         let kind = classify(&said, said.status);
-        let error = self.error(kind, self.sentence(kind, said.message));
+        let error = self.error(kind, self.sentence(kind, said.status, said.message));
         match said.status.filter(|status| (400..600).contains(status)) {
             Some(status) => error.with_status(status),
             None => error,
@@ -67,7 +67,7 @@ impl Origin {
         let (kind, message) = match error {
             TransportError::Setup(_) => (
                 Kind::InvalidRequest,
-                format!("can't connect to {host}: {cause}; check the system's certificates and the proxy settings"),
+                format!("can't connect to {host}: {cause}; check the certificates and the proxy settings"),
             ),
             TransportError::Connect(_) => (
                 Kind::Unreachable,
@@ -108,10 +108,13 @@ impl Origin {
         said
     }
 
-    fn sentence(&self, kind: Kind, said: String) -> String {
+    fn sentence(&self, kind: Kind, status: Option<u16>, said: String) -> String {
         let said = if said.is_empty() { "the server gives no reason".to_owned() } else { said };
         let said = said.trim_end_matches('.');
         match kind {
+            Kind::Authentication if status == Some(407) => {
+                format!("{said}; the proxy wants a user and a password: http://USER:PASSWORD@HOST")
+            }
             Kind::Authentication => format!("{said}; check the key ({})", self.key_name),
             Kind::QuotaExhausted => format!("{said}; the account needs credit"),
             Kind::ContextOverflow => format!("{said}; shorten the conversation or the output limit"),

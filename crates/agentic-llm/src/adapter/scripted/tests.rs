@@ -97,7 +97,7 @@ fn mistakes_are_named_in_one_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     let error = Scripted::open("/nowhere/at/all.yaml").unwrap_err();
-    assert_eq!(error.to_string(), "can't read the script /nowhere/at/all.yaml");
+    assert_eq!(error.to_string(), "can't read the script `/nowhere/at/all.yaml`");
 }
 
 #[tokio::test]

@@ -71,7 +71,9 @@ impl Origin {
             ),
             TransportError::Connect(_) => (
                 Kind::Unreachable,
-                format!("can't reach {host}: {cause}; check that the server runs and that the base URL is right"),
+                format!(
+                    "can't reach {host}: {cause}; check that the server runs and that the base URL is right"
+                ),
             ),
             TransportError::TimedOut => (
                 Kind::TimedOut,

@@ -76,17 +76,12 @@ async fn model() -> Check {
         Err(failure) => Err(missing(failure.message().into(), "correct the configuration", true)),
         Ok(address) => match address.strip_prefix("local:") {
             Some(spec) => local_file(&address, spec),
-            None if address.starts_with("openai:")
-                && !is_set("OPENAI_API_KEY")
-                && !is_set("OPENAI_BASE_URL") =>
-            {
-                let mend = "export OPENAI_API_KEY=… (or OPENAI_BASE_URL for a server without keys)";
-                Err(missing(format!("{address} wants a key"), mend, !address.contains("base_url=")))
-            }
             // No other model is big: it can be opened to see whether it is there. Nobody is asked anything by that.
             None => match models::open(&address).await {
                 Ok(_) => Ok(address),
-                Err(failure) => Err(missing(failure.message().into(), "name another with --model", true)),
+                Err(failure) => {
+                    Err(missing(failure.message().into(), "do that, or name another with --model", true))
+                }
             },
         },
     };

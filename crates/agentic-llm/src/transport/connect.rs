@@ -96,7 +96,8 @@ impl Connector {
         match proxy.uri().scheme_str().unwrap_or_default() {
             "http" | "https" if is_https(&to) => {
                 let tls = self.straight.tls()?;
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), self.straight);
+                let hop = Connected(Some(self.straight.connect(proxy.uri().clone()).await?));
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), hop);
                 tunnel = tunnel.with_headers(HeaderMap::from_iter([(USER_AGENT, super::PROGRAM)]));
                 if let Some(auth) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
@@ -120,7 +121,6 @@ impl Connector {
         // To what connects to it, it is a host and a port like others.
         let address = with_port(proxy.uri(), 1080)?;
         let tls = is_https(&to).then(|| self.straight.tls()).transpose()?;
-        // Connected here: why that fails is lost in the errors of what speaks SOCKS.
         let hop = Connected(Some(self.straight.connect(address.clone()).await?));
         let mut socks = SocksV5::new(address, hop);
         if let Some((user, password)) = proxy.raw_auth() {
@@ -134,7 +134,7 @@ impl Connector {
     }
 }
 
-/// A connection that is there already, for what asks for one.
+/// A connection that is there already, for what asks for one: why none came about would be lost in its errors.
 struct Connected(Option<Stream>);
 
 impl Service<Uri> for Connected {
@@ -211,7 +211,7 @@ impl Service<Uri> for Connector {
 
 /// Connects to the host itself.
 #[derive(Clone, Debug)]
-pub(super) struct Straight {
+struct Straight {
     tcp: HttpConnector,
     /// Made for the first connection that needs it: the system's certificates take long to read.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
@@ -240,20 +240,6 @@ impl Straight {
             return Ok(Stream::new(HttpsConnector::from((self.tcp, tls)).call(to).await?));
         }
         Ok(Stream::new(self.tcp.call(to).await?))
-    }
-}
-
-impl Service<Uri> for Straight {
-    type Response = Stream;
-    type Error = Cause;
-    type Future = BoxFuture<'static, Result<Stream, Cause>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        self.clone().connect(to).boxed()
     }
 }
 

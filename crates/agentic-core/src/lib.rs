@@ -12,6 +12,7 @@ mod embed;
 mod event;
 mod goal;
 mod id;
+mod json;
 mod memory;
 mod message;
 mod model;
@@ -76,6 +77,7 @@ pub use team::{AgentMessage, AgentMessageKind, AgentRole};
 // Small words.
 pub use digest::Digest;
 pub use id::{RunId, StepId};
+pub use json::Json;
 pub use time::Timestamp;
 
 // `dyn`-compatible, every one of them: backends are chosen when a program runs.

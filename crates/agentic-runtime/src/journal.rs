@@ -1,0 +1,5 @@
+//! The journal of a run: what happened, in the order in which the agent was told.
+
+mod entry;
+
+pub use entry::{AgentResult, Begin, ENTRY_FORMAT, Entry, EntryKind, Seq};

@@ -208,11 +208,21 @@ impl RunContext {
         self.step("sleep", StepKind::Sleep, EffectClass::Pure, Reservation::Nothing, None, name, work)
     }
 
+    /// Waits for the next message in a mailbox of this run. Messages come from outside, through whoever runs the
+    /// agent; one that nobody waits for is kept until somebody does.
+    ///
+    /// # Cancel safety
+    /// A step that is dropped takes no message.
+    pub fn receive<T: DeserializeOwned + 'static>(&self, mailbox: &str) -> Step<T> {
+        let (name, work) = (Arc::<str>::from(mailbox), Work::Receive(mailbox.into()));
+        self.step("receive", StepKind::Receive, EffectClass::Pure, Reservation::Nothing, None, name, work)
+    }
+
     // ---------------------------------------------------------------------------------- values drawn once
 
-    /// The time now.
+    /// The time now. In a recorded run it is the time of the last outcome, so it stands still between two steps.
     pub fn now(&self) -> Timestamp {
-        self.driver.now(&self.scope.step("now"))
+        self.driver.now()
     }
 
     /// A new unique id.

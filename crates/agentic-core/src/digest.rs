@@ -22,6 +22,11 @@ impl Digest {
         Ok(hasher.finish())
     }
 
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// The digest of this digest followed by what `write` adds: extends a chain without reading what came before.
     pub(crate) fn chain(self, write: impl FnOnce(&mut Canonical)) -> Self {
         let mut canonical = Canonical(Hasher::default());

@@ -26,7 +26,8 @@ pub struct Ticket(pub u64);
 ///   waits for that, in the order of registration.
 /// - After cancellation every open step that may be cut is answered with
 ///   [`StepError::Cancelled`], in the order of registration, and each later one at once.
-/// - What is drawn (`now`, `id`, `random`, `version`) is drawn once for each step id.
+/// - What is drawn (`id`, `random`, `version`) is the same for the same step id whenever the run is repeated, and so is
+///   the time between two deliveries.
 pub trait Driver: Debug + Send + Sync + 'static {
     /// The run that is driven.
     fn run_id(&self) -> RunId;
@@ -40,8 +41,8 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// A step was dropped before its outcome was delivered.
     fn abandon(&self, ticket: Ticket);
 
-    /// The time now, drawn for this step.
-    fn now(&self, step: &StepId) -> Timestamp;
+    /// The time now: the same whenever the run is repeated.
+    fn now(&self) -> Timestamp;
 
     /// A new id, drawn for this step.
     fn next_id(&self, step: &StepId) -> Uuid;

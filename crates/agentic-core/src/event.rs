@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::approval::{Approval, Decision};
+use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::effect::EffectClass;
 use crate::goal::GoalVerdict;
@@ -53,6 +54,16 @@ pub enum EventKind {
         /// The goal's text.
         goal: String,
     },
+    /// A process took the run over, to begin it or to go on.
+    RunResumed {
+        /// How often that has been since it last stopped in an orderly way, this time included.
+        attempt: u32,
+    },
+    /// The run goes on from another's journal. Everything before is that run's.
+    RunForked {
+        /// The other run.
+        from: RunId,
+    },
     /// The run ended. The last event.
     RunFinished {
         /// How.
@@ -95,6 +106,15 @@ pub enum EventKind {
         #[serde(flatten)]
         detail: StepDetail,
     },
+    /// A step whose outcome was not known after a crash starts again.
+    StepRestarted {
+        /// The step.
+        step: StepId,
+        /// Which attempt this is, from 2.
+        attempt: u32,
+        /// What is booked for the attempt before.
+        lost: Spend,
+    },
     /// A piece of a model's answer.
     StepDelta {
         /// The step.
@@ -106,7 +126,7 @@ pub enum EventKind {
         /// The piece.
         delta: ModelDelta,
     },
-    /// A step's outcome was delivered.
+    /// A step's effect ended.
     StepFinished {
         /// The step.
         step: StepId,
@@ -130,7 +150,7 @@ pub enum EventKind {
         /// The error in one line.
         error: String,
     },
-    /// A step was dropped before its outcome was delivered.
+    /// A step ended without its outcome being delivered: it was dropped, or the run was cancelled.
     StepDropped {
         /// The step.
         step: StepId,
@@ -151,10 +171,12 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
-    /// A person is asked.
+    /// A person is asked. This is the start of the step, as its answer is the end.
     ApprovalRequested {
         /// The step.
         step: StepId,
+        /// The digest of the question: an answer that comes later has to bring it.
+        digest: Digest,
         /// The question.
         approval: Approval,
     },
@@ -164,6 +186,28 @@ pub enum EventKind {
         step: StepId,
         /// The answer.
         decision: Decision,
+        /// Who answered, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A message came from outside.
+    MessageReceived {
+        /// The mailbox that it is for.
+        mailbox: String,
+        /// What it says.
+        content: Value,
+    },
+    /// The run is to end.
+    CancelRequested {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// Which version of a change in the agent's code the run follows.
+    VersionChosen {
+        /// The change.
+        change: StepId,
+        /// The version; 0 is the code from before the change.
+        version: u32,
     },
     /// The library did something that a reader should know: repaired arguments, cut output, gave a hint.
     Note {

@@ -54,6 +54,16 @@ pub enum Reason {
     InvalidInput,
     /// Somebody cancelled it.
     Cancelled,
+    /// Waits for a message.
+    Message,
+    /// Waits for a time.
+    Timer,
+    /// What happened could not be written down.
+    Journal,
+    /// The process that worked on it gave it back.
+    HandedBack,
+    /// It has taken down the process that worked on it too often.
+    DeadLetter,
     /// A fault of the agent or of this library.
     Internal,
 }

@@ -21,6 +21,7 @@ use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
 use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
 use crate::id::StepId;
+use crate::json::Json;
 use crate::model_error::ModelError;
 use crate::tool::ToolError;
 use crate::usage::Spend;
@@ -41,8 +42,10 @@ pub enum StepKind {
     Effect,
     /// A question to a person.
     Approval,
-    /// Waiting.
+    /// Waiting for a time.
     Sleep,
+    /// Waiting for a message from outside.
+    Receive,
 }
 
 /// How a step fails. It can be recorded, so a replayed failure is the same failure.
@@ -116,15 +119,15 @@ pub trait StepValue: Send + 'static {
     ///
     /// # Errors
     /// If it has no JSON form.
-    fn to_json(&self) -> serde_json::Result<Value>;
+    fn to_json(&self) -> serde_json::Result<Json>;
 
     /// The value for downcasting.
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
 impl<T: Serialize + Send + 'static> StepValue for T {
-    fn to_json(&self) -> serde_json::Result<Value> {
-        serde_json::to_value(self)
+    fn to_json(&self) -> serde_json::Result<Json> {
+        Json::of(self)
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
@@ -153,7 +156,7 @@ pub enum Delivered {
     /// The value itself.
     Value(Box<dyn StepValue>),
     /// The value in its recorded form.
-    Recorded(Value),
+    Recorded(Json),
 }
 
 /// A step as a driver gets it. Only a run context makes one.
@@ -195,6 +198,8 @@ pub enum Launch {
     Approval(Approval),
     /// Wait this long; the outcome is `()`.
     Sleep(Duration),
+    /// Wait for a message in this mailbox; the outcome is what it says.
+    Receive(Arc<str>),
 }
 
 impl fmt::Debug for Launch {
@@ -203,6 +208,7 @@ impl fmt::Debug for Launch {
             Self::Effect(_) => f.write_str("Effect"),
             Self::Approval(approval) => f.debug_tuple("Approval").field(approval).finish(),
             Self::Sleep(duration) => f.debug_tuple("Sleep").field(duration).finish(),
+            Self::Receive(mailbox) => f.debug_tuple("Receive").field(mailbox).finish(),
         }
     }
 }
@@ -217,6 +223,22 @@ impl StepRequest {
     /// What it is about, for people: the model or tool and its arguments.
     pub fn detail(&self) -> StepDetail {
         StepDetail { name: self.name.clone(), arguments: self.work.arguments() }
+    }
+
+    /// The question, if it asks a person.
+    pub fn approval(&self) -> Option<&Approval> {
+        match &self.work {
+            Work::Approval(approval) => Some(approval),
+            _ => None,
+        }
+    }
+
+    /// How long it waits, if it does only that.
+    pub fn sleep(&self) -> Option<Duration> {
+        match &self.work {
+            Work::Sleep(duration) => Some(*duration),
+            _ => None,
+        }
     }
 
     /// Takes the work out, to be started with what the driver grants it. The effect's context is made here and
@@ -301,7 +323,7 @@ impl<T: DeserializeOwned + 'static> Future for Step<T> {
 fn decode<T: DeserializeOwned + 'static>(step: &StepId, delivered: Delivered) -> Result<T, StepError> {
     let wrong = |message: String| StepError::Decode { step: step.clone(), message };
     match delivered {
-        Delivered::Recorded(value) => serde_json::from_value(value).map_err(|error| wrong(error.to_string())),
+        Delivered::Recorded(value) => value.read().map_err(|error| wrong(error.to_string())),
         Delivered::Value(value) => match value.into_any().downcast::<T>() {
             Ok(value) => Ok(*value),
             Err(_) => Err(wrong(format!("the driver delivered no {}", std::any::type_name::<T>()))),

@@ -29,6 +29,7 @@ pub(crate) enum Work {
     Effect { digest: Digest, start: Box<dyn FnOnce(EffectContext) -> EffectFuture + Send> },
     Approval(Approval),
     Sleep(Duration),
+    Receive(Arc<str>),
 }
 
 impl Work {
@@ -45,6 +46,7 @@ impl Work {
             Self::Effect { digest, .. } => *digest,
             Self::Approval(approval) => Digest::of(approval).unwrap_or_default(),
             Self::Sleep(duration) => Digest::of(duration).unwrap_or_default(),
+            Self::Receive(mailbox) => Digest::of(&**mailbox).unwrap_or_default(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Work {
             Self::Effect { start, .. } => effect(async move { start(ecx).await }),
             Self::Approval(approval) => return Launch::Approval(approval),
             Self::Sleep(duration) => return Launch::Sleep(duration),
+            Self::Receive(mailbox) => return Launch::Receive(mailbox),
         })
     }
 }

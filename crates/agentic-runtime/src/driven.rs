@@ -7,13 +7,15 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 
+use crate::engine::Rest;
+
 /// What has outcomes to deliver.
 pub(crate) trait Deliver {
     /// Keeps the waker to call when there is something to deliver.
     fn on_outcome(&self, waker: &Waker);
 
     /// Delivers the next outcome, if there is one.
-    fn deliver_next(&self) -> bool;
+    fn deliver_next(&self) -> Rest;
 }
 
 /// A root future, driven: polled until it rests, then given one outcome, and so on.
@@ -36,9 +38,10 @@ impl<'a, F, D: Deliver + ?Sized> Driven<'a, F, D> {
 const ROUNDS: usize = 256;
 
 impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
-    type Output = F::Output;
+    /// `None` if the run stops short of the root's end.
+    type Output = Option<F::Output>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.outcomes.on_outcome(cx.waker());
         this.waker.task.register(cx.waker());
@@ -47,14 +50,17 @@ impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
             this.waker.busy.store(true, Ordering::SeqCst);
             this.waker.woken.store(false, Ordering::SeqCst);
             let polled = Pin::new(&mut this.root).poll(&mut Context::from_waker(&root_waker));
-            if polled.is_ready() {
-                return polled;
+            if let Poll::Ready(output) = polled {
+                return Poll::Ready(Some(output));
             }
             // A wake from here on goes to the task; one from before was noted.
-            let delivered = !this.waker.woken.load(Ordering::SeqCst) && this.outcomes.deliver_next();
+            let woken = this.waker.woken.load(Ordering::SeqCst);
+            let rest = if woken { Rest::Nothing } else { this.outcomes.deliver_next() };
             this.waker.busy.store(false, Ordering::SeqCst);
-            if !delivered && !this.waker.woken.load(Ordering::SeqCst) {
-                return Poll::Pending;
+            match rest {
+                Rest::Halted => return Poll::Ready(None),
+                Rest::Nothing if !this.waker.woken.load(Ordering::SeqCst) => return Poll::Pending,
+                Rest::Nothing | Rest::Delivered => {}
             }
         }
         cx.waker().wake_by_ref();

@@ -1,36 +1,20 @@
 //! The ephemeral driver: effects just happen.
 
-mod driver;
-mod shared;
-mod slots;
-mod work;
-
 use std::sync::Arc;
-use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, Budget, Cancellation, EVENT_FORMAT, EventKind, EventSink, Goal, Partial, RunContext,
-    RunId, Sources,
+    Agent, AgentError, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId, Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
 use crate::approver::{Approver, DenyAll};
 use crate::driven::Driven;
-use crate::report::RunReport;
+use crate::engine::Engine;
+use crate::journal::{Begin, EntryKind};
+use crate::report::{RunError, RunReport};
 use crate::sources::SystemSources;
 use crate::watch::Watch;
-
-use self::driver::EphemeralDriver;
-use self::shared::Shared;
-
-const NO_RUNTIME: &str = "there is no tokio runtime here; run the agent inside one";
-
-/// How long an agent has to return after its run was cancelled, and an effect that must not be cut off after its time
-/// limit, until nobody waits for it any more.
-///
-/// Every step of a cancelled agent has ended by then, so one that awaits nothing else returns at once.
-pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Makes ephemeral runs: effects just happen, nothing is recorded.
 ///
@@ -99,7 +83,7 @@ impl Ephemeral {
     /// Outcomes are delivered one at a time, and the agent's task is given a turn between two of them. Whether
     /// it has come to rest by then can't be seen from here; [`run`](Self::run) waits until it has.
     pub fn context(self) -> RunContext {
-        RunContext::new(Arc::new(EphemeralDriver(self.shared())))
+        self.engine().context()
     }
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
@@ -109,32 +93,40 @@ impl Ephemeral {
     /// # Cancel safety
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.
     pub async fn run(self, agent: &dyn Agent, goal: impl Into<Goal>) -> RunReport {
-        let (goal, wall_time) = (goal.into(), self.budget.wall_time);
-        let shared = self.shared();
-        shared.drive_from_root();
-        let cx = RunContext::new(Arc::new(EphemeralDriver(shared.clone())));
-        let (name, text) = (agent.name().to_owned(), goal.text.clone());
-        cx.emit(|| EventKind::RunStarted { format: EVENT_FORMAT, agent: name, goal: text });
-        let root = Driven::new(agent.run(goal, &cx), &shared);
-        let result = match select(root, shared.given_up(wall_time).boxed()).await {
-            Either::Left((result, _)) => result,
+        let (goal, budget) = (goal.into(), self.budget);
+        let engine = self.engine();
+        engine.drive_from_root();
+        let cx = engine.context();
+        let (name, begin) = (agent.name(), Begin { goal: goal.clone(), ..Begin::default() });
+        // A goal is plain data: it has a JSON form.
+        if let Ok(started) = EntryKind::started(name, String::new(), Digest::default(), budget, &begin) {
+            engine.watch.tell(|| started);
+        }
+        let root = Driven::new(agent.run(goal, &cx), &engine);
+        let result = match select(root, engine.given_up(budget.wall_time).boxed()).await {
+            Either::Left((Some(result), _)) => result.map_err(RunError::Agent),
+            // What is not recorded never stops short.
+            Either::Left((None, _)) => Err(RunError::HandedBack),
             // It waits for something that is no step of its run, or it never stops asking.
             Either::Right((reason, _)) => {
-                Err(AgentError::Cancelled { reason, partial: Box::new(Partial::default()) })
+                Err(AgentError::Cancelled { reason, partial: Box::default() }.into())
             }
         };
-        shared.settled().await;
-        let report = RunReport::new(cx.run_id(), result, shared.ledger.state().spent);
-        cx.emit(|| report.event());
+        engine.settled().await;
+        let report = RunReport::new(cx.run_id(), result, engine.ledger.state().spent);
+        if let Some(end) = report.entry() {
+            engine.watch.tell(|| end);
+        }
         report
     }
 
-    fn shared(self) -> Arc<Shared> {
+    fn engine(self) -> Arc<Engine> {
         let run = RunId(self.sources.id());
         let watch = Watch::new(run, self.sources.clone(), self.events);
         // A child: what ends one run must not end others that share the caller's flag.
         let cancellation = self.cancellation.child();
-        Arc::new(Shared::new(run, self.budget, self.sources, watch, self.approver, cancellation))
+        let engine = Engine::ephemeral(run, self.budget, self.sources, watch, self.approver, cancellation);
+        Arc::new(engine)
     }
 }
 

@@ -1,18 +1,31 @@
 #![doc = include_str!("../README.md")]
 
 mod approver;
+mod divergence;
 mod driven;
+mod engine;
 mod ephemeral;
 mod journal;
+mod replay;
 mod report;
+mod resolution;
+mod runtime;
 mod sources;
 mod store;
 mod watch;
 
 pub use approver::{ApproveAll, Approver, DenyAll};
-pub use ephemeral::{Ephemeral, GRACE, RunContextExt};
+pub use divergence::Divergence;
+pub use engine::GRACE;
+pub use ephemeral::{Ephemeral, RunContextExt};
 pub use journal::{AgentResult, Begin, ENTRY_FORMAT, Entry, EntryKind, Seq};
-pub use report::RunReport;
+pub use replay::replay;
+pub use report::{RunError, RunReport};
+pub use resolution::Resolution;
+pub use runtime::{
+    AgentSource, NoAgent, Run, RunOptions, Runtime, RuntimeBuilder, RuntimeError, RuntimeErrorKind, Worker,
+    WorkerOptions,
+};
 pub use sources::SystemSources;
 pub use store::{
     Append, Claim, Commit, JournalError, JournalErrorKind, JournalStore, Lease, MemoryStore, NewRun, Post,

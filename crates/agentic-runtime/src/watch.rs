@@ -1,11 +1,14 @@
-//! Whoever watches a run: numbers its events and hands them on.
+//! Whoever watches a run: hands its events on, in their order.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agentic_core::{DeltaSink, Event, EventKind, EventSink, ModelDelta, RunId, Sources, StepId, StepKind};
 
-/// Numbers the events of one run.
+use crate::journal::{Entry, EntryKind, Seq};
+
+/// Tells the events of one run.
 #[derive(Debug)]
 pub(crate) struct Watch {
     run: RunId,
@@ -19,22 +22,18 @@ pub(crate) struct Watch {
 #[derive(Debug, Default)]
 struct Told {
     /// The number of the last event.
-    last: u64,
-    /// Model calls of which the start was told, and the end was not.
-    open: Vec<StepId>,
+    last: Seq,
+    /// Model calls that are at work.
+    streams: HashMap<StepId, Stream>,
 }
 
-impl Told {
-    fn note(&mut self, kind: &EventKind) {
-        self.last += 1;
-        match kind {
-            EventKind::StepStarted { step, kind: StepKind::Model, .. } => self.open.push(step.clone()),
-            EventKind::StepFinished { step, .. } | EventKind::StepDropped { step, .. } => {
-                self.open.retain(|open| open != step);
-            }
-            _ => {}
-        }
-    }
+/// The pieces of one answer.
+#[derive(Debug)]
+enum Stream {
+    /// The call's start was not yet told: what comes is kept.
+    Kept(Vec<Event>),
+    /// The start was told.
+    Open,
 }
 
 impl Watch {
@@ -50,21 +49,47 @@ impl Watch {
         self.sink.is_some()
     }
 
-    /// Publishes an event; it is made only if there is somebody to see it.
-    pub(crate) fn emit(&self, scope: &str, kind: impl FnOnce() -> EventKind) {
+    /// Tells something that is not recorded; it is made only if there is somebody to see it.
+    pub(crate) fn tell(&self, kind: impl FnOnce() -> EntryKind) {
         let Some(sink) = &self.sink else { return };
         // Values and sinks are others' code: what panics there must not take the run with it.
         let Ok(kind) = catch_unwind(AssertUnwindSafe(kind)) else { return };
         let mut told = self.told();
-        told.note(&kind);
-        let (run, at) = (self.run, self.sources.now());
-        tell(&**sink, &Event { run, seq: Some(told.last), at, scope: scope.into(), kind });
+        let (seq, at) = (told.last.next(), self.sources.now());
+        told.tell(&**sink, self.run, &Entry { seq, at, kind });
     }
 
-    /// Takes the deltas of one step.
+    /// Tells an entry that is durable.
+    pub(crate) fn publish(&self, entry: &Entry) {
+        if let Some(sink) = &self.sink {
+            self.told().tell(&**sink, self.run, entry);
+        }
+    }
+
+    /// Takes the deltas of a step that begins.
     pub(crate) fn deltas(self: &Arc<Self>, step: &StepId) -> Option<Arc<dyn DeltaSink>> {
         self.sink.as_ref()?;
+        self.told().streams.entry(step.clone()).or_insert_with(|| Stream::Kept(Vec::new()));
         Some(Arc::new(StepDeltas { watch: self.clone(), step: step.clone() }))
+    }
+}
+
+impl Told {
+    fn tell(&mut self, sink: &dyn EventSink, run: RunId, entry: &Entry) {
+        self.last = entry.seq;
+        let event = entry.event(run);
+        tell(sink, &event);
+        match event.kind {
+            EventKind::StepStarted { step, kind: StepKind::Model, .. } | EventKind::StepRestarted { step, .. } => {
+                if let Some(Stream::Kept(kept)) = self.streams.insert(step, Stream::Open) {
+                    kept.iter().for_each(|delta| tell(sink, delta));
+                }
+            }
+            EventKind::StepFinished { step, .. } | EventKind::StepDropped { step, .. } => {
+                self.streams.remove(&step);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -82,12 +107,14 @@ impl DeltaSink for StepDeltas {
     fn delta(&self, attempt: u32, index: u32, delta: ModelDelta) {
         let Some(sink) = &self.watch.sink else { return };
         let kind = EventKind::StepDelta { step: self.step.clone(), attempt, index, delta };
-        let told = self.watch.told();
-        // A call that was cut off may have more to say until it notices.
-        if !told.open.contains(&self.step) {
-            return;
-        }
+        let mut told = self.watch.told();
         let (run, at) = (self.watch.run, self.watch.sources.now());
-        tell(&**sink, &Event { run, seq: None, at, scope: self.step.scope().into(), kind });
+        let event = Event { run, seq: None, at, scope: self.step.scope().into(), kind };
+        match told.streams.get_mut(&self.step) {
+            Some(Stream::Open) => tell(&**sink, &event),
+            Some(Stream::Kept(kept)) => kept.push(event),
+            // A call that was cut off may have more to say until it notices.
+            None => {}
+        }
     }
 }

@@ -3,13 +3,16 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 pub mod conformance;
+pub mod durability;
 
 mod fixtures;
 mod log;
+mod rule_model;
 mod scripted;
 mod sources;
 
 pub use fixtures::{fixture, json_lines};
 pub use log::EventLog;
+pub use rule_model::{RuleModel, Says};
 pub use scripted::ScriptedModel;
 pub use sources::FakeSources;

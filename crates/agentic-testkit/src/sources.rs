@@ -17,6 +17,7 @@ pub struct FakeSources {
     started: Instant,
     drawn: Arc<AtomicU64>,
     seed: u64,
+    start: Timestamp,
 }
 
 /// 2026-01-01T00:00:00Z in milliseconds.
@@ -26,7 +27,18 @@ impl FakeSources {
     /// Sources with this seed; equal seeds draw equal ids and random numbers.
     pub fn seeded(seed: u64) -> Self {
         // Tokio's clock, not the system's: it can be paused.
-        Self { started: Instant::now(), drawn: Arc::default(), seed }
+        Self { started: Instant::now(), drawn: Arc::default(), seed, start: Timestamp::from_millis(START) }
+    }
+
+    /// The same sources, with a clock that begins here.
+    pub fn starting_at(mut self, start: Timestamp) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// The time so long after the beginning.
+    pub fn at(&self, elapsed: Duration) -> Timestamp {
+        self.start.after(elapsed)
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014): the `n`-th number of the seed's sequence.
@@ -41,7 +53,7 @@ impl FakeSources {
 
 impl Sources for FakeSources {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(START).after(self.started.elapsed())
+        self.start.after(self.started.elapsed())
     }
 
     fn id(&self) -> Uuid {

@@ -105,8 +105,8 @@ pub enum EntryKind {
     },
     /// A step whose outcome was not known after a crash starts again.
     Restarted {
-        /// Its intent.
-        of: Seq,
+        /// The step.
+        step: StepId,
         /// Which attempt this is, from 2.
         attempt: u32,
         /// What is booked for the attempt before.
@@ -118,8 +118,10 @@ pub enum EntryKind {
     },
     /// A step's effect ended. Durable before the agent is told.
     Outcome {
-        /// Its intent.
-        of: Seq,
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
         /// How it failed, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
@@ -148,16 +150,20 @@ pub enum EntryKind {
     },
     /// A step ended without its outcome being delivered: the agent dropped it, or the run was cancelled.
     Dropped {
-        /// Its intent.
-        of: Seq,
+        /// The step.
+        step: StepId,
         /// What is booked for it.
         #[serde(default, skip_serializing_if = "is_default")]
         spend: Spend,
+        /// Whether its effect had begun, so that it may have happened.
+        begun: bool,
     },
     /// What came of an effect that must not be cut off, after its step had been dropped or cancelled.
     Late {
-        /// Its intent.
-        of: Seq,
+        /// The step.
+        step: StepId,
+        /// Its kind.
+        kind: StepKind,
         /// How it failed, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
@@ -208,6 +214,9 @@ pub enum EntryKind {
         /// The error in one line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Whether nobody worked on it any more, so that its agent had no say in this.
+        #[serde(default, skip_serializing_if = "is_default")]
+        idle: bool,
         /// What the agent gave: an [`AgentResult`].
         #[serde(skip)]
         result: Json,
@@ -283,6 +292,17 @@ impl EntryKind {
     /// Whether a run that has this entry has ended.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Finished { .. })
+    }
+
+    /// The entry of a run that begins.
+    pub(crate) fn started(
+        agent: &str,
+        code: String,
+        seed: Digest,
+        budget: Budget,
+        begin: &Begin,
+    ) -> serde_json::Result<Self> {
+        Ok(Self::Started { agent: agent.into(), code, seed, budget, begin: Json::of(begin)? })
     }
 
     /// An entry for what an agent tells.

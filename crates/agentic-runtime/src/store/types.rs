@@ -262,3 +262,45 @@ pub struct Posted {
 pub(super) fn follows(entries: &[Entry], first: Seq) -> bool {
     entries.iter().zip(first.0..).all(|(entry, seq)| entry.seq.0 == seq)
 }
+
+impl Wait {
+    /// The step that waits; `None` if it is the run as a whole.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::Approval { step, .. }
+            | Self::UnknownEffect { step, .. }
+            | Self::Message { step, .. }
+            | Self::Time { step, .. } => Some(step),
+            Self::Operator { .. } => None,
+        }
+    }
+}
+
+impl Wait {
+    /// The reason of a run that waits for this.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Approval { .. } => Reason::Approval,
+            Self::UnknownEffect { .. } => Reason::UnknownEffect,
+            Self::Message { .. } => Reason::Message,
+            Self::Time { .. } => Reason::Timer,
+            Self::Operator { .. } => Reason::Internal,
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approval { step, approval, .. } => {
+                write!(f, "an answer to step `{step}`: {}", approval.question)
+            }
+            Self::UnknownEffect { step, name, .. } => {
+                write!(f, "somebody to say whether step `{step}` (`{name}`) has happened")
+            }
+            Self::Message { step, mailbox } => write!(f, "a message in `{mailbox}`, for step `{step}`"),
+            Self::Time { step, until } => write!(f, "step `{step}`, until {} ms since 1970", until.as_millis()),
+            Self::Operator { message } => f.write_str(message),
+        }
+    }
+}

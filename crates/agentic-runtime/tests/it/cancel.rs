@@ -275,7 +275,7 @@ async fn a_tool_that_must_not_be_cut_is_answered_in_time_and_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn approvals_are_denied_unless_somebody_is_there() {
-    let approval = || Approval { question: "May I?".into(), tool: None, arguments: Value::Null };
+    let approval = || Approval::new("May I?");
     let denied = RunContext::ephemeral().approve(approval()).await.unwrap();
     assert!(matches!(denied, Decision::Deny { reason } if reason == "nobody is there to approve it"));
     let cx = Ephemeral::new().approver(ApproveAll).context();

@@ -4,4 +4,5 @@
 mod budget;
 mod cancel;
 mod delivery;
+mod durable;
 mod support;

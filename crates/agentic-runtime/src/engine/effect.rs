@@ -6,41 +6,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    CancelReason, Done, EventKind, Launch, Spend, StepError, StepId, StepKind, Ticket, Timestamp, ToolError,
-    ToolErrorKind,
+    CancelReason, Decision, Done, Launch, Spend, StepError, StepId, StepKind, StepValue, Ticket, Timestamp,
+    ToolError, ToolErrorKind,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, pending, select};
 
-use super::GRACE;
-use super::shared::Shared;
+use super::{Engine, GRACE};
 
 type Outcome = Result<Done, StepError>;
 
 /// The work of a step as one future.
-pub(super) fn perform(shared: Arc<Shared>, step: StepId, launch: Launch) -> BoxFuture<'static, Outcome> {
+pub(super) fn perform(
+    engine: &Arc<Engine>,
+    step: &StepId,
+    launch: Launch,
+    until: Option<Timestamp>,
+) -> BoxFuture<'static, Outcome> {
     match launch {
         Launch::Effect(effect) => effect,
         Launch::Sleep(duration) => {
-            let sleep = shared.sources.sleep(duration);
-            sleep.map(|()| Ok(Done { value: Box::new(()), spend: Spend::default() })).boxed()
+            let time = until.map_or(duration, |until| until.since(engine.sources.now()));
+            engine.sources.sleep(time).map(|()| done(())).boxed()
         }
-        Launch::Approval(approval) => async move {
-            let asked = approval.clone();
-            let scope = step.scope();
-            shared.watch.emit(scope, || EventKind::ApprovalRequested { step: step.clone(), approval: asked });
-            let decision = shared.approver.decide(&step, &approval).await;
-            let answer = decision.clone();
-            shared.watch.emit(scope, || EventKind::ApprovalDecided { step: step.clone(), decision: answer });
-            Ok(Done { value: Box::new(decision), spend: Spend::default() })
+        Launch::Approval(approval) => {
+            let Some(approver) = engine.approver.clone() else { return pending().boxed() };
+            let (step, sources) = (step.clone(), engine.sources.clone());
+            async move {
+                let answer = approver.decide(&step, &approval);
+                let Some(until) = until else { return done(answer.await) };
+                match select(answer, sources.sleep(until.since(sources.now()))).await {
+                    Either::Left((decision, _)) => done(decision),
+                    Either::Right(_) => done(Decision::unanswered()),
+                }
+            }
+            .boxed()
         }
-        .boxed(),
+        // Messages come to runs that are recorded, and are answered without an effect.
+        Launch::Receive(_) => pending().boxed(),
     }
+}
+
+fn done<T: StepValue>(value: T) -> Outcome {
+    Ok(Done { value: Box::new(value), spend: Spend::default() })
 }
 
 /// What is known of an effect at work.
 pub(super) struct Effect {
-    pub(super) shared: Arc<Shared>,
+    pub(super) engine: Arc<Engine>,
     pub(super) ticket: Ticket,
     pub(super) id: StepId,
     pub(super) kind: StepKind,
@@ -57,13 +70,13 @@ enum Cut {
 
 impl Effect {
     pub(super) async fn run(self, work: BoxFuture<'static, Outcome>) {
-        let uncut = (!self.may_be_cut).then(|| Uncut(self.shared.clone()));
+        let uncut = (!self.may_be_cut).then(|| Uncut(self.engine.clone()));
         // Cancelled before its first moment: nothing has happened yet, and nothing will.
-        if let Some(reason) = self.shared.cancellation.reason() {
-            self.shared.cancel_open(reason);
+        if let Some(reason) = self.engine.cancellation.reason() {
+            self.engine.cancelled(reason);
             return;
         }
-        if !self.shared.slots().begins(self.ticket) {
+        if !self.engine.state().slots.begins(self.ticket) {
             return;
         }
         let mut work = AssertUnwindSafe(work).catch_unwind();
@@ -74,14 +87,14 @@ impl Effect {
         // What may be cut off ends here, not when its end has been told.
         let work = Some(work).filter(|_| ended.is_err() && !self.may_be_cut);
         let mut late = match ended {
-            Ok(ended) => self.shared.complete(self.ticket, self.outcome(ended)).await.err(),
+            Ok(ended) => self.engine.complete(self.ticket, self.outcome(ended)).await.err(),
             Err(Cut::Cancelled(reason)) => {
-                self.shared.cancel_open(reason);
+                self.engine.cancelled(reason);
                 None
             }
             Err(Cut::TooLate(limit)) => {
                 // If nobody waits for that either, it is no news.
-                drop(self.shared.complete(self.ticket, Err(self.too_late(limit))).await);
+                drop(self.engine.complete(self.ticket, Err(self.too_late(limit))).await);
                 None
             }
         };
@@ -89,7 +102,7 @@ impl Effect {
             late = Some(self.outcome(work.await));
         }
         if let Some(outcome) = late.filter(|_| !self.may_be_cut) {
-            self.shared.tell_late(&self.id, self.kind, outcome);
+            self.engine.tell_late(&self.id, self.kind, outcome);
         }
         // Only now: a run that waits for it finds it booked and told.
         drop(uncut);
@@ -97,13 +110,14 @@ impl Effect {
 
     /// Ends when the run is cancelled, when its time is up, or when the effect's own time is over.
     async fn cut(&self) -> Cut {
-        let (sources, cancellation) = (&self.shared.sources, &self.shared.cancellation);
+        let (sources, cancellation) = (&self.engine.sources, &self.engine.cancellation);
         let sleep_until = |limit: Option<Timestamp>, more: Duration| match limit {
             Some(limit) => Either::Left(sources.sleep(limit.since(sources.now()) + more)),
             None => Either::Right(pending()),
         };
         let cancelled = async {
-            let out_of_time = sleep_until(self.shared.deadline(), Duration::ZERO);
+            let out_of_time =
+                sleep_until(self.engine.deadline().filter(|_| !self.engine.recorded), Duration::ZERO);
             match select(std::pin::pin!(cancellation.cancelled()), out_of_time).await {
                 Either::Left((reason, _)) => reason,
                 Either::Right(_) => {
@@ -146,11 +160,12 @@ impl Effect {
 }
 
 /// An effect that must not be cut off is at work while this lives.
-struct Uncut(Arc<Shared>);
+struct Uncut(Arc<Engine>);
 
 impl Drop for Uncut {
     fn drop(&mut self) {
-        self.0.slots().uncut -= 1;
+        self.0.state().slots.uncut -= 1;
         self.0.settles.notify_waiters();
+        self.0.root.wake();
     }
 }

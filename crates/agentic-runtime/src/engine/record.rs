@@ -1,0 +1,199 @@
+//! What a run writes down, and what of it is durable.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use agentic_core::{Digest, EventKind, Json, StepId, Ticket, Timestamp};
+use futures_util::task::AtomicWaker;
+
+use super::replay::Replay;
+use super::wait::Input;
+use crate::journal::{Entry, EntryKind, Seq};
+use crate::store::{Append, Commit, JournalError, JournalStore, Lease, Wait};
+use crate::watch::Watch;
+
+/// The journal of a run that is at work.
+pub(crate) struct Record {
+    /// Where entries go; nowhere if the run is only repeated.
+    target: Option<(Arc<dyn JournalStore>, Lease)>,
+    next: Seq,
+    commits: Arc<Commits>,
+    pub(super) replay: Replay,
+    /// Whether the journal was repeated to its end: from here on things happen.
+    pub(super) live: bool,
+    /// The time as the agent sees it: that of the last delivery.
+    pub(super) now: Timestamp,
+    /// What is drawn is made of this.
+    pub(super) seed: Digest,
+    started: Timestamp,
+    /// Written, and not yet told to those who watch.
+    untold: VecDeque<Entry>,
+    watched: bool,
+    /// Effects that begin when this is durable.
+    pub(super) committing: VecDeque<(Seq, Ticket)>,
+    /// Messages that nobody has taken.
+    pub(super) mailboxes: HashMap<String, VecDeque<Json>>,
+    /// What came from outside before the run was live.
+    pub(super) inputs: VecDeque<(Input, u64)>,
+    /// Effects that may have happened, of steps that the agent dropped.
+    pub(super) orphans: Vec<Wait>,
+    /// Whether the run that is repeated had ended.
+    pub(super) ends: bool,
+}
+
+/// What is durable. Shared with the store, which tells it from its own thread.
+#[derive(Debug, Default)]
+struct Commits {
+    durable: AtomicU64,
+    failed: OnceLock<JournalError>,
+    root: Arc<AtomicWaker>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("next", &self.next).field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// The record of a run that begins or goes on after these entries.
+    pub(crate) fn resumed(store: Arc<dyn JournalStore>, lease: Lease, entries: Vec<Entry>) -> Self {
+        Self::new(Some((store, lease)), entries)
+    }
+
+    /// The record of a run that is only repeated: nothing is written, and nothing happens.
+    /// `ends` says whether it had ended after that.
+    pub(crate) fn repeated(entries: Vec<Entry>, ends: bool) -> Self {
+        Self { ends, ..Self::new(None, entries) }
+    }
+
+    fn new(target: Option<(Arc<dyn JournalStore>, Lease)>, entries: Vec<Entry>) -> Self {
+        let durable = Seq(entries.last().map_or(0, |entry| entry.seq.0));
+        let started = entries.first().map(|entry| entry.at).unwrap_or_default();
+        let seed = match entries.first().map(|entry| &entry.kind) {
+            Some(EntryKind::Started { seed, .. }) => *seed,
+            _ => Digest::default(),
+        };
+        let commits = Commits { durable: AtomicU64::new(durable.0), ..Commits::default() };
+        Self {
+            target,
+            next: durable.next(),
+            commits: Arc::new(commits),
+            replay: Replay::new(entries),
+            live: false,
+            now: started,
+            seed,
+            started,
+            untold: VecDeque::new(),
+            watched: false,
+            committing: VecDeque::new(),
+            mailboxes: HashMap::new(),
+            inputs: VecDeque::new(),
+            orphans: Vec::new(),
+            ends: false,
+        }
+    }
+
+    /// Somebody watches what is written from now on.
+    pub(crate) fn watched(mut self, watched: bool) -> Self {
+        self.watched = watched;
+        self
+    }
+
+    pub(super) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    pub(super) fn waker(&self) -> Arc<AtomicWaker> {
+        self.commits.root.clone()
+    }
+
+    pub(super) fn is_written(&self) -> bool {
+        self.target.is_some()
+    }
+
+    /// Writes an entry. It is durable later.
+    pub(super) fn append(&mut self, at: Timestamp, kind: EntryKind, consumed: Option<u64>) -> Seq {
+        let Some((store, lease)) = &self.target else {
+            return Seq(u64::MAX);
+        };
+        let seq = self.next;
+        self.next = seq.next();
+        let entry = Entry { seq, at, kind };
+        if self.watched {
+            self.untold.push_back(entry.clone());
+        }
+        let done = self.commits.clone().told_of(seq);
+        let consumed = consumed.into_iter().collect();
+        store.append(Append { lease: lease.clone(), entries: vec![entry], consumed, done });
+        seq
+    }
+
+    /// Takes something in that changes nothing.
+    pub(super) fn consume(&mut self, post: u64) {
+        if let Some((store, lease)) = &self.target {
+            let done = self.commits.clone().told_of(Seq(0));
+            store.append(Append { lease: lease.clone(), entries: Vec::new(), consumed: vec![post], done });
+        }
+    }
+
+    /// The last entry that is durable.
+    pub(super) fn durable(&self) -> Seq {
+        Seq(self.commits.durable.load(Ordering::Acquire))
+    }
+
+    /// Whether all that was written is durable.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable().next() == self.next
+    }
+
+    pub(super) fn failed(&self) -> Option<&JournalError> {
+        self.commits.failed.get()
+    }
+
+    /// Tells those who watch what is durable.
+    pub(super) fn publish(&mut self, watch: &Watch) {
+        let durable = self.durable();
+        while let Some(entry) = self.untold.pop_front_if(|entry| entry.seq <= durable) {
+            watch.publish(&entry);
+        }
+    }
+
+    /// Writes down what the agent tells, unless it repeats itself.
+    pub(super) fn told(&mut self, at: Timestamp, scope: &str, event: &EventKind) {
+        if !self.replay.was_told() && self.is_written() {
+            self.append(at, EntryKind::told(scope, event), None);
+        }
+    }
+
+    pub(super) fn version(&mut self, at: Timestamp, change: &StepId, newest: u32) -> u32 {
+        if let Some(version) = self.replay.version(change) {
+            return version;
+        }
+        // The journal goes on beyond this point without it: older code wrote it.
+        let version = if self.live || !self.replay.goes_on() { newest } else { 0 };
+        self.replay.choose(change, version);
+        if self.is_written() {
+            self.append(at, EntryKind::Version { change: change.clone(), version }, None);
+        }
+        version
+    }
+}
+
+impl Commits {
+    fn told_of(self: Arc<Self>, seq: Seq) -> Commit {
+        Commit::new(move |result| {
+            match result {
+                Ok(()) => {
+                    self.durable.fetch_max(seq.0, Ordering::AcqRel);
+                }
+                Err(error) => {
+                    let _ = self.failed.set(error);
+                }
+            }
+            self.root.wake();
+        })
+    }
+}

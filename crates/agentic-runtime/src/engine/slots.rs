@@ -1,0 +1,326 @@
+//! The steps of a run: which are open, which outcomes wait to be delivered, which steps wait for the budget. Pure
+//! state, no effects.
+
+use std::collections::{HashMap, VecDeque};
+use std::task::Waker;
+
+use agentic_core::{
+    CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind,
+    StepRequest, Ticket, Timestamp,
+};
+use tokio::task::AbortHandle;
+
+use crate::journal::{EntryKind, Seq};
+use crate::store::Wait;
+
+/// An open step.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: StepId,
+    pub(super) kind: StepKind,
+    /// Whether its effect may be cut off.
+    pub(super) may_be_cut: bool,
+    /// The digest of its request, if the run is recorded.
+    pub(super) digest: Option<Digest>,
+    pub(super) held: Held,
+    pub(super) stage: Stage,
+    /// Until its effect is started.
+    pub(super) request: Option<Box<StepRequest>>,
+    /// Which attempt this is, from 1.
+    pub(super) attempt: u32,
+    /// When its wait is over.
+    pub(super) until: Option<Timestamp>,
+    pub(super) task: Option<AbortHandle>,
+    pub(super) waker: Option<Waker>,
+    pub(super) answer: Option<Result<Delivered, StepError>>,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is not begun: the run repeats what its journal says, or the budget is held by others.
+    Waiting,
+    /// It is begun, and waits for its intent to be durable.
+    Committing,
+    /// Its effect is about to begin.
+    Starting,
+    /// Its effect is at work, or its outcome is queued.
+    AtWork,
+    /// It has no effect: somebody outside has to answer.
+    Asking,
+    /// It is unknown whether its effect happened: somebody outside has to say.
+    Unknown,
+    /// It is booked and told; its answer is set.
+    Settled,
+}
+
+impl Slot {
+    pub(super) fn new(request: Box<StepRequest>, digest: Option<Digest>) -> Self {
+        Self {
+            id: request.id.clone(),
+            kind: request.kind,
+            may_be_cut: request.class.may_be_cut(),
+            digest,
+            held: Held::default(),
+            stage: Stage::Waiting,
+            request: Some(request),
+            attempt: 1,
+            until: None,
+            task: None,
+            waker: None,
+            answer: None,
+        }
+    }
+
+    /// What to book when nobody waits for the outcome any more: an effect that is cut off may have taken all
+    /// that it held, one that goes on has made its call, one that has not begun took nothing.
+    fn lost(&self) -> Spend {
+        match self.stage {
+            Stage::AtWork if self.may_be_cut => self.held.all(),
+            Stage::AtWork | Stage::Unknown => self.held.calls(),
+            _ => Spend::default(),
+        }
+    }
+
+    /// What to book for an outcome. A call that was cut off may have taken all that it held.
+    pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
+        match result {
+            Ok(done) => done.spend,
+            Err(StepError::Cancelled(_)) => self.held.all(),
+            Err(StepError::Model(error))
+                if matches!(error.kind(), ModelErrorKind::Interrupted | ModelErrorKind::TimedOut) =>
+            {
+                self.held.all()
+            }
+            Err(_) => self.held.calls(),
+        }
+    }
+
+    /// Whether its start was written down or told.
+    fn is_begun(&self) -> bool {
+        self.stage != Stage::Waiting
+    }
+}
+
+/// Something that is delivered when its turn comes and it is durable.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) seq: Seq,
+    pub(super) at: Timestamp,
+    pub(super) what: Arrived,
+}
+
+#[derive(Debug)]
+pub(super) enum Arrived {
+    /// A step's outcome.
+    Outcome(Outcome),
+    /// The run is to end.
+    Cancel(CancelReason),
+    /// There may be a message for a step that waits for one.
+    Message { mailbox: String, message: agentic_core::Json },
+    /// The process that works on the run has changed.
+    Resumed,
+}
+
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) ticket: Ticket,
+    pub(super) answer: Result<Delivered, StepError>,
+    pub(super) spend: Spend,
+    /// What to tell when it is delivered, if nothing is recorded and somebody watches.
+    pub(super) told: Option<EntryKind>,
+}
+
+/// What a step leaves behind whose outcome nobody hears.
+#[derive(Debug)]
+pub(super) struct Unheard {
+    pub(super) id: StepId,
+    pub(super) kind: StepKind,
+    pub(super) held: Held,
+    pub(super) spend: Spend,
+    /// Whether its start was written down or told.
+    pub(super) intended: bool,
+    /// Whether its effect had begun.
+    pub(super) begun: bool,
+    /// The outcome that had come, if nobody may miss it.
+    pub(super) late: Option<Outcome>,
+    /// The message that it would have given.
+    pub(super) message: Option<(String, agentic_core::Json)>,
+    pub(super) waker: Option<Waker>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    last: u64,
+    open: HashMap<Ticket, Slot>,
+    pub(super) arrivals: VecDeque<Arrival>,
+    /// Steps that fit once calls in flight have given back what they hold.
+    pub(super) queued: VecDeque<Ticket>,
+    /// Effects at work that must not be cut off.
+    pub(super) uncut: usize,
+    /// Who delivers: the run's root, else whichever task completes a step first.
+    pub(super) driven: bool,
+    pub(super) pumping: bool,
+}
+
+impl Slots {
+    pub(super) fn open(&mut self, slot: Slot) -> Ticket {
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.open.insert(ticket, slot);
+        ticket
+    }
+
+    pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        self.open.get_mut(&ticket)
+    }
+
+    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Slot> {
+        self.open.remove(&ticket)
+    }
+
+    /// The step, if its outcome is still awaited.
+    pub(super) fn awaited(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        self.get_mut(ticket).filter(|slot| slot.stage != Stage::Settled)
+    }
+
+    /// The steps whose outcome is awaited, in the order of registration.
+    pub(super) fn in_order(&self) -> Vec<(Ticket, &Slot)> {
+        let open = self.open.iter().filter(|(_, slot)| slot.stage != Stage::Settled);
+        let mut open: Vec<_> = open.map(|(ticket, slot)| (*ticket, slot)).collect();
+        open.sort_unstable_by_key(|(ticket, _)| *ticket);
+        open
+    }
+
+    /// The effect begins, unless nobody waits for it any more.
+    pub(super) fn begins(&mut self, ticket: Ticket) -> bool {
+        match self.get_mut(ticket) {
+            Some(slot) if slot.stage == Stage::Starting => {
+                slot.stage = Stage::AtWork;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------- outcomes
+
+    /// Answers a step: it is booked and told. Gives what it held, and whom to wake.
+    pub(super) fn answer(
+        &mut self,
+        ticket: Ticket,
+        answer: Result<Delivered, StepError>,
+    ) -> Option<(Held, Option<Waker>)> {
+        let slot = self.awaited(ticket)?;
+        slot.stage = Stage::Settled;
+        slot.answer = Some(answer);
+        slot.task = None;
+        slot.request = None;
+        Some((std::mem::take(&mut slot.held), slot.waker.take()))
+    }
+
+    /// Answers a step with an error before its outcome is delivered, and cuts its effect off if that may be.
+    pub(super) fn cancel(&mut self, ticket: Ticket, error: StepError) -> Option<Unheard> {
+        let late = self.take_arrival(ticket);
+        let slot = self.awaited(ticket)?;
+        let mut unheard = slot.unheard(late);
+        slot.stage = Stage::Settled;
+        slot.answer = Some(Err(error));
+        slot.request = None;
+        unheard.waker = slot.waker.take();
+        Some(unheard)
+    }
+
+    /// Closes a step that was dropped, and cuts its effect off if that may be. Gives what is left to book, unless its
+    /// outcome was delivered.
+    pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Unheard> {
+        let late = self.take_arrival(ticket);
+        self.queued.retain(|queued| *queued != ticket);
+        let mut slot = self.close(ticket)?;
+        (slot.stage != Stage::Settled).then(|| slot.unheard(late))
+    }
+
+    fn take_arrival(&mut self, ticket: Ticket) -> Option<Outcome> {
+        let at = self.arrivals.iter().position(
+            |arrival| matches!(&arrival.what, Arrived::Outcome(outcome) if outcome.ticket == ticket),
+        )?;
+        match self.arrivals.remove(at)?.what {
+            Arrived::Outcome(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}
+
+impl Slot {
+    fn unheard(&mut self, late: Option<Outcome>) -> Unheard {
+        if let Some(task) = self.task.take().filter(|_| self.may_be_cut) {
+            task.abort();
+        }
+        let spend = late.as_ref().map_or_else(|| self.lost(), |outcome| outcome.spend);
+        let message = match &late {
+            Some(Outcome { answer: Ok(Delivered::Recorded(message)), .. })
+                if self.kind == StepKind::Receive =>
+            {
+                let mailbox = self.request.as_ref().map(|request| request.name.to_string());
+                mailbox.map(|mailbox| (mailbox, message.clone()))
+            }
+            _ => None,
+        };
+        Unheard {
+            id: self.id.clone(),
+            kind: self.kind,
+            held: std::mem::take(&mut self.held),
+            spend,
+            intended: self.is_begun(),
+            begun: matches!(self.stage, Stage::AtWork | Stage::Unknown),
+            late: late.filter(|_| !self.may_be_cut),
+            message,
+            waker: None,
+        }
+    }
+}
+
+impl Slots {
+    /// Whether an outcome of this step waits to be delivered.
+    pub(super) fn has_arrived(&self, ticket: Ticket) -> bool {
+        self.arrivals
+            .iter()
+            .any(|arrival| matches!(&arrival.what, Arrived::Outcome(outcome) if outcome.ticket == ticket))
+    }
+
+    /// Cuts off every effect that may be cut.
+    pub(super) fn cut(&mut self) {
+        for slot in self.open.values_mut().filter(|slot| slot.may_be_cut) {
+            if let Some(task) = slot.task.take() {
+                task.abort();
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// What it waits for, if that is somebody outside or a time that is further away than this.
+    pub(super) fn waits_for(&self, now: Timestamp, far: std::time::Duration) -> Option<Wait> {
+        let step = self.id.clone();
+        let digest = self.digest.unwrap_or_default();
+        match (self.stage, self.kind) {
+            (Stage::Unknown, _) => {
+                let name = self.request.as_ref().map(|request| request.name.to_string());
+                Some(Wait::UnknownEffect { step, digest, name: name.unwrap_or_default() })
+            }
+            (Stage::Asking, StepKind::Receive) => {
+                let mailbox = self.request.as_ref()?.name.to_string();
+                Some(Wait::Message { step, mailbox })
+            }
+            (Stage::Asking, StepKind::Approval) => {
+                let approval = self.request.as_ref()?.approval()?.clone();
+                Some(Wait::Approval { step, digest, approval })
+            }
+            (_, StepKind::Sleep) => {
+                let until = self.until?;
+                (until.since(now) > far).then_some(Wait::Time { step, until })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Starting steps: what they may take, what is written down before, and the effect.
+
+use std::sync::Arc;
+
+use agentic_core::{
+    Approval, BudgetError, Delivered, EffectGrant, Held, Json, Reservation, Resource, Spend, StepError,
+    StepKind, StepRequest, Ticket,
+};
+use tokio::runtime::Handle;
+
+use super::effect::{Effect, perform};
+use super::slots::{Arrival, Arrived, Outcome, Slot, Stage};
+use super::{Engine, Halt, State};
+use crate::divergence::Divergence;
+use crate::journal::EntryKind;
+use crate::store::Wait;
+
+/// What becomes of a step that asks for its share of the budget.
+enum Admission {
+    /// It may take this.
+    Granted(Held),
+    /// It fits once calls in flight have given back what they hold.
+    Waits,
+    Refused(StepError),
+}
+
+impl Engine {
+    /// Takes a step: it begins, or waits for its turn, or is refused.
+    pub(super) fn register(self: &Arc<Self>, request: Box<StepRequest>, tokio: &Handle) -> Ticket {
+        let digest = self.keeps_values().then(|| request.digest());
+        let (id, kind) = (request.id.clone(), request.kind);
+        let mut state = self.state();
+        let ticket = state.slots.open(Slot::new(request, digest));
+        if state.halt.is_some() {
+            return ticket;
+        }
+        match &mut state.record {
+            Some(record) if !record.live => match record.replay.meet(&id, kind, digest.unwrap_or_default()) {
+                Ok(_) => {}
+                Err(divergence) => self.halt(&mut state, Halt::Diverged(divergence)),
+            },
+            _ => self.begin(&mut state, ticket, tokio),
+        }
+        ticket
+    }
+
+    /// The run can't go on. Whoever polls its root learns why.
+    pub(super) fn halt(&self, state: &mut State, halt: Halt) {
+        state.halt.get_or_insert(halt);
+        self.root.wake();
+    }
+
+    /// A step begins: it is granted its share, waits for it, or is refused.
+    pub(super) fn begin(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        let Some(reservation) = slot.request.as_ref().map(|request| request.reservation) else { return };
+        // No call overtakes one that waits, or one that asks for much would never get it.
+        let queues = !state.slots.queued.is_empty() && matches!(reservation, Reservation::Model { .. });
+        match if queues { Admission::Waits } else { self.admit(&reservation) } {
+            Admission::Granted(held) => self.granted(state, ticket, held, tokio),
+            Admission::Waits => state.slots.queued.push_back(ticket),
+            Admission::Refused(error) => self.refuse(state, ticket, error),
+        }
+    }
+
+    /// Something was given back: steps that waited for it begin.
+    pub(super) fn begin_queued(self: &Arc<Self>, state: &mut State) {
+        let Some(tokio) = self.tokio.get() else { return };
+        while let Some(ticket) = state.slots.queued.front().copied() {
+            let slot = state.slots.get_mut(ticket);
+            match slot.and_then(|slot| slot.request.as_ref()).map(|request| self.admit(&request.reservation))
+            {
+                Some(Admission::Waits) => return,
+                Some(Admission::Granted(held)) => {
+                    state.slots.queued.pop_front();
+                    self.granted(state, ticket, held, tokio);
+                }
+                Some(Admission::Refused(error)) => {
+                    state.slots.queued.pop_front();
+                    self.refuse(state, ticket, error);
+                }
+                None => drop(state.slots.queued.pop_front()),
+            }
+        }
+    }
+
+    /// Whether the step may start, and with what.
+    fn admit(&self, reservation: &Reservation) -> Admission {
+        if let Some(reason) = self.cancellation.reason() {
+            return Admission::Refused(StepError::Cancelled(reason));
+        }
+        // A recorded run is cancelled when its time is up, in its place among the outcomes.
+        if let Some(limit) = self.ledger.budget().wall_time.filter(|_| !self.recorded) {
+            let spent = self.sources.now().since(self.started);
+            if spent >= limit {
+                let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                let (what, limit, spent) = (Resource::WallTimeMs, ms(limit), ms(spent));
+                let error = BudgetError { what, limit, spent, reserved: 0, asked: 0 };
+                return Admission::Refused(error.into());
+            }
+        }
+        match self.ledger.reserve(reservation) {
+            Ok(held) => Admission::Granted(held),
+            Err(error) if error.may_fit_later() => Admission::Waits,
+            Err(error) => Admission::Refused(error.into()),
+        }
+    }
+
+    /// The step may take this: it is written down, and its effect starts, at once or when that is durable.
+    fn granted(self: &Arc<Self>, state: &mut State, ticket: Ticket, held: Held, tokio: &Handle) {
+        let now = self.sources.now();
+        let Some(slot) = state.slots.get_mut(ticket) else {
+            return self.ledger.settle(held, Spend::default());
+        };
+        slot.held = held;
+        let restarts = slot.attempt > 1;
+        let may_be_cut = slot.may_be_cut;
+        let Some(request) = &slot.request else { return };
+        if slot.until.is_none() {
+            slot.until =
+                request.sleep().or_else(|| request.approval()?.expires_after).map(|time| now.after(time));
+        }
+        let seq = if restarts {
+            // What was lost was booked when the step queued for this.
+            let (step, attempt) = (slot.id.clone(), slot.attempt);
+            self.note(state, || EntryKind::Restarted { step, attempt, lost: Spend::default(), held });
+            None
+        } else if self.keeps_values() {
+            let until = slot.until.filter(|_| self.recorded);
+            let intent = intent(request, slot.digest, held, until);
+            Some(self.note(state, || intent))
+        } else {
+            None
+        };
+        match (&mut state.record, seq) {
+            (Some(record), Some(seq)) if !may_be_cut && record.is_written() => {
+                record.committing.push_back((seq, ticket));
+                if let Some(slot) = state.slots.get_mut(ticket) {
+                    slot.stage = Stage::Committing;
+                }
+            }
+            _ => self.launch(state, ticket, tokio),
+        }
+    }
+
+    /// Effects whose intent is durable by now start.
+    pub(super) fn launch_committed(self: &Arc<Self>, state: &mut State) {
+        let Some(tokio) = self.tokio.get() else { return };
+        while let Some(record) = &mut state.record {
+            let durable = record.durable();
+            let Some((_, ticket)) = record.committing.pop_front_if(|(seq, _)| *seq <= durable) else {
+                return;
+            };
+            let waits = |slot: &&mut Slot| slot.stage == Stage::Committing;
+            if state.slots.get_mut(ticket).as_ref().is_some_and(waits) {
+                self.launch(state, ticket, tokio);
+            }
+        }
+    }
+
+    fn launch(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
+        let approver = self.approver.is_some();
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        match slot.kind {
+            StepKind::Receive => {
+                slot.stage = Stage::Asking;
+                let mailbox = slot.request.as_ref().map(|request| request.name.clone()).unwrap_or_default();
+                return self.hand_out(state, &mailbox);
+            }
+            StepKind::Approval if !approver => {
+                slot.stage = Stage::Asking;
+                // The request stays: it says what is asked.
+                let Some(until) = slot.until else { return };
+                let expires = self.clone().expires(ticket, until);
+                slot.task = Some(tokio.spawn(expires).abort_handle());
+                return;
+            }
+            _ => {}
+        }
+        let Some(request) = slot.request.take() else { return };
+        slot.stage = Stage::Starting;
+        let (id, kind, may_be_cut, until) = (request.id.clone(), request.kind, slot.may_be_cut, slot.until);
+        let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
+        let name = request.name.clone();
+        let launch = request.launch(EffectGrant {
+            run: self.run,
+            step: id.clone(),
+            attempt: slot.attempt,
+            deadline: limit.into_iter().chain(self.deadline()).min(),
+            cancellation: self.cancellation.clone(),
+            sources: self.sources.clone(),
+            deltas: if kind == StepKind::Model { self.watch.deltas(&id) } else { None },
+            output_tokens: slot.held.output_tokens(),
+        });
+        let work = perform(self, &id, launch, until);
+        let effect = Effect { engine: self.clone(), ticket, id, kind, name, may_be_cut, limit };
+        // The task is noted under the lock under which it is spawned: it can't end before that.
+        let task = tokio.spawn(effect.run(work)).abort_handle();
+        slot.task = Some(task);
+        state.slots.uncut += usize::from(!may_be_cut);
+    }
+
+    /// A step whose effect never starts.
+    fn refuse(self: &Arc<Self>, state: &mut State, ticket: Ticket, error: StepError) {
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        let (step, kind, digest) = (slot.id.clone(), slot.kind, slot.digest);
+        let told = EntryKind::Refused { step, kind, digest, error: error.clone() };
+        self.arrive(state, ticket, Err(error), Spend::default(), self.keeps_values().then_some(told));
+    }
+
+    /// Queues an outcome, and writes it down if the run is recorded.
+    pub(super) fn arrive(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        answer: Result<Delivered, StepError>,
+        spend: Spend,
+        told: Option<EntryKind>,
+    ) {
+        let at = self.sources.now();
+        let (seq, told) = match (&mut state.record, told) {
+            (Some(record), Some(kind)) => (record.append(at, kind, None), None),
+            (_, told) => (Default::default(), told),
+        };
+        let what = Arrived::Outcome(Outcome { ticket, answer, spend, told });
+        state.slots.arrivals.push_back(Arrival { seq, at, what });
+        self.outcome_queued(state);
+    }
+
+    // ------------------------------------------------------------------------------------------- after a crash
+
+    /// The journal is repeated to its end: what is open starts.
+    pub(super) fn go_live(self: &Arc<Self>, state: &mut State) -> Result<(), Halt> {
+        let Some(tokio) = self.tokio.get() else { return Ok(()) };
+        let open: Vec<_> =
+            state.slots.in_order().into_iter().map(|(ticket, slot)| (ticket, slot.id.clone())).collect();
+        let Some(record) = &mut state.record else { return Ok(()) };
+        record.live = true;
+        let orphans = record.replay.orphans().map(|(step, known)| Wait::UnknownEffect {
+            step: step.clone(),
+            digest: known.digest.unwrap_or_default(),
+            name: known.name.to_string(),
+        });
+        record.orphans = orphans.collect();
+        if !record.is_written() && !record.ends {
+            return Err(Halt::HandBack);
+        }
+        if !record.is_written() && !open.is_empty() {
+            let found = open.into_iter().map(|(_, step)| step).collect();
+            return Err(Halt::Diverged(Divergence::NotEnded { found }));
+        }
+        for (ticket, step) in open {
+            let known = state.record.as_ref().and_then(|record| record.replay.known(&step));
+            match known.map(|known| (known.attempts, known.until)) {
+                Some((attempts, until)) => self.reopen(state, ticket, attempts, until, tokio),
+                None => self.begin(state, ticket, tokio),
+            }
+        }
+        if let Some(record) = &mut state.record {
+            record.replay.forget();
+        }
+        Ok(())
+    }
+
+    /// A step whose outcome was not known when the process ended.
+    fn reopen(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        attempts: u32,
+        until: Option<agentic_core::Timestamp>,
+        tokio: &Handle,
+    ) {
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        slot.until = until;
+        match slot.kind {
+            StepKind::Approval | StepKind::Receive | StepKind::Sleep => {
+                return self.launch(state, ticket, tokio);
+            }
+            _ => {}
+        }
+        let Some((class, reservation)) = slot.request.as_ref().map(|it| (it.class, it.reservation)) else {
+            return;
+        };
+        if class == agentic_core::EffectClass::Unsafe {
+            slot.stage = Stage::Unknown;
+            return;
+        }
+        self.restart(state, ticket, attempts + 1, &reservation, tokio);
+    }
+
+    /// A step starts again.
+    pub(super) fn restart(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        attempt: u32,
+        reservation: &Reservation,
+        tokio: &Handle,
+    ) {
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        // A model may have been at work to the end. The call is the same one, and so is its turn.
+        let lost = match slot.kind {
+            StepKind::Model | StepKind::Embed => Spend { turns: 0, ..slot.held.all() },
+            _ => Spend::default(),
+        };
+        self.ledger.settle(std::mem::take(&mut slot.held), lost);
+        slot.attempt = attempt;
+        let (step, kind) = (slot.id.clone(), slot.kind);
+        match self.admit(reservation) {
+            Admission::Granted(held) => {
+                slot.held = held;
+                self.note(state, || EntryKind::Restarted { step, attempt, lost, held });
+                self.launch(state, ticket, tokio);
+            }
+            // What was lost is booked; the rest is as if it began now.
+            Admission::Waits => {
+                self.note(state, || EntryKind::Restarted { step, attempt, lost, held: Held::default() });
+                state.slots.queued.push_back(ticket);
+            }
+            Admission::Refused(error) => {
+                let outcome = EntryKind::Outcome {
+                    step,
+                    kind,
+                    error: Some(error.clone()),
+                    spend: lost,
+                    by: None,
+                    value: Json::default(),
+                };
+                self.arrive(state, ticket, Err(error), Spend::default(), Some(outcome));
+            }
+        }
+    }
+}
+
+/// The entry of a step that begins.
+fn intent(
+    request: &StepRequest,
+    digest: Option<agentic_core::Digest>,
+    held: Held,
+    until: Option<agentic_core::Timestamp>,
+) -> EntryKind {
+    let asked = match request.approval() {
+        Some(approval) => Json::of::<Approval>(approval),
+        None => {
+            let arguments = request.detail().arguments;
+            if arguments.is_null() { Ok(Json::default()) } else { Json::of(&*arguments) }
+        }
+    };
+    EntryKind::Intent {
+        step: request.id.clone(),
+        kind: request.kind,
+        class: request.class,
+        digest,
+        name: request.name.clone(),
+        held,
+        until,
+        asked: asked.unwrap_or_default(),
+    }
+}

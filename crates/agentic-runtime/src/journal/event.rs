@@ -1,0 +1,105 @@
+//! What is told of an entry. Each entry is one event with the entry's number, so who follows a run's events can go on
+//! where they stopped, from the journal.
+
+use agentic_core::{
+    Decision, EVENT_FORMAT, Event, EventKind, GoalVerdict, Json, RunId, StepDetail, StepError, StepKind,
+};
+
+use super::entry::{AgentResult, Begin, Entry, EntryKind};
+
+impl Entry {
+    /// The entry as an event of this run.
+    pub fn event(&self, run: RunId) -> Event {
+        let scope = self.kind.scope().to_owned();
+        Event { run, seq: Some(self.seq.0), at: self.at, scope, kind: self.kind.event() }
+    }
+}
+
+impl EntryKind {
+    /// The path of the scope that it happened in; empty for the run itself.
+    fn scope(&self) -> &str {
+        match self {
+            Self::Intent { step, .. }
+            | Self::Restarted { step, .. }
+            | Self::Outcome { step, .. }
+            | Self::Refused { step, .. }
+            | Self::Dropped { step, .. }
+            | Self::Late { step, .. } => step.scope(),
+            Self::Told { scope, .. } => scope,
+            Self::Started { .. }
+            | Self::Resumed { .. }
+            | Self::Forked { .. }
+            | Self::Version { .. }
+            | Self::Message { .. }
+            | Self::CancelRequested { .. }
+            | Self::Finished { .. } => "",
+        }
+    }
+
+    /// What is told of it.
+    pub(crate) fn event(&self) -> EventKind {
+        match self.clone() {
+            Self::Started { agent, begin, .. } => {
+                let goal = begin.read::<Begin>().unwrap_or_default().goal.text;
+                EventKind::RunStarted { format: EVENT_FORMAT, agent, goal }
+            }
+            Self::Resumed { attempt, .. } => EventKind::RunResumed { attempt },
+            Self::Forked { from, .. } => EventKind::RunForked { from },
+            Self::Intent { step, kind: StepKind::Approval, digest, asked, .. } => match asked.read() {
+                Ok(approval) => {
+                    let digest = digest.unwrap_or_default();
+                    EventKind::ApprovalRequested { step, digest, approval }
+                }
+                Err(_) => EventKind::Unknown,
+            },
+            Self::Intent { step, kind, class, digest, name, asked, .. } => {
+                let detail = StepDetail { name, arguments: asked.value().into() };
+                EventKind::StepStarted { step, kind, class, digest: digest.unwrap_or_default(), detail }
+            }
+            Self::Restarted { step, attempt, lost, .. } => EventKind::StepRestarted { step, attempt, lost },
+            Self::Outcome { step, kind, error, spend, by, value } => {
+                match value.read::<Decision>() {
+                    Ok(decision) if kind == StepKind::Approval && error.is_none() => {
+                        return EventKind::ApprovalDecided { step, decision, by };
+                    }
+                    _ => {}
+                }
+                let (result, error) = told(&value, error.as_ref());
+                EventKind::StepFinished { step, kind, result, error, spend }
+            }
+            Self::Refused { step, kind, error, .. } => {
+                EventKind::StepRefused { step, kind, error: error.to_string() }
+            }
+            Self::Dropped { step, spend, .. } => EventKind::StepDropped { step, spend },
+            Self::Late { step, kind, error, value } => {
+                let (result, error) = told(&value, error.as_ref());
+                EventKind::StepLate { step, kind, result, error }
+            }
+            Self::Version { change, version } => EventKind::VersionChosen { change, version },
+            Self::Message { mailbox, content, .. } => {
+                EventKind::MessageReceived { mailbox, content: content.value() }
+            }
+            Self::CancelRequested { reason } => EventKind::CancelRequested { reason },
+            Self::Told { event, .. } => event.read().unwrap_or(EventKind::Unknown),
+            Self::Finished { status, reason, spend, error, result, .. } => {
+                let result = result.read::<AgentResult>().ok();
+                let (output, goal) = match result {
+                    Some(Ok(outcome)) => (outcome.output, outcome.verdict),
+                    Some(Err(error)) => {
+                        let partial = error.partial().map(|partial| partial.text.clone().into());
+                        (partial.unwrap_or_default(), GoalVerdict::Unverified)
+                    }
+                    None => Default::default(),
+                };
+                EventKind::RunFinished { status, reason, output, goal, usage: spend, error }
+            }
+        }
+    }
+}
+
+fn told(value: &Json, error: Option<&StepError>) -> (serde_json::Value, Option<String>) {
+    match error {
+        Some(error) => (serde_json::Value::Null, Some(error.to_string())),
+        None => (value.value(), None),
+    }
+}

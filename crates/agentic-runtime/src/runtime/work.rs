@@ -1,0 +1,260 @@
+//! Working on one run, from taking it to giving it back.
+
+use std::sync::{Arc, Mutex};
+
+use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId, RunStatus};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+
+use super::{Active, Inner, Runtime, RuntimeError};
+use crate::driven::Driven;
+use crate::engine::{Engine, Halt, Record};
+use crate::journal::{AgentResult, Begin, EntryKind, Seq};
+use crate::report::{RunError, RunReport};
+use crate::store::{Claim, JournalError, JournalErrorKind, Lease, Release, Wait, Which};
+use crate::watch::Watch;
+
+impl Runtime {
+    /// Works on a run in the background, as long as it can go on by itself.
+    pub(super) fn supervise(&self, run: RunId, agent: Option<Arc<dyn Agent>>) {
+        let runtime = self.clone();
+        tokio::spawn(async move {
+            // What is wrong with the run stands in its record, and those who wait for it look there.
+            drop(runtime.work_through(run, agent).await);
+            runtime.0.tending.notify_waiters();
+        });
+    }
+
+    async fn work_through(&self, run: RunId, agent: Option<Arc<dyn Agent>>) -> Result<(), RuntimeError> {
+        let inner = &self.0;
+        loop {
+            let Some(lease) = self.take(run).await? else { return Ok(()) };
+            let report = self.work(lease, agent.clone()).await?;
+            match report.result {
+                Err(RunError::Waits { waits, wake_at: Some(at) }) if only_time(&waits) => {
+                    inner.sources.sleep(at.since(inner.now())).await;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes a run, once nobody else works on it. `None` if there is nothing to do any more.
+    async fn take(&self, run: RunId) -> Result<Option<Lease>, RuntimeError> {
+        let inner = &self.0;
+        loop {
+            let now = inner.now();
+            let (owner, until) = (inner.owner.clone(), now.after(inner.lease));
+            match inner.store.claim(&Claim { owner, which: Which::Run(run), now, until }).await {
+                Ok(lease) => return Ok(lease),
+                Err(error) if error.kind() == JournalErrorKind::Ended => return Ok(None),
+                // Somebody here is at work on it.
+                Err(_) if inner.active().contains_key(&run) => return Ok(None),
+                Err(error) if error.kind() == JournalErrorKind::Busy => inner.sources.sleep(inner.poll).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Works on a run that is owned, until it ends or can't go on, and gives it back.
+    pub(super) async fn work(
+        &self,
+        lease: Lease,
+        agent: Option<Arc<dyn Agent>>,
+    ) -> Result<RunReport, RuntimeError> {
+        match self.prepared(&lease, agent).await {
+            Ok((active, agent, begin)) => Ok(self.at_work(active, agent, begin).await),
+            Err(error) => {
+                let message = error.to_string();
+                let reason = Some(agentic_core::Reason::Internal);
+                let waits = vec![Wait::Operator { message }];
+                self.give_back(
+                    &lease,
+                    Release {
+                        reason,
+                        waits,
+                        wake_at: None,
+                        spend: Default::default(),
+                        at: self.0.now(),
+                        orderly: true,
+                    },
+                )
+                .await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepared(
+        &self,
+        lease: &Lease,
+        agent: Option<Arc<dyn Agent>>,
+    ) -> Result<(Arc<Active>, Arc<dyn Agent>, Begin), RuntimeError> {
+        let (inner, run) = (&self.0, lease.run);
+        let entries = inner.store.load(run, Seq(0)).await?;
+        let corrupt = |what: String| {
+            JournalError::new(JournalErrorKind::Corrupt, format!("the journal of run {run} {what}"))
+        };
+        let Some(EntryKind::Started { agent: name, budget, begin, .. }) =
+            entries.first().map(|entry| &entry.kind)
+        else {
+            return Err(corrupt("does not begin with its start".into()).into());
+        };
+        let begin: Begin = begin.read().map_err(|error| corrupt(format!("has no goal: {error}")))?;
+        let agent = match agent {
+            Some(agent) if agent.name() == name => agent,
+            Some(agent) => return Err(RuntimeError::other_agent(run, name, agent.name())),
+            None => inner.agents.find(run, name, &begin.config).await?,
+        };
+        let budget = *budget;
+        let watch = Watch::new(run, inner.sources.clone(), inner.events.clone());
+        let watched = inner.events.is_some();
+        let record = Record::resumed(inner.store.clone(), lease.clone(), entries).watched(watched);
+        let (sources, approver) = (inner.sources.clone(), inner.approver.clone());
+        let engine = Arc::new(Engine::recorded(run, budget, sources, watch, approver, record));
+        engine.resumed(lease.attempt, inner.code.clone());
+        let (ended, _) = watch::channel(None);
+        let active = Arc::new(Active { lease: lease.clone(), engine, fed: Mutex::new(0), ended });
+        inner.active().insert(run, active.clone());
+        self.tend();
+        if let Err(error) = self.feed(&active).await {
+            inner.active().remove(&run);
+            return Err(error);
+        }
+        Ok((active, agent, begin))
+    }
+
+    async fn at_work(&self, active: Arc<Active>, agent: Arc<dyn Agent>, begin: Begin) -> RunReport {
+        let (inner, engine, lease) = (&self.0, &active.engine, &active.lease);
+        // If this is dropped, the process is ending: nothing is written any more, as in a crash.
+        let stop = Stop(inner.clone(), active.clone());
+        let result = drive(engine, &*agent, begin).await;
+        let spend = engine.ledger.state().spent;
+        let at = inner.now();
+        let report = RunReport::new(lease.run, result, spend);
+        let report = match &report.result {
+            Ok(_) | Err(RunError::Agent(_)) => {
+                if let Some(end) = report.entry() {
+                    engine.write(end);
+                }
+                match engine.durable().await {
+                    Ok(()) => report,
+                    Err(halt) => RunReport::new(lease.run, Err(halt.into()), spend),
+                }
+            }
+            Err(error) => {
+                engine.stop();
+                engine.settled().await;
+                let release = match error {
+                    RunError::Waits { waits, wake_at } => Release {
+                        reason: Some(error.reason()),
+                        waits: waits.clone(),
+                        wake_at: *wake_at,
+                        spend,
+                        at,
+                        orderly: true,
+                    },
+                    RunError::HandedBack | RunError::Journal(_) => {
+                        let orderly = matches!(error, RunError::HandedBack);
+                        Release { reason: None, waits: Vec::new(), wake_at: None, spend, at, orderly }
+                    }
+                    error => {
+                        let waits = vec![Wait::Operator { message: error.to_string() }];
+                        Release {
+                            reason: Some(error.reason()),
+                            waits,
+                            wake_at: None,
+                            spend,
+                            at,
+                            orderly: true,
+                        }
+                    }
+                };
+                self.give_back(lease, release).await;
+                report
+            }
+        };
+        drop(stop);
+        active.ended.send_replace(Some(report.clone()));
+        report
+    }
+
+    async fn give_back(&self, lease: &Lease, release: Release) {
+        // If it can't be given back, its lease runs out.
+        drop(self.0.store.release(lease, release).await);
+    }
+}
+
+/// Whether nobody outside is waited for.
+pub(super) fn only_time(waits: &[Wait]) -> bool {
+    waits.iter().all(|wait| matches!(wait, Wait::Time { .. }))
+}
+
+/// The run is no longer at work here.
+struct Stop(Arc<Inner>, Arc<Active>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.1.engine.stop();
+        self.0.active().remove(&self.1.lease.run);
+    }
+}
+
+/// Runs the agent until it ends or can't go on.
+pub(crate) async fn drive(
+    engine: &Arc<Engine>,
+    agent: &dyn Agent,
+    begin: Begin,
+) -> Result<agentic_core::Outcome, RunError> {
+    engine.drive_from_root();
+    let cx: RunContext = engine.context();
+    let ended = {
+        let root = Driven::new(agent.run(begin.goal, &cx), engine);
+        match select(root, engine.given_up(engine.time_left()).boxed()).await {
+            Either::Left((Some(result), _)) => Some(result),
+            Either::Left((None, root)) => {
+                // Before the agent goes: what it drops now is not dropped by it.
+                engine.stop();
+                drop(root);
+                None
+            }
+            Either::Right((reason, root)) => {
+                drop(root);
+                Some(cancelled(reason, Partial::default()))
+            }
+        }
+    };
+    let Some(result) = ended else { return Err(engine.halted().into()) };
+    engine.settled().await;
+    let cancel = engine.ends()?;
+    // A run that was to end is never completed, whatever its agent makes of that.
+    let result = match (result, cancel) {
+        (Ok(outcome), Some(reason)) => {
+            cancelled(reason, Partial { text: outcome.text(), spend: outcome.spend })
+        }
+        (result, _) => result,
+    };
+    Ok(result?)
+}
+
+fn cancelled(reason: CancelReason, partial: Partial) -> AgentResult {
+    Err(AgentError::Cancelled { reason, partial: Box::new(partial) })
+}
+
+impl From<Halt> for RunError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Waits { waits, wake_at } => Self::Waits { waits, wake_at },
+            Halt::Diverged(divergence) => Self::Diverged(divergence),
+            Halt::Foreign => Self::Foreign,
+            Halt::Journal(error) => Self::Journal(error),
+            Halt::HandBack => Self::HandedBack,
+        }
+    }
+}
+
+/// Whether a run with this status has ended.
+pub(super) fn has_ended(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled)
+}

@@ -1,0 +1,3 @@
+//! Durable runs: crashed at every write, repeated from their journals.
+
+mod crashes;

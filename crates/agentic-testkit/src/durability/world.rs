@@ -1,0 +1,121 @@
+//! What lies outside of a process and survives it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agentic_core::{EffectClass, EffectContext, Tool, ToolError, ToolSpec, async_trait};
+use serde_json::{Value, json};
+
+/// Something that an effect did to a [`World`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    /// The tool or effect.
+    pub name: String,
+    /// What kind of effect it is.
+    pub class: EffectClass,
+    /// The idempotency key.
+    pub key: String,
+    /// The arguments.
+    pub arguments: Value,
+}
+
+/// What lies outside of a process and survives it: it keeps what was done to it, and counts every attempt.
+///
+/// It is as good as the classes of its effects promise: a second call with the same key changes nothing for `keyed`
+/// effects, a second one with the same arguments changes nothing for `idempotent` ones, and of `checkable` ones it can
+/// say whether they were done.
+#[derive(Clone, Debug, Default)]
+pub struct World(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    deeds: Vec<Deed>,
+    attempts: u64,
+}
+
+impl World {
+    /// A world in which nothing was done.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tool that takes any arguments, works for some milliseconds, does a deed, works for some more and gives
+    /// `{"did": NAME, "with": ARGUMENTS}`.
+    pub fn tool(&self, name: &str, class: EffectClass) -> Arc<dyn Tool> {
+        let spec = ToolSpec::new(name, "does a deed", json!({"type": "object"}));
+        Arc::new(Worker { spec: Arc::new(spec), class, world: self.clone() })
+    }
+
+    /// Does a deed, for effects of an agent's own.
+    pub fn does(&self, name: &str, class: EffectClass, key: &str, arguments: &Value) {
+        let mut state = self.state();
+        state.attempts += 1;
+        let again = |deed: &Deed| match class {
+            EffectClass::Pure => true,
+            EffectClass::Idempotent => deed.name == name && deed.arguments == *arguments,
+            EffectClass::Keyed => deed.key == key,
+            EffectClass::Checkable | EffectClass::Unsafe => false,
+        };
+        if class != EffectClass::Pure && !state.deeds.iter().any(again) {
+            let (name, key, arguments) = (name.into(), key.into(), arguments.clone());
+            state.deeds.push(Deed { name, class, key, arguments });
+        }
+    }
+
+    /// What was done to it, sorted.
+    pub fn deeds(&self) -> Vec<Deed> {
+        let mut deeds = self.state().deeds.clone();
+        deeds.sort_by(|one, other| (&one.key, &one.name).cmp(&(&other.key, &other.name)));
+        deeds
+    }
+
+    /// How often something was attempted, reading included.
+    pub fn attempts(&self) -> u64 {
+        self.state().attempts
+    }
+
+    /// What the tool that did this gave.
+    pub fn result_of(&self, key: &str) -> Option<Value> {
+        let state = self.state();
+        let deed = state.deeds.iter().find(|deed| deed.key == key)?;
+        Some(result(&deed.name, &deed.arguments))
+    }
+}
+
+fn result(name: &str, arguments: &Value) -> Value {
+    json!({"did": name, "with": arguments})
+}
+
+#[derive(Debug)]
+struct Worker {
+    spec: Arc<ToolSpec>,
+    class: EffectClass,
+    world: World,
+}
+
+#[async_trait]
+impl Tool for Worker {
+    fn spec(&self) -> &Arc<ToolSpec> {
+        &self.spec
+    }
+
+    fn effect(&self, _: &Value) -> EffectClass {
+        self.class
+    }
+
+    async fn call(&self, arguments: Value, ecx: EffectContext) -> Result<Value, ToolError> {
+        let some = || Duration::from_millis(1 + ecx.random() % 10);
+        ecx.sleep(some()).await;
+        self.world.does(&self.spec.name, self.class, &ecx.key(), &arguments);
+        ecx.sleep(some()).await;
+        Ok(result(&self.spec.name, &arguments))
+    }
+
+    async fn check(&self, _: &Value, ecx: EffectContext) -> Result<Option<Value>, ToolError> {
+        Ok(self.world.result_of(&ecx.key()))
+    }
+}

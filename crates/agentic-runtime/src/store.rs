@@ -2,6 +2,7 @@
 
 mod error;
 mod memory;
+mod shared;
 mod types;
 
 use std::fmt::Debug;

@@ -334,7 +334,10 @@ impl Engine {
                 let found = state.slots.in_order().into_iter().map(|(_, slot)| slot.id.clone()).collect();
                 return Err(Halt::Diverged(Divergence::NotEnded { found }));
             }
-            EntryKind::Late { .. } | EntryKind::Version { .. } | EntryKind::Told { .. } => {}
+            EntryKind::Late { .. }
+            | EntryKind::Version { .. }
+            | EntryKind::Ignored { .. }
+            | EntryKind::Told { .. } => {}
         }
         Ok(false)
     }
@@ -384,7 +387,7 @@ impl Engine {
         let Some(record) = &mut state.record else { return };
         let asked = |arrival: &Arrival| matches!(arrival.what, Arrived::Cancel(_));
         if self.cancellation.is_cancelled() || state.slots.arrivals.iter().any(asked) {
-            post.into_iter().for_each(|post| record.consume(post));
+            post.into_iter().for_each(|post| record.ignore(at, "it was to be cancelled already", post));
             return;
         }
         let seq = record.append(at, EntryKind::CancelRequested { reason }, post);
@@ -531,7 +534,7 @@ impl Engine {
                         self.answer(state, ticket, step, StepKind::Approval, value, by, Some(post));
                     }
                     // Nobody asks this any more.
-                    _ => record.consume(post),
+                    _ => record.ignore(at, format!("an answer to `{step}`, which does not ask this any more"), post),
                 }
             }
             Input::Resolve { step, resolution, by } => self.resolve(state, step, resolution, by, post),
@@ -569,7 +572,8 @@ impl Engine {
             .find(|(_, slot)| slot.id == step && slot.stage == Stage::Unknown);
         let Some((ticket, kind, attempt)) = unknown.map(|(ticket, slot)| (ticket, slot.kind, slot.attempt))
         else {
-            return record.consume(post);
+            let what = format!("what became of `{step}`, of which nobody is in doubt");
+            return record.ignore(at, what, post);
         };
         match resolution {
             Resolution::Done(value) => self.answer(state, ticket, step, kind, value, by, Some(post)),
@@ -585,7 +589,7 @@ impl Engine {
                 state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });
             }
             Resolution::NotDone => {
-                record.consume(post);
+                record.ignore(at, format!("`{step}` did not happen: it starts again"), post);
                 let request = state.slots.get_mut(ticket).and_then(|slot| slot.request.as_ref());
                 let reservation = request.map(|request| request.reservation).unwrap_or_default();
                 if let Some(tokio) = self.tokio.get() {

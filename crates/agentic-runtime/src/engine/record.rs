@@ -132,11 +132,8 @@ impl Record {
     }
 
     /// Takes something in that changes nothing.
-    pub(super) fn consume(&mut self, post: u64) {
-        if let Some((store, lease)) = &self.target {
-            let done = self.commits.clone().told_of(Seq(0));
-            store.append(Append { lease: lease.clone(), entries: Vec::new(), consumed: vec![post], done });
-        }
+    pub(super) fn ignore(&mut self, at: Timestamp, what: impl Into<String>, post: u64) {
+        self.append(at, EntryKind::Ignored { what: what.into() }, Some(post));
     }
 
     /// The last entry that is durable.

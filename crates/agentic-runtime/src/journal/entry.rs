@@ -188,6 +188,11 @@ pub enum EntryKind {
         #[serde(skip)]
         content: Json,
     },
+    /// Something came from outside and changed nothing.
+    Ignored {
+        /// What it was, and why, in one line.
+        what: String,
+    },
     /// The run is to end. Durable before whoever asked for it is told.
     CancelRequested {
         /// Why.

@@ -31,6 +31,7 @@ impl EntryKind {
             | Self::Forked { .. }
             | Self::Version { .. }
             | Self::Message { .. }
+            | Self::Ignored { .. }
             | Self::CancelRequested { .. }
             | Self::Finished { .. } => "",
         }
@@ -79,6 +80,7 @@ impl EntryKind {
             Self::Message { mailbox, content, .. } => {
                 EventKind::MessageReceived { mailbox, content: content.value() }
             }
+            Self::Ignored { what } => EventKind::Note { text: what },
             Self::CancelRequested { reason } => EventKind::CancelRequested { reason },
             Self::Told { event, .. } => event.read().unwrap_or(EventKind::Unknown),
             Self::Finished { status, reason, spend, error, result, .. } => {

@@ -1,3 +1,4 @@
 //! Durable runs: crashed at every write, repeated from their journals.
 
+mod changes;
 mod crashes;

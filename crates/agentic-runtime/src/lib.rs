@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod approver;
+mod bundle;
+mod diff;
 mod divergence;
 mod driven;
 mod engine;
 mod ephemeral;
+mod fork;
 mod journal;
 mod replay;
 mod report;
@@ -15,9 +18,12 @@ mod store;
 mod watch;
 
 pub use approver::{ApproveAll, Approver, DenyAll};
+pub use bundle::Bundle;
+pub use diff::{Difference, Differs, Side, diff};
 pub use divergence::Divergence;
 pub use engine::GRACE;
 pub use ephemeral::{Ephemeral, RunContextExt};
+pub use fork::{Fork, ForkEffects};
 pub use journal::{AgentResult, Begin, ENTRY_FORMAT, Entry, EntryKind, Seq};
 pub use replay::replay;
 pub use report::{RunError, RunReport};

@@ -1,6 +1,7 @@
 //! The runtime: starts durable runs, goes on with them, and takes in what comes from outside.
 
 mod agents;
+mod copies;
 mod error;
 mod lookup;
 mod options;

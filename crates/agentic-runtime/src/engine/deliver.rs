@@ -277,10 +277,10 @@ impl Engine {
     ) -> Result<bool, Halt> {
         let at = entry.at;
         match entry.kind {
-            EntryKind::Forked { seed, .. } => {
+            EntryKind::Forked { seed, effects, .. } => {
                 self.passes(state, at);
                 if let Some(record) = &mut state.record {
-                    record.seed = seed;
+                    (record.seed, record.effects) = (seed, effects);
                 }
             }
             EntryKind::Started { .. } | EntryKind::Resumed { .. } => self.passes(state, at),

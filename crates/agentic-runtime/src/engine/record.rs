@@ -9,6 +9,7 @@ use agentic_core::{Digest, EventKind, Json, StepId, Ticket, Timestamp};
 use futures_util::task::AtomicWaker;
 
 use super::replay::Replay;
+use crate::fork::ForkEffects;
 use super::wait::Input;
 use crate::journal::{Entry, EntryKind, Seq};
 use crate::store::{Append, Commit, JournalError, JournalStore, Lease, Wait};
@@ -27,6 +28,8 @@ pub(crate) struct Record {
     pub(super) now: Timestamp,
     /// What is drawn is made of this.
     pub(super) seed: Digest,
+    /// What becomes of effects that are not pure.
+    pub(super) effects: ForkEffects,
     started: Timestamp,
     /// Written, and not yet told to those who watch.
     untold: VecDeque<Entry>,
@@ -85,6 +88,7 @@ impl Record {
             live: false,
             now: started,
             seed,
+            effects: ForkEffects::Allow,
             started,
             untold: VecDeque::new(),
             watched: false,

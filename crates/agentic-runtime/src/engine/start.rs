@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, BudgetError, Delivered, EffectGrant, Held, Json, Reservation, Resource, Spend, StepError,
-    StepKind, StepRequest, Ticket,
+    Approval, BudgetError, Delivered, EffectClass, EffectGrant, Held, Json, Reservation, Resource, Spend, StepError,
+    StepKind, StepRequest, Ticket, ToolError, ToolErrorKind,
 };
 use tokio::runtime::Handle;
 
@@ -12,6 +12,7 @@ use super::effect::{Effect, perform};
 use super::slots::{Arrival, Arrived, Outcome, Slot, Stage};
 use super::{Engine, Halt, State};
 use crate::divergence::Divergence;
+use crate::fork::ForkEffects;
 use crate::journal::EntryKind;
 use crate::store::Wait;
 
@@ -52,6 +53,9 @@ impl Engine {
 
     /// A step begins: it is granted its share, waits for it, or is refused.
     pub(super) fn begin(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
+        if let Some(refused) = self.refused_in_a_fork(state, ticket) {
+            return self.refuse(state, ticket, refused);
+        }
         let Some(slot) = state.slots.get_mut(ticket) else { return };
         let Some(reservation) = slot.request.as_ref().map(|request| request.reservation) else { return };
         // No call overtakes one that waits, or one that asks for much would never get it.
@@ -61,6 +65,22 @@ impl Engine {
             Admission::Waits => state.slots.queued.push_back(ticket),
             Admission::Refused(error) => self.refuse(state, ticket, error),
         }
+    }
+
+    /// Why this effect must not happen here: the run is a fork, and the run that it comes from may have had it.
+    fn refused_in_a_fork(&self, state: &mut State, ticket: Ticket) -> Option<StepError> {
+        let record = state.record.as_ref().filter(|record| record.effects == ForkEffects::Refuse)?;
+        debug_assert!(record.live, "what is repeated is not refused");
+        let request = state.slots.get_mut(ticket)?.request.as_ref()?;
+        let harmless = request.class == EffectClass::Pure || !matches!(request.kind, StepKind::Tool | StepKind::Effect);
+        if harmless {
+            return None;
+        }
+        let message = format!("`{}` is not run again: this run is a fork, and its effects are refused", request.name);
+        Some(match request.kind {
+            StepKind::Tool => ToolError::new(ToolErrorKind::Denied, message).into(),
+            _ => StepError::Failed { step: request.id.clone(), message },
+        })
     }
 
     /// Something was given back: steps that waited for it begin.
@@ -282,7 +302,7 @@ impl Engine {
         let Some((class, reservation)) = slot.request.as_ref().map(|it| (it.class, it.reservation)) else {
             return;
         };
-        if class == agentic_core::EffectClass::Unsafe {
+        if class == EffectClass::Unsafe {
             slot.stage = Stage::Unknown;
             return;
         }

@@ -6,6 +6,8 @@ use agentic_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::fork::ForkEffects;
+
 use std::sync::Arc;
 
 /// The place of an entry in its run's journal, from 1 and without gaps.
@@ -79,6 +81,8 @@ pub enum EntryKind {
         seq: Seq,
         /// What ids and random numbers are made of from here on.
         seed: Digest,
+        /// What becomes of effects from here on.
+        effects: ForkEffects,
     },
     /// A step is about to start. Durable before its effect only if that is `checkable` or `unsafe`.
     Intent {

@@ -1,4 +1,5 @@
 //! Durable runs: crashed at every write, repeated from their journals.
 
 mod changes;
+mod copies;
 mod crashes;

@@ -6,7 +6,7 @@ use agentic_core::{Approval, Digest, Json, Reason, RunId, RunStatus, Spend, Step
 use serde::{Deserialize, Serialize};
 
 use super::error::{JournalError, JournalErrorKind};
-use crate::journal::{Entry, Seq};
+use crate::journal::Entry;
 
 /// A run that is to be accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,10 +166,10 @@ pub struct Lease {
 pub struct Append {
     /// Who adds them.
     pub lease: Lease,
-    /// The entries; their places follow each other. If the last is the run's [end](crate::EntryKind::Finished), the run
-    /// ends and so does the lease, in the same transaction.
+    /// The entries, at least one; their places follow each other and those before. If the last is the run's
+    /// [end](crate::EntryKind::Finished), the run ends and so does the lease, in the same transaction.
     pub entries: Vec<Entry>,
-    /// What was posted and is taken in with them, in the same transaction.
+    /// What was posted and is taken in with them, in the same transaction. Each can be consumed once.
     pub consumed: Vec<u64>,
     /// Told when they are durable, or that they never will be.
     pub done: Commit,
@@ -256,9 +256,4 @@ pub struct Posted {
     pub content: Json,
     /// When it came.
     pub at: Timestamp,
-}
-
-/// The places in a list of entries: from `first` on, without gaps.
-pub(super) fn follows(entries: &[Entry], first: Seq) -> bool {
-    entries.iter().zip(first.0..).all(|(entry, seq)| entry.seq.0 == seq)
 }

@@ -1,7 +1,8 @@
-//! How the ephemeral driver keeps the contract of `agentic_core::Driver`.
+//! How the ephemeral driver keeps the contract of `agentic_core::Driver`, and how stores keep that of `JournalStore`.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod budget;
 mod cancel;
 mod delivery;
+mod stores;
 mod support;

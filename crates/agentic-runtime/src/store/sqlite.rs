@@ -102,6 +102,11 @@ impl SqliteStore {
         Ok(Self { writer: Writer::start(db, path.clone())?, readers: Readers::of(path).into() })
     }
 
+    /// How many transactions were committed since the store was opened. Many calls share one.
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,

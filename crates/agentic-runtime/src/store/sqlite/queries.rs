@@ -31,7 +31,7 @@ pub(super) fn list(db: &Connection, filter: &RunFilter) -> Result<Vec<RunRecord>
 pub(super) fn load(db: &Connection, run: RunId, after: Seq) -> Result<Vec<Entry>, Failure> {
     let (n, _) = find(db, run)?;
     let mut entries = db.prepare_cached(
-        "SELECT seq, at, format, header, payload, content, hash FROM entries LEFT JOIN blobs ON n = blob \
+        "SELECT seq, at, format, header, payload, blob, content, hash FROM entries LEFT JOIN blobs ON n = blob \
          WHERE run = ? AND seq > ? ORDER BY seq",
     )?;
     let mut found = entries.query(params![n, int(after.0)])?;

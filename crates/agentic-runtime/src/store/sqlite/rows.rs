@@ -202,7 +202,7 @@ pub(super) fn insert(db: &Connection, kept: &Kept) -> rusqlite::Result<i64> {
     Ok(db.last_insert_rowid())
 }
 
-/// The entry of a row of `seq, at, format, header, payload, content, hash`.
+/// The entry of a row of `seq, at, format, header, payload, blob, content, hash`.
 pub(super) fn entry(run: RunId, row: &Row<'_>) -> Result<Entry, Failure> {
     let seq = Seq(number(row, 0)?);
     let format: i64 = row.get(2)?;
@@ -217,16 +217,14 @@ pub(super) fn entry(run: RunId, row: &Row<'_>) -> Result<Entry, Failure> {
             format!("{what} of entry {seq} of run {run} can't be read; bring the store back from a backup");
         JournalError::new(Kind::Corrupt, message)
     };
-    let inline: Option<String> = row.get(4)?;
-    let payload = match (inline, row.get::<_, Option<Vec<u8>>>(6)?) {
-        (None, Some(hash)) => {
-            let content: String = row.get(5)?;
-            if blake3::hash(content.as_bytes()).as_bytes()[..] != hash {
-                return Err(corrupt("the payload").into());
-            }
-            Some(content)
+    let payload = match row.get::<_, Option<i64>>(5)? {
+        None => row.get(4)?,
+        Some(_) => {
+            let (content, hash): (Option<String>, Option<Vec<u8>>) = (row.get(6)?, row.get(7)?);
+            let fits =
+                |text: &String| hash.is_some_and(|hash| *blake3::hash(text.as_bytes()).as_bytes() == *hash);
+            Some(content.filter(fits).ok_or_else(|| corrupt("the payload"))?)
         }
-        (inline, _) => inline,
     };
     let payload = payload.map(Json::parse).transpose();
     let payload = payload.map_err(|error| corrupt("the payload").with_source(error))?;

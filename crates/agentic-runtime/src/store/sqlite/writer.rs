@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -91,6 +92,7 @@ impl Job {
 pub(super) struct Writer {
     path: Arc<Path>,
     jobs: Option<Sender<Job>>,
+    commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -99,13 +101,19 @@ impl Writer {
     pub(super) fn start(db: Connection, path: Arc<Path>) -> Result<Self, JournalError> {
         let (jobs, queue) = channel();
         let name = "agentic-journal".to_owned();
-        let own = path.clone();
-        let thread = thread::Builder::new().name(name).spawn(move || Thread { db, path: own }.run(&queue));
+        let commits = Arc::new(AtomicU64::new(0));
+        let writing = Thread { db, path: path.clone(), commits: commits.clone() };
+        let thread = thread::Builder::new().name(name).spawn(move || writing.run(&queue));
         let thread = thread.map_err(|error| {
             JournalError::new(Kind::Unavailable, "can't start the thread that writes journals")
                 .with_source(error)
         })?;
-        Ok(Self { path, jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { path, jobs: Some(jobs), commits, thread: Some(thread) })
+    }
+
+    /// How many transactions were committed.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Queues a job. A job that can't be queued is dropped, and with it whoever waits for its answer.
@@ -140,6 +148,7 @@ impl Drop for Writer {
 struct Thread {
     db: Connection,
     path: Arc<Path>,
+    commits: Arc<AtomicU64>,
 }
 
 /// Why a transaction is void.
@@ -205,7 +214,9 @@ impl Thread {
             // On an error the transaction is dropped, and rolls back.
             job.work.attempt(&transaction).map_err(Void::Failed)?;
         }
-        transaction.commit().map_err(Void::Failed)
+        transaction.commit().map_err(Void::Failed)?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn begin(&self) -> rusqlite::Result<Transaction<'_>> {

@@ -184,8 +184,10 @@ impl fmt::Debug for Append {
     }
 }
 
+type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
+
 /// Told once what came of an append.
-pub struct Commit(Option<Box<dyn FnOnce(Result<(), JournalError>) + Send>>);
+pub struct Commit(Option<Told>);
 
 impl Commit {
     /// Calls this function. It must be quick, and must not call the store.

@@ -32,7 +32,9 @@ use crate::journal::{Entry, Seq};
 /// One thread writes. It puts all that is queued into one transaction, so that many runs share the time that a disk
 /// takes to make something durable. Reading needs a tokio runtime, and does not wait for writing.
 ///
-/// Dropping the store waits until all that is queued is written.
+/// # Cancel safety
+/// A call that writes may happen after its future was dropped. Dropping the store waits until all that is queued is
+/// written.
 #[derive(Debug)]
 pub struct SqliteStore {
     // The readers go first: the last connection that is closed tidies up the files.

@@ -93,19 +93,13 @@ fn rig(_db: &Connection, _options: &SqliteOptions) -> rusqlite::Result<()> {
 /// What the file is, unless it is nothing for this version.
 fn check(db: &Connection, path: &Path) -> Result<Found, JournalError> {
     let found = schema::find(db).map_err(|error| of_sql(OPEN, path, error))?;
-    let path = path.display();
     match found {
         Found::Foreign => {
-            let message = format!("`{path}` is the database of another program; name another file");
+            let message =
+                format!("`{}` is the database of another program; name another file", path.display());
             Err(JournalError::new(Kind::Corrupt, message))
         }
-        Found::Store(version) if version > schema::VERSION => {
-            let message = format!(
-                "the journals in `{path}` have format {version}, this version reads up to {}; use a newer one",
-                schema::VERSION
-            );
-            Err(JournalError::new(Kind::Format, message))
-        }
+        Found::Store(version) if version > schema::VERSION => Err(schema::newer(version, path)),
         found => Ok(found),
     }
 }

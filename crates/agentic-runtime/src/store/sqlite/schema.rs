@@ -1,8 +1,11 @@
 //! The tables, and how a file gets them.
 
+use std::path::Path;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::failure::Failure;
+use crate::store::error::{JournalError, JournalErrorKind as Kind};
 
 /// What tells our databases from others: `agtj`.
 pub(super) const APPLICATION: i32 = 0x6167_746a;
@@ -81,10 +84,24 @@ pub(super) enum Found {
     Foreign,
 }
 
+/// The version of the tables, if it is a store.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<i32> {
+    db.prepare_cached("PRAGMA user_version")?.query_row((), |row| row.get(0))
+}
+
+/// The error for tables of a version that is higher than [`VERSION`].
+pub(super) fn newer(version: i32, path: &Path) -> JournalError {
+    let path = path.display();
+    let message = format!(
+        "the journals in `{path}` have format {version}, this version reads up to {VERSION}; use a newer one"
+    );
+    JournalError::new(Kind::Format, message)
+}
+
 /// Looks what this database is, and changes nothing.
 pub(super) fn find(db: &Connection) -> rusqlite::Result<Found> {
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version(db)?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     Ok(match (application, version, tables) {
         (0, 0, 0) => Found::Empty,

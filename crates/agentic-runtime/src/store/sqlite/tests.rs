@@ -194,9 +194,10 @@ async fn a_newer_format_is_refused() {
     sql(&path, "UPDATE entries SET format = 2 WHERE seq = 2").await;
     let error = store.load(id(1), Seq(0)).await.unwrap_err();
     assert_eq!((error.kind(), error.to_string().contains("newer")), (Kind::Format, true), "{error}");
-    drop(store);
 
     sql(&path, "PRAGMA user_version = 2").await;
+    fails(add(&store, &lease, told(3, "x")).await, Kind::Format, &path);
+    drop(store);
     let before = std::fs::read(&path).unwrap();
     assert!(refused(&path, Kind::Format).await.contains("format 2"));
     assert_eq!(std::fs::read(&path).unwrap(), before, "it is as it was");

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::failure::{Failure, closed, of_sql};
+use super::schema;
 use crate::store::error::{JournalError, JournalErrorKind as Kind};
 
 /// At most so many jobs share a transaction.
@@ -154,7 +155,7 @@ struct Thread {
 /// Why a transaction is void.
 enum Void {
     /// It could not begin.
-    Locked(rusqlite::Error),
+    Shut(JournalError),
     /// It could not go on.
     Failed(rusqlite::Error),
 }
@@ -182,34 +183,33 @@ impl Thread {
             Ok(()) => None,
             // One of them is at fault, and only that one may fail.
             Err(Void::Failed(_)) if batch.len() > 1 => return self.one_by_one(batch),
-            Err(Void::Locked(error) | Void::Failed(error)) => Some(of_sql(WRITE, &self.path, error)),
+            Err(Void::Failed(error)) => Some(of_sql(WRITE, &self.path, error)),
+            Err(Void::Shut(error)) => Some(error),
         };
         batch.into_iter().for_each(|job| job.answer(void.clone()));
     }
 
     fn one_by_one(&self, batch: Vec<Job>) {
-        let mut locked = None;
+        let mut shut = None;
         for mut job in batch {
-            if locked.is_none() {
-                match self.transaction(std::slice::from_mut(&mut job)) {
-                    Ok(()) => {
-                        job.answer(None);
-                        continue;
-                    }
-                    Err(Void::Failed(error)) => {
-                        job.answer(Some(of_sql(WRITE, &self.path, error)));
-                        continue;
-                    }
-                    // Nor will it for the others: each would wait for as long.
-                    Err(Void::Locked(error)) => locked = Some(of_sql(WRITE, &self.path, error)),
+            let void = match &shut {
+                // It will not open for this one either, and each would wait for as long.
+                Some(error) => Err(Void::Shut(JournalError::clone(error))),
+                None => self.transaction(std::slice::from_mut(&mut job)),
+            };
+            job.answer(match void {
+                Ok(()) => None,
+                Err(Void::Failed(error)) => Some(of_sql(WRITE, &self.path, error)),
+                Err(Void::Shut(error)) => {
+                    shut = Some(error.clone());
+                    Some(error)
                 }
-            }
-            job.answer(locked.clone());
+            });
         }
     }
 
     fn transaction(&self, jobs: &mut [Job]) -> Result<(), Void> {
-        let transaction = self.begin().map_err(Void::Locked)?;
+        let transaction = self.begin().map_err(Void::Shut)?;
         for job in jobs {
             // On an error the transaction is dropped, and rolls back.
             job.work.attempt(&transaction).map_err(Void::Failed)?;
@@ -219,15 +219,19 @@ impl Thread {
         Ok(())
     }
 
-    fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
+    fn begin(&self) -> Result<Transaction<'_>, JournalError> {
+        let failed = |error| of_sql(WRITE, &self.path, error);
         let mut tried = 1;
-        loop {
+        let transaction = loop {
             match Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate) {
                 Err(error) if tried < TRIES && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                     tried += 1;
                 }
-                begun => return begun,
+                begun => break begun.map_err(failed)?,
             }
-        }
+        };
+        // A newer version may have come to the file since it was opened.
+        let version = schema::version(&transaction).map_err(failed)?;
+        if version > schema::VERSION { Err(schema::newer(version, &self.path)) } else { Ok(transaction) }
     }
 }

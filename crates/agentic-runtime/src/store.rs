@@ -31,6 +31,8 @@ use crate::journal::{Entry, Seq};
 ///   or a release with an older epoch is refused with [`JournalErrorKind::Fenced`] and changes nothing, however clocks
 ///   jump and however long its sender was asleep.
 /// - A run that has ended is never claimed, appended to or changed again; it can be read and deleted.
+///
+/// `agentic_testkit::conformance::journal_store` tests whether a store keeps it.
 #[async_trait]
 pub trait JournalStore: Debug + Send + Sync + 'static {
     /// Accepts a run: `pending`, or `waiting` if it says so. Durable when this returns.

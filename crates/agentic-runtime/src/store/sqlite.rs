@@ -122,7 +122,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, JournalError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        let message = "the runtime stopped before the journals were read; ask again";
+        let message = "the runtime stopped while it was at work on journals; start again";
         Err(JournalError::new(Kind::Unavailable, message).with_source(error))
     })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::ErrorCode as Code;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 use crate::store::error::{JournalError, JournalErrorKind as Kind};
 
@@ -41,6 +42,10 @@ impl Failure {
 /// What SQLite says, by what can be done about it.
 pub(super) fn of_sql(doing: &str, path: &Path, error: rusqlite::Error) -> JournalError {
     let (kind, what) = match error.sqlite_error_code() {
+        // The index of the log does not fit on the disk.
+        _ if error.sqlite_error().is_some_and(|it| it.extended_code == SQLITE_IOERR_SHMSIZE) => {
+            (Kind::Unwritable, "no space is left; free some, or delete runs")
+        }
         Some(Code::DiskFull) => (Kind::Unwritable, "no space is left; free some, or delete runs"),
         Some(Code::ReadOnly) => (Kind::Unwritable, "it may not be written; change its permissions"),
         Some(Code::CannotOpen | Code::PermissionDenied) => {

@@ -3,6 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ fn tune(db: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
         Durability::Relaxed => "NORMAL",
     };
     db.pragma_update(None, "synchronous", synchronous)?;
+    // On macOS only this reaches the disk itself; elsewhere it changes nothing.
+    db.pragma_update(None, "fullfsync", options.durability == Durability::Full)?;
     db.pragma_update(None, "foreign_keys", true)?;
     // 8 MiB of pages in memory. The log is brought into the file every 2 MiB, and shrinks again after a large
     // transaction: a longer one would make the writing of many runs faster, and what stands on the disk larger.
@@ -126,8 +129,13 @@ fn write_ahead(db: &Connection, path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Makes the file, and its folder, for the user alone.
+/// One file is made at a time: POSIX drops all locks that a process has on a file when it closes it anywhere, hence the
+/// one who makes it has to be done before another thread opens it with SQLite.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Makes the file, and its folder, for the user alone. A file that is there is not opened.
 fn make_file(path: &Path) -> Result<(), JournalError> {
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
         make_folder(parent).map_err(|error| of_io("make the folder", parent, error))?;

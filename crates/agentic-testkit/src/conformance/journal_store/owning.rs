@@ -67,14 +67,15 @@ pub async fn a_queue_gives_each_run_once(store: &Store) {
     assert_eq!(given.into_iter().collect::<HashSet<_>>(), runs, "each run is given");
 }
 
-/// While a lease holds nobody else gets the run; when it was not renewed in time somebody does, with a higher epoch and
-/// one more attempt.
+/// While a lease holds nobody else gets the run; when it was not renewed in time somebody may, with a higher epoch and
+/// one more attempt. Until somebody does it is the run of its owner.
 pub async fn an_expired_lease_can_be_taken(store: &Store) {
     let run = create(store).await;
     let claim = claim_of("first", Which::Run(run), 1, 100);
     let first = store.claim(&claim).await.expect("it can be claimed").expect("a lease");
     refused(try_take(store, run, 100).await, Kind::Busy, "a claim while the lease holds");
     assert_eq!(next(store, &queue(run), 100).await, None, "it is not due while the lease holds");
+    append(store, &first, vec![note(2)]).await.expect("an owner can append until somebody else is");
     let second = take(store, run, 101).await;
     assert!(second.epoch > first.epoch, "the epoch is higher: {first:?}, {second:?}");
     assert_eq!(second.attempt, 2, "the attempt is counted");

@@ -30,12 +30,13 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection,
     let failed = |error| of_sql(OPEN, path, error);
     let db = connect(path).map_err(failed)?;
     rig(&db, options).map_err(failed)?;
-    let before = check(&db, path)?;
+    // Before anything is read: files that SQLite makes beside it would be as little writable, and stay so.
     if db.is_readonly("main").map_err(failed)? {
         let message =
             format!("can't write the journals in `{}`: change the permissions of the file", path.display());
         return Err(JournalError::new(Kind::Unwritable, message));
     }
+    let before = check(&db, path)?;
     if before == Found::Empty {
         // A row of an entry with a payload of 1 KiB fits into a page.
         db.pragma_update(None, "page_size", 8192).map_err(failed)?;

@@ -227,6 +227,30 @@ async fn a_folder_that_may_not_be_written_is_refused() {
     fails(SqliteStore::open(below, relaxed()).await, Kind::Unwritable, below.parent().unwrap());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn permissions_are_heeded() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    owned(&open(&path).await, 1).await;
+    let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    set(&path, 0o444);
+    if std::fs::OpenOptions::new().write(true).open(&path).is_ok() {
+        println!("skipped: this user (root?) may write what nobody may; run it as another");
+        return;
+    }
+    refused(&path, Kind::Unwritable).await;
+    set(&path, 0o000);
+    refused(&path, Kind::Unwritable).await;
+    set(&path, 0o600);
+    // The log has no place.
+    set(folder.path(), 0o555);
+    refused(&path, Kind::Unwritable).await;
+    refused(&folder.path().join("other.db"), Kind::Unwritable).await;
+    set(folder.path(), 0o755);
+    assert_eq!(places(&open(&path).await, 1).await, [1]);
+}
+
 #[tokio::test]
 async fn a_file_that_may_not_be_written_is_refused() {
     let (_folder, path) = place();

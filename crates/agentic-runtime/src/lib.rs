@@ -37,3 +37,5 @@ pub use store::{
     Append, Claim, Commit, JournalError, JournalErrorKind, JournalStore, Lease, MemoryStore, NewRun, Post,
     Posted, Release, RunFilter, RunRecord, Wait, Which,
 };
+#[cfg(feature = "sqlite")]
+pub use store::{Durability, SqliteOptions, SqliteStore};

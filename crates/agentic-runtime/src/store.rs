@@ -2,7 +2,10 @@
 
 mod error;
 mod memory;
+mod record;
 mod shared;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod types;
 
 use std::fmt::Debug;
@@ -11,6 +14,8 @@ use agentic_core::{RunId, Timestamp, async_trait};
 
 pub use error::{JournalError, JournalErrorKind};
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use types::{
     Append, Claim, Commit, Lease, NewRun, Post, Posted, Release, RunFilter, RunRecord, Wait, Which,
 };
@@ -27,12 +32,15 @@ use crate::journal::{Entry, Seq};
 ///   or a release with an older epoch is refused with [`JournalErrorKind::Fenced`] and changes nothing, however clocks
 ///   jump and however long its sender was asleep.
 /// - A run that has ended is never claimed, appended to or changed again; it can be read and deleted.
+///
+/// `agentic_testkit::conformance::journal_store` tests whether a store keeps it.
 #[async_trait]
 pub trait JournalStore: Debug + Send + Sync + 'static {
     /// Accepts a run: `pending`, or `waiting` if it says so. Durable when this returns.
     ///
     /// # Errors
-    /// [`Exists`](JournalErrorKind::Exists) if there is a run with this id.
+    /// [`Exists`](JournalErrorKind::Exists) if there is a run with this id, [`Invalid`](JournalErrorKind::Invalid) if its
+    /// entries are out of order.
     async fn create(&self, run: NewRun) -> Result<(), JournalError>;
 
     /// What is known of a run.
@@ -88,15 +96,20 @@ pub trait JournalStore: Debug + Send + Sync + 'static {
     /// Adds entries to a run's journal. The order of calls is the order of the entries; this returns at once, and
     /// [`Append::done`] is told later, perhaps on another thread, once for each call and in the order of the calls.
     ///
-    /// What is durable of a run is always a beginning of its journal: if an append fails, later ones of the same lease
-    /// fail too.
+    /// What is durable of a run is always a beginning of its journal: if an append fails, those that go on from it fail
+    /// too, and none of them consumes anything.
+    ///
+    /// It is told [`NotFound`](JournalErrorKind::NotFound), [`Fenced`](JournalErrorKind::Fenced),
+    /// [`Invalid`](JournalErrorKind::Invalid) if there are no entries, if they don't go on from what the journal has, or
+    /// if what is to be consumed is not there; or that the store can't be written.
     fn append(&self, append: Append);
 
-    /// Gives a run back, as `pending` or `waiting`. If something was posted to it that is not yet consumed, it can be
-    /// claimed at once, whatever `release` says.
+    /// Gives a run back, as `pending` or `waiting`. If something was posted to it that its owner has not
+    /// [seen](Release::seen), it can be claimed at once, whatever `release` says.
     ///
     /// # Errors
-    /// [`Fenced`](JournalErrorKind::Fenced).
+    /// [`NotFound`](JournalErrorKind::NotFound), [`Fenced`](JournalErrorKind::Fenced) if the lease is not the run's last,
+    /// or is over.
     async fn release(&self, lease: &Lease, release: Release) -> Result<(), JournalError>;
 
     // -------------------------------------------------------------------------------------- from outside
@@ -112,7 +125,7 @@ pub trait JournalStore: Debug + Send + Sync + 'static {
     /// What was posted to this run and not consumed, in the order of posting.
     ///
     /// # Errors
-    /// If the store can't be read.
+    /// [`NotFound`](JournalErrorKind::NotFound).
     async fn posted(&self, run: RunId) -> Result<Vec<Posted>, JournalError>;
 
     /// The runs of this owner to which something was posted that is not consumed.

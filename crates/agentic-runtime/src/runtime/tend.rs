@@ -64,6 +64,13 @@ impl Runtime {
     }
 }
 
+impl Active {
+    /// The last post that it was handed.
+    pub(super) fn seen(&self) -> u64 {
+        *self.fed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Inner {
     /// Keeps the leases of the runs at work here; those that were lost stop.
     async fn renew(&self) {

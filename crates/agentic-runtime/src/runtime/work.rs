@@ -66,21 +66,9 @@ impl Runtime {
         match self.prepared(&lease, agent).await {
             Ok((active, agent, begin)) => Ok(self.at_work(active, agent, begin).await),
             Err(error) => {
-                let message = error.to_string();
-                let reason = Some(agentic_core::Reason::Internal);
-                let waits = vec![Wait::Operator { message }];
-                self.give_back(
-                    &lease,
-                    Release {
-                        reason,
-                        waits,
-                        wake_at: None,
-                        spend: Default::default(),
-                        at: self.0.now(),
-                        orderly: true,
-                    },
-                )
-                .await;
+                let wait = Wait::Operator { message: error.to_string() };
+                let release = Release::waiting(agentic_core::Reason::Internal, vec![wait], self.0.now());
+                self.give_back(&lease, release).await;
                 Err(error)
             }
         }
@@ -144,33 +132,22 @@ impl Runtime {
                 }
             }
             Err(error) => {
+                let seen = active.seen();
                 engine.stop();
                 engine.settled().await;
+                let reason = error.reason();
                 let release = match error {
-                    RunError::Waits { waits, wake_at } => Release {
-                        reason: Some(error.reason()),
-                        waits: waits.clone(),
-                        wake_at: *wake_at,
-                        spend,
-                        at,
-                        orderly: true,
-                    },
-                    RunError::HandedBack | RunError::Journal(_) => {
-                        let orderly = matches!(error, RunError::HandedBack);
-                        Release { reason: None, waits: Vec::new(), wake_at: None, spend, at, orderly }
+                    RunError::Waits { waits, wake_at } => {
+                        Release { wake_at: *wake_at, ..Release::waiting(reason, waits.clone(), at) }
                     }
+                    RunError::HandedBack => Release::pending(at),
+                    RunError::Journal(_) => Release { orderly: false, ..Release::pending(at) },
                     error => {
-                        let waits = vec![Wait::Operator { message: error.to_string() }];
-                        Release {
-                            reason: Some(error.reason()),
-                            waits,
-                            wake_at: None,
-                            spend,
-                            at,
-                            orderly: true,
-                        }
+                        let wait = Wait::Operator { message: error.to_string() };
+                        Release::waiting(reason, vec![wait], at)
                     }
                 };
+                let release = Release { spend, seen, ..release };
                 self.give_back(lease, release).await;
                 report
             }

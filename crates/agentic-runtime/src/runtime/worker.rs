@@ -120,14 +120,9 @@ impl Runtime {
                 "it took down its process {} times; look at its journal, then resume it",
                 lease.attempt - 1
             );
-            let release = Release {
-                reason: Some(Reason::DeadLetter),
-                waits: vec![Wait::Operator { message }],
-                wake_at: None,
-                spend: inner.store.run(lease.run).await?.spend,
-                at: now,
-                orderly: true,
-            };
+            let spend = inner.store.run(lease.run).await?.spend;
+            let waiting = Release::waiting(Reason::DeadLetter, vec![Wait::Operator { message }], now);
+            let release = Release { spend, ..waiting };
             inner.store.release(&lease, release).await?;
             return Ok(true);
         }

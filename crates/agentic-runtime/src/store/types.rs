@@ -6,7 +6,7 @@ use agentic_core::{Approval, Digest, Json, Reason, RunId, RunStatus, Spend, Step
 use serde::{Deserialize, Serialize};
 
 use super::error::{JournalError, JournalErrorKind};
-use crate::journal::{Entry, Seq};
+use crate::journal::Entry;
 
 /// A run that is to be accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,10 +166,10 @@ pub struct Lease {
 pub struct Append {
     /// Who adds them.
     pub lease: Lease,
-    /// The entries; their places follow each other. If the last is the run's [end](crate::EntryKind::Finished), the run
-    /// ends and so does the lease, in the same transaction.
+    /// The entries, at least one; their places follow each other and those before. If the last is the run's
+    /// [end](crate::EntryKind::Finished), the run ends and so does the lease, in the same transaction.
     pub entries: Vec<Entry>,
-    /// What was posted and is taken in with them, in the same transaction.
+    /// What was posted and is taken in with them, in the same transaction. Each can be consumed once.
     pub consumed: Vec<u64>,
     /// Told when they are durable, or that they never will be.
     pub done: Commit,
@@ -184,8 +184,10 @@ impl fmt::Debug for Append {
     }
 }
 
+type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
+
 /// Told once what came of an append.
-pub struct Commit(Option<Box<dyn FnOnce(Result<(), JournalError>) + Send>>);
+pub struct Commit(Option<Told>);
 
 impl Commit {
     /// Calls this function. It must be quick, and must not call the store.
@@ -232,6 +234,21 @@ pub struct Release {
     pub at: Timestamp,
     /// Whether it stopped in an orderly way, so that attempts are counted anew.
     pub orderly: bool,
+    /// The last [post](Posted::id) that whoever worked on it has seen. What came after that wakes it.
+    pub seen: u64,
+}
+
+impl Release {
+    /// To wait for these, from `at` on, having seen all that was posted.
+    pub fn waiting(reason: Reason, waits: Vec<Wait>, at: Timestamp) -> Self {
+        Self { reason: Some(reason), waits, ..Self::pending(at) }
+    }
+
+    /// For anybody to go on with.
+    pub fn pending(at: Timestamp) -> Self {
+        let (spend, seen) = (Spend::default(), u64::MAX);
+        Self { reason: None, waits: Vec::new(), wake_at: None, spend, at, orderly: true, seen }
+    }
 }
 
 /// Something for whoever works on a run.
@@ -258,11 +275,6 @@ pub struct Posted {
     pub at: Timestamp,
 }
 
-/// The places in a list of entries: from `first` on, without gaps.
-pub(super) fn follows(entries: &[Entry], first: Seq) -> bool {
-    entries.iter().zip(first.0..).all(|(entry, seq)| entry.seq.0 == seq)
-}
-
 impl Wait {
     /// The step that waits; `None` if it is the run as a whole.
     pub fn step(&self) -> Option<&StepId> {
@@ -274,9 +286,7 @@ impl Wait {
             Self::Operator { .. } => None,
         }
     }
-}
 
-impl Wait {
     /// The reason of a run that waits for this.
     pub fn reason(&self) -> Reason {
         match self {

@@ -1,8 +1,9 @@
-//! How the ephemeral driver keeps the contract of `agentic_core::Driver`.
+//! How the ephemeral driver keeps the contract of `agentic_core::Driver`, and how stores keep that of `JournalStore`.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod budget;
 mod cancel;
 mod delivery;
 mod durable;
+mod stores;
 mod support;

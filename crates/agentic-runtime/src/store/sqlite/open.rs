@@ -96,7 +96,7 @@ fn rig(_db: &Connection, _options: &SqliteOptions) -> rusqlite::Result<()> {
 
 /// What the file is, unless it is nothing for this version.
 fn check(db: &Connection, path: &Path) -> Result<Found, JournalError> {
-    let found = schema::find(db).map_err(|error| of_sql(OPEN, path, error))?;
+    let found = schema::look(db).map_err(|error| of_sql(OPEN, path, error))?;
     match found {
         Found::Foreign => {
             let message =

@@ -99,7 +99,12 @@ pub(super) fn newer(version: i32, path: &Path) -> JournalError {
 }
 
 /// Looks what this database is, and changes nothing.
-pub(super) fn find(db: &Connection) -> rusqlite::Result<Found> {
+pub(super) fn look(db: &Connection) -> rusqlite::Result<Found> {
+    // At one moment: another process may be making it.
+    find(&*Transaction::new_unchecked(db, TransactionBehavior::Deferred)?)
+}
+
+fn find(db: &Connection) -> rusqlite::Result<Found> {
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version = version(db)?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;

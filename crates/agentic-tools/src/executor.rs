@@ -321,9 +321,7 @@ impl ActionExecutor {
         entry: &Entry,
         arguments: &Value,
     ) -> Result<Result<Option<Value>, ToolError>, StepError> {
-        let tool = entry.spec.name.clone();
-        let question = format!("Call `{tool}` with {arguments}?");
-        let asked = Approval { question, tool: Some(tool), arguments: arguments.clone() };
+        let asked = Approval::of_tool(entry.spec.name.clone(), arguments.clone());
         Ok(match cx.approve(asked).await? {
             Decision::Approve => Ok(None),
             Decision::Edit { arguments } => match entry.schema.validate(&arguments) {

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use super::World;
 
 /// What happens to a run from outside, beside the agent: while it works, each time it is begun or gone on with.
-pub type Outside = dyn Fn(Runtime, Run) -> BoxFuture<'static, ()> + Send + Sync;
+pub(super) type Outside = dyn Fn(Runtime, Run) -> BoxFuture<'static, ()> + Send + Sync;
 
 /// An agent, its goal, and the world that it works in. Made anew for each run; what lies outside of the process has to
 /// be in the [`World`], or shared by clones of the agent.

@@ -368,7 +368,7 @@ async fn a_disk_that_is_full_at_once_leaves_no_half_of_a_schema() {
             Err(error) => {
                 assert_eq!(error.kind(), Kind::Unwritable, "{pages} pages: {error}");
                 let db = Connection::open(&path).unwrap();
-                assert_eq!(schema::find(&db).unwrap(), schema::Found::Empty, "{pages} pages");
+                assert_eq!(schema::look(&db).unwrap(), schema::Found::Empty, "{pages} pages");
             }
             Ok(_) if pages > 2 => break,
             Ok(_) => panic!("the tables need more than {pages} pages"),

@@ -6,8 +6,12 @@
 mod deliver;
 mod driver;
 mod effect;
+mod ending;
+mod outside;
 mod record;
+mod repeat;
 mod replay;
+mod rest;
 mod slots;
 mod start;
 mod wait;

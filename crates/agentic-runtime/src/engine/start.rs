@@ -220,9 +220,18 @@ impl Engine {
         state.slots.uncut += usize::from(!may_be_cut);
     }
 
-    /// A step whose effect never starts.
+    /// A step whose effect never starts. It hears of that after effects that began before have had their first moment.
     fn refuse(self: &Arc<Self>, state: &mut State, ticket: Ticket, error: StepError) {
-        let Some(slot) = state.slots.get_mut(ticket) else { return };
+        let Some(tokio) = self.tokio.get() else { return };
+        if self.recorded {
+            return self.refused(state, ticket, error);
+        }
+        let engine = self.clone();
+        tokio.spawn(async move { engine.refused(&mut engine.state(), ticket, error) });
+    }
+
+    fn refused(self: &Arc<Self>, state: &mut State, ticket: Ticket, error: StepError) {
+        let Some(slot) = state.slots.awaited(ticket) else { return };
         let (step, kind, digest) = (slot.id.clone(), slot.kind, slot.digest);
         let told = EntryKind::Refused { step, kind, digest, error: error.clone() };
         self.arrive(state, ticket, Err(error), Spend::default(), self.keeps_values().then_some(told));

@@ -1,0 +1,157 @@
+//! Steps that end without their outcome being delivered: the run was cancelled, or the agent dropped them.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use agentic_core::{CancelReason, Done, Json, StepError, StepId, StepKind, Ticket};
+
+use super::deliver::json;
+use super::slots::{Arrival, Arrived, Outcome, Unheard};
+use super::{Engine, State};
+use crate::journal::EntryKind;
+
+impl Engine {
+    /// The run is to end, in its place among the outcomes. `post` is what it was posted as.
+    pub(crate) fn cancel(self: &Arc<Self>, reason: CancelReason, post: Option<u64>) {
+        let mut state = self.state();
+        if state.halt.is_some() {
+            return;
+        }
+        if self.recorded {
+            self.request_cancel(&mut state, reason, post);
+        } else {
+            drop(state);
+            self.cancellation.cancel(reason);
+        }
+    }
+
+    pub(super) fn request_cancel(
+        self: &Arc<Self>,
+        state: &mut State,
+        reason: CancelReason,
+        post: Option<u64>,
+    ) {
+        let at = self.sources.now();
+        let Some(record) = &mut state.record else { return };
+        let asked = |arrival: &Arrival| matches!(arrival.what, Arrived::Cancel(_));
+        if self.cancellation.is_cancelled() || state.slots.arrivals.iter().any(asked) {
+            post.into_iter().for_each(|post| record.ignore(at, "it was to be cancelled already", post));
+            return;
+        }
+        let seq = record.append(at, EntryKind::CancelRequested { reason }, post);
+        state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Cancel(reason) });
+    }
+
+    /// The run was cancelled, and it is not recorded: an effect has noticed.
+    pub(super) fn cancelled(self: &Arc<Self>, reason: CancelReason) {
+        let mut wakers = Vec::new();
+        let mut state = self.state();
+        if !self.recorded && state.halt.is_none() {
+            self.cancel_open(&mut state, reason, &mut wakers);
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        self.settles.notify_waiters();
+    }
+
+    /// Every open step is told that the run was cancelled, in the order of registration.
+    pub(super) fn cancel_open(
+        self: &Arc<Self>,
+        state: &mut State,
+        reason: CancelReason,
+        wakers: &mut Vec<Waker>,
+    ) {
+        self.cancellation.cancel(reason);
+        state.slots.queued.clear();
+        let open: Vec<_> = state.slots.in_order().into_iter().map(|(ticket, _)| ticket).collect();
+        for ticket in open {
+            let error = StepError::Cancelled(reason);
+            let Some(mut unheard) = state.slots.cancel(ticket, error.clone()) else { continue };
+            wakers.extend(unheard.waker.take());
+            self.unheard(state, unheard, Some(error));
+        }
+    }
+
+    /// A step was dropped.
+    pub(super) fn abandon(self: &Arc<Self>, ticket: Ticket) {
+        let mut state = self.state();
+        let dropped = state.slots.abandon(ticket);
+        if state.halt.is_some() {
+            return;
+        }
+        let state = &mut *state;
+        if let Some(unheard) = dropped {
+            self.unheard(state, unheard, None);
+            self.begin_queued(state);
+        }
+    }
+
+    /// Books and tells what a step leaves behind of which nobody hears the outcome.
+    pub(super) fn unheard(
+        self: &Arc<Self>,
+        state: &mut State,
+        unheard: Unheard,
+        cancelled: Option<StepError>,
+    ) {
+        let Unheard { id, kind, held, mut spend, intended, begun, late, message, .. } = unheard;
+        let (known, recorded) = match &state.record {
+            Some(record) if !record.live => (record.replay.known(&id), true),
+            Some(_) => (None, true),
+            None => (None, false),
+        };
+        let step = id.clone();
+        match known {
+            // It was dropped in the run that is repeated, too.
+            Some(known) if known.dropped.is_some() => {
+                spend = known.dropped.map(|(spend, _)| spend).unwrap_or_default();
+            }
+            // The process ended before that was written down, so the effect may have taken all.
+            Some(known) if known.attempts > 0 => {
+                let begun = !known.ended;
+                spend = if known.ended { spend } else { held.all() };
+                self.note_if_written(state, EntryKind::Dropped { step, spend, begun });
+            }
+            Some(_) => {}
+            None if recorded => {
+                if intended {
+                    self.note_if_written(state, EntryKind::Dropped { step, spend, begun });
+                }
+            }
+            None => self.watch.tell(|| match cancelled {
+                Some(error) if !intended => EntryKind::Refused { step, kind, digest: None, error },
+                Some(error) => {
+                    let (value, error) = (Json::default(), Some(error));
+                    EntryKind::Outcome { step, kind, error, spend, by: None, value }
+                }
+                None => EntryKind::Dropped { step, spend, begun },
+            }),
+        }
+        self.ledger.settle(held, spend);
+        if let Some((mailbox, message)) = message {
+            if let Some(record) = &mut state.record {
+                record.mailboxes.entry(mailbox.clone()).or_default().push_front(message);
+            }
+            self.hand_out(state, &mailbox);
+        }
+        // A recorded one is in the journal as its outcome.
+        if let Some(Outcome { told: Some(EntryKind::Outcome { error, value, .. }), .. }) = late {
+            self.watch.tell(|| EntryKind::Late { step: id, kind, error, value });
+        }
+    }
+
+    fn note_if_written(&self, state: &mut State, kind: EntryKind) {
+        if let Some(record) = state.record.as_mut().filter(|record| record.is_written()) {
+            record.append(self.sources.now(), kind, None);
+        }
+    }
+
+    /// Tells what came of an effect for which nobody waits any more.
+    pub(super) fn tell_late(&self, step: &StepId, kind: StepKind, outcome: Result<Done, StepError>) {
+        let value = self.keeps_values().then(|| json(&outcome).unwrap_or_default()).unwrap_or_default();
+        let (step, error) = (step.clone(), outcome.err());
+        let mut state = self.state();
+        if state.halt.is_none() {
+            self.note(&mut state, || EntryKind::Late { step, kind, error, value });
+        }
+    }
+}

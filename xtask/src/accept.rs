@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod main_job;
+mod mutants;
 mod run;
 mod suites;
 
@@ -29,6 +30,7 @@ const ROWS: &[Row] = &[
     Row { name: "schemas", what: "JSON Schema suite and function descriptions, in a release build", run: |_| suites::schemas() },
     Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
+    Row { name: "mutants", what: "each rule of durable runs broken on purpose: the tests notice", run: |_| mutants::run() },
     Row { name: "fuzz", what: "each fuzz target for a while", run: fuzz::run },
 ];
 

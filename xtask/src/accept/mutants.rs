@@ -1,0 +1,223 @@
+//! Breaks each rule of durable runs on purpose, in a copy of the project, and looks whether its tests notice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{process, workspace};
+
+/// A rule, and how its keeping is broken.
+struct Mutant {
+    rule: &'static str,
+    file: &'static str,
+    /// A text that the file has once.
+    kept: &'static str,
+    broken: &'static str,
+}
+
+const ENGINE: &str = "crates/agentic-runtime/src/engine/";
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        rule: "an intent is durable before an effect that must not happen twice",
+        file: "start.rs",
+        kept: "if !may_be_cut && record.is_written() => {",
+        broken: "if !may_be_cut && record.is_written() && false => {",
+    },
+    Mutant {
+        rule: "an outcome is durable before the agent is told",
+        file: "deliver.rs",
+        kept: "durable.is_none_or(|durable| arrival.seq <= durable)",
+        broken: "durable.is_none_or(|durable| arrival.seq <= durable || true)",
+    },
+    Mutant {
+        rule: "outcomes are delivered in the order of the journal",
+        file: "deliver.rs",
+        kept: "state.slots.arrivals.pop_front_if(is_due)",
+        broken: "state.slots.arrivals.pop_back_if(is_due)",
+    },
+    Mutant {
+        rule: "nothing happens before the journal is repeated to its end",
+        file: "start.rs",
+        kept: "Ok(_) => {}",
+        broken: "Ok(known) => if !known { self.begin(&mut state, ticket, tokio) },",
+    },
+    Mutant {
+        rule: "an unsafe effect that may have happened is not started again",
+        file: "start.rs",
+        kept: "if class == EffectClass::Unsafe {",
+        broken: "if false && class == EffectClass::Unsafe {",
+    },
+    Mutant {
+        rule: "a checkable effect that may have happened is asked for first",
+        file: "start.rs",
+        kept: "            attempt: slot.attempt,",
+        broken: "            attempt: 1,",
+    },
+    Mutant {
+        rule: "what is drawn is the same again",
+        file: "driver.rs",
+        kept: "Some(record) => Uuid::new_v8(drawn(record.seed, step)),",
+        broken: "Some(record) => Uuid::new_v8([drawn(record.seed, step)[0]; 16].map(|_| self.0.sources.random() as u8)),",
+    },
+    Mutant {
+        rule: "a changed request is noticed",
+        file: "replay.rs",
+        kept: "Some(expected) if expected != digest =>",
+        broken: "Some(expected) if expected != digest && false =>",
+    },
+    Mutant {
+        rule: "a recorded step that is not asked for is noticed",
+        file: "repeat.rs",
+        kept: "_ => Err(Halt::Diverged(Divergence::Missing { step: step.clone(), found })),",
+        broken: "_ if found == [step.clone()] => Err(Halt::Diverged(Divergence::Missing { step: step.clone(), found })),\n            _ => Ok(None),",
+    },
+    Mutant {
+        rule: "an effect that must not be cut off is not",
+        file: "slots.rs",
+        kept: "if let Some(task) = self.task.take().filter(|_| self.may_be_cut) {",
+        broken: "if let Some(task) = self.task.take() {",
+    },
+    Mutant {
+        rule: "what a lost attempt may have taken is booked",
+        file: "start.rs",
+        kept: "StepKind::Model | StepKind::Embed => Spend { turns: 0, ..slot.held.all() },",
+        broken: "StepKind::Model | StepKind::Embed => Spend::default(),",
+    },
+    Mutant {
+        rule: "a process that stops writes nothing for what its agent drops",
+        file: "ending.rs",
+        kept: "        if state.halt.is_some() {\n            return;\n        }\n        let state = &mut *state;",
+        broken: "        let state = &mut *state;",
+    },
+    Mutant {
+        rule: "a message that nobody heard goes back to its mailbox",
+        file: "ending.rs",
+        kept: "record.mailboxes.entry(mailbox.clone()).or_default().push_front(message);",
+        broken: "drop(message);",
+    },
+    Mutant {
+        rule: "an answer belongs to its question",
+        file: "outside.rs",
+        kept: "&& slot.id == step\n",
+        broken: "\n",
+    },
+    Mutant {
+        rule: "a run that was to end is never completed",
+        file: "../runtime/work.rs",
+        kept: "(Ok(outcome), Some(reason)) => {",
+        broken: "(Ok(outcome), Some(reason)) if false => {",
+    },
+    Mutant {
+        rule: "a report is durable before anybody hears it",
+        file: "../runtime/work.rs",
+        kept: "match engine.durable().await {",
+        broken: "match Ok::<(), Halt>(()) {",
+    },
+    Mutant {
+        rule: "who has lost a lease writes nothing",
+        file: "../store/record.rs",
+        kept: "if epoch == lease.epoch && status == RunStatus::Running {",
+        broken: "if status == RunStatus::Running {",
+    },
+];
+
+/// How long the tests of one mutant may take. One that hangs is caught.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What became of a mutant.
+enum Fate {
+    Caught { tests: usize },
+    Hung,
+    Survived,
+}
+
+pub(super) fn run() -> Result<()> {
+    let copy = copied()?;
+    if !matches!(tested(&copy)?, Fate::Survived) {
+        bail!("the tests fail as they are; mend them first");
+    }
+    let mut survived = 0;
+    for Mutant { rule, file, kept, broken } in MUTANTS {
+        let path = copy.join(ENGINE).join(file);
+        let source = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        let places = source.matches(kept).count();
+        if places != 1 {
+            bail!("{file} has `{kept}` {places} times, not once: mend the mutant of \"{rule}\"");
+        }
+        fs::write(&path, source.replacen(kept, broken, 1))?;
+        let fate = tested(&copy);
+        fs::write(&path, source)?;
+        match fate.with_context(|| format!("the mutant of \"{rule}\""))? {
+            Fate::Caught { tests } => println!("caught by {tests:>2} tests  {rule}"),
+            Fate::Hung => println!("caught: it hangs  {rule}"),
+            Fate::Survived => {
+                survived += 1;
+                println!("SURVIVED          {rule}");
+            }
+        }
+    }
+    if survived > 0 {
+        bail!("missed: {survived} of {} mutants survived", MUTANTS.len());
+    }
+    println!("all {} mutants were caught", MUTANTS.len());
+    Ok(())
+}
+
+/// A copy of the project, so that what is being worked on is left alone.
+fn copied() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let copy = target.unwrap_or_else(|| workspace::root().join("target")).join("mutants");
+    for file in workspace::files()? {
+        let (from, to) = (workspace::root().join(&file), copy.join(&file));
+        if fs::read(&to).ok() == Some(fs::read(&from)?) {
+            continue;
+        }
+        fs::create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
+        fs::copy(from, to)?;
+    }
+    Ok(copy)
+}
+
+/// Runs the tests of durable runs and of stores.
+fn tested(copy: &Path) -> Result<Fate> {
+    let tests = compiled(copy)?;
+    let log = copy.join("tests.log");
+    let out = fs::File::create(&log)?;
+    let mut tests = Command::new(tests);
+    tests.current_dir(copy.join("crates/agentic-runtime")).args(["durable", "stores::memory"]);
+    let mut child = tests.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let failed = fs::read_to_string(&log)?.matches("... FAILED").count();
+            return Ok(if status.success() { Fate::Survived } else { Fate::Caught { tests: failed } });
+        }
+        if waited > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Fate::Hung);
+        }
+        thread::sleep(PAUSE);
+        waited += PAUSE;
+    }
+}
+
+/// Compiles the tests, and gives their program.
+fn compiled(copy: &Path) -> Result<PathBuf> {
+    let mut cargo = workspace::cargo();
+    cargo.current_dir(copy).args(["test", "--quiet", "-p", "agentic-runtime", "--test", "it", "--no-run"]);
+    cargo.args(["--message-format", "json"]).env("RUSTFLAGS", "-A warnings");
+    let messages = process::read(&mut cargo).context("it does not compile")?;
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let is_it = |message: &Value| message["target"]["name"] == "it" && message["executable"].is_string();
+    let program =
+        messages.filter(is_it).filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    program.last().context("cargo names no test program")
+}

@@ -12,6 +12,8 @@ mod resolution;
 mod runtime;
 mod sources;
 mod store;
+#[cfg(feature = "tracing")]
+mod telemetry;
 mod watch;
 
 pub use approver::{ApproveAll, Approver, DenyAll};
@@ -31,3 +33,5 @@ pub use store::{
     Append, Claim, Commit, JournalError, JournalErrorKind, JournalStore, Lease, MemoryStore, NewRun, Post,
     Posted, Release, RunFilter, RunRecord, Wait, Which,
 };
+#[cfg(feature = "tracing")]
+pub use telemetry::TracingSink;

@@ -6,3 +6,5 @@ mod cancel;
 mod delivery;
 mod durable;
 mod support;
+#[cfg(feature = "tracing")]
+mod telemetry;

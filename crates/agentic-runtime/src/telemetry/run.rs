@@ -151,8 +151,12 @@ impl RunSpans {
         }
         self.tell(event);
         match &event.kind {
+            // Without a span it ended before, and was dropped as nobody had heard of that; or it began in an earlier
+            // process, and the event must do: the two can't be told apart.
             EventKind::StepDropped { step, .. } => {
-                self.ended(step, kind_of(step), at).end("dropped", Some(at))
+                if let Some(open) = self.steps.remove(step) {
+                    open.end("dropped", Some(at));
+                }
             }
             // A refused step never started, but a question or a wait may have.
             EventKind::StepRefused { step, kind, error, .. } => {

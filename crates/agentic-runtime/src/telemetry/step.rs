@@ -31,6 +31,8 @@ pub(super) struct About<'a> {
 pub(super) struct OpenStep {
     pub(super) span: Span,
     attempt: Option<u32>,
+    /// The adapter's scheme, which is no part of a model's name.
+    scheme: Option<Box<str>>,
     /// When the attempt began.
     began: Timestamp,
     streams: bool,
@@ -49,7 +51,8 @@ pub(super) struct End<'a> {
 impl OpenStep {
     pub(super) fn new(parent: &Span, about: &About<'_>) -> Self {
         let span = open(parent, about);
-        Self { span, attempt: about.attempt, began: about.started, streams: false }
+        let scheme = about.name.and_then(|name| name.split_once(':')).map(|(scheme, _)| scheme.into());
+        Self { span, scheme, attempt: about.attempt, began: about.started, streams: false }
     }
 
     /// A step of which only the id is known: it began in another process.
@@ -112,7 +115,7 @@ impl OpenStep {
             return self.end("failed", Some(end.at));
         }
         match end.kind {
-            StepKind::Model => answered(span, end.result, with_content),
+            StepKind::Model => answered(span, end.result, self.scheme.as_deref(), with_content),
             StepKind::Embed => {
                 let first = end.result.pointer("/vectors/0").and_then(Value::as_array);
                 let dimensions = first.map(|vector| number(vector.len() as u64));
@@ -145,7 +148,7 @@ struct Label {
     model: Arc<str>,
 }
 
-fn answered(span: &Span, result: &Value, with_content: bool) {
+fn answered(span: &Span, result: &Value, scheme: Option<&str>, with_content: bool) {
     let label = if with_content {
         let Ok(response) = ModelResponse::deserialize(result) else { return };
         span.record("gen_ai.output.messages", content::answer(&response));
@@ -158,7 +161,8 @@ fn answered(span: &Span, result: &Value, with_content: bool) {
     let reasons = Value::from(vec![content::finish(&label.finish)]);
     span.record("gen_ai.response.finish_reasons", reasons.to_string());
     if !label.model.is_empty() {
-        span.record("gen_ai.response.model", &*label.model);
+        let bare = scheme.and_then(|scheme| label.model.strip_prefix(scheme)?.strip_prefix(':'));
+        span.record("gen_ai.response.model", bare.unwrap_or(&label.model));
     }
 }
 

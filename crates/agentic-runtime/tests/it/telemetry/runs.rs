@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use agentic_core::EffectClass::{Pure, Unsafe};
 use agentic_core::{
-    AgentError, Approval, CancelReason, Cancellation, ChatModel, EffectContext, EventKind, Goal,
-    ModelErrorKind, ModelRequest, NanoUsd, Price, RunContext, Tool, ToolError, ToolSpec, Usage, async_trait,
+    AgentError, Approval, CancelReason, Cancellation, ChatModel, EffectContext, Embedder, EmbedderInfo,
+    Embeddings, EventKind, Goal, ModelContext, ModelError, ModelErrorKind, ModelRequest, NanoUsd, Price,
+    RunContext, Tool, ToolError, ToolSpec, Usage, async_trait,
 };
 use agentic_runtime::{ApproveAll, Ephemeral, TracingSink};
 use agentic_testkit::durability::World;
@@ -62,6 +63,49 @@ impl Tool for Picky {
 
 pub(super) fn picky() -> Arc<dyn Tool> {
     Arc::new(Picky(Arc::new(ToolSpec::new("picky", "refuses", json!({"type": "object"})))))
+}
+
+/// An embedding model.
+#[derive(Debug)]
+struct Vectors(EmbedderInfo);
+
+#[async_trait]
+impl Embedder for Vectors {
+    fn info(&self) -> &EmbedderInfo {
+        &self.0
+    }
+
+    async fn embed(&self, texts: Arc<[String]>, _: ModelContext) -> Result<Embeddings, ModelError> {
+        let vectors = texts.iter().map(|_| vec![0.5; self.0.dimensions]).collect();
+        Ok(Embeddings { vectors, usage: Usage { input_tokens: 7, ..Usage::default() } })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn embeddings_and_messages_have_their_spans() {
+    let capture = Capture::default();
+    let _guard = capture.on_this_thread();
+    let agent = named("reader", |_, cx| async move {
+        let embedder: Arc<dyn Embedder> = Arc::new(Vectors(EmbedderInfo::new("local:tiny", 3)));
+        cx.embed(&embedder, ["SECRET-text"]).await?;
+        let waits = cx.scope("waits");
+        cx.timeout(Duration::from_millis(3), waits.receive::<Value>("news")).await?;
+        Ok(String::new())
+    });
+    run(&agent, TracingSink::new()).await.result.unwrap();
+    let span = capture.span("embeddings tiny");
+    for (field, value) in [
+        ("otel.kind", "client"),
+        ("gen_ai.operation.name", "embeddings"),
+        ("gen_ai.provider.name", "local"),
+        ("gen_ai.request.model", "tiny"),
+        ("gen_ai.embeddings.dimension.count", "3"),
+        ("gen_ai.usage.input_tokens", "7"),
+    ] {
+        assert_eq!(span.get(field), value, "{field}: {span:#?}");
+    }
+    assert_eq!(capture.span("receive news").get("agentic.outcome"), "dropped");
+    assert!(!capture.text().contains("SECRET"));
 }
 
 /// An agent that does something of every kind. Its secrets are in all that is content.
@@ -179,7 +223,9 @@ async fn every_kind_of_step_has_its_span() {
         ("gen_ai.operation.name", "chat"),
         ("gen_ai.provider.name", "openai"),
         ("gen_ai.request.model", "gpt-test"),
-        ("gen_ai.response.model", "openai:gpt-test"),
+        ("gen_ai.response.model", "gpt-test"),
+        ("gen_ai.request.stream", "true"),
+        ("gen_ai.response.time_to_first_chunk", "0.0"),
         ("gen_ai.response.finish_reasons", r#"["stop"]"#),
         ("gen_ai.usage.input_tokens", "1000"),
         ("gen_ai.usage.output_tokens", "50"),

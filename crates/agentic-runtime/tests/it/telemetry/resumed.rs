@@ -77,7 +77,8 @@ fn worker(world: &World) -> Named {
             ask(&cx).await?;
             let (one, two) = (world.tool("one", Pure), world.tool("two", Keyed));
             let (one, two) = futures_util::join!(cx.tool(&one, json!({})), cx.tool(&two, json!({})));
-            (one?, two?);
+            one?;
+            two?;
             let inner = named("inner", {
                 let (world, model) = (world.clone(), model.clone());
                 move |_, cx| {

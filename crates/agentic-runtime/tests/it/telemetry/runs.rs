@@ -141,7 +141,8 @@ pub(super) fn everything(price: bool) -> Named {
                 cx.tool(&one, json!({"n": "SECRET-argument"})),
                 cx.tool(&two, json!({"n": "SECRET-argument"}))
             );
-            (one?, two?);
+            one?;
+            two?;
             let inner = named("helper", {
                 let model = model.clone();
                 move |_, cx| {
@@ -400,4 +401,30 @@ async fn a_context_without_a_run_around_it_ends_with_its_last_holder() {
     drop(cx);
     assert_eq!(capture.names(), ["sleep", "invoke_agent"]);
     assert_eq!(capture.span("invoke_agent").get("agentic.outcome"), "open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_caller_goes_away_leaves_nothing_open() {
+    let capture = Capture::default();
+    let _guard = capture.on_this_thread();
+    let world = World::new();
+    let agent = named("left", move |_, cx| {
+        let world = world.clone();
+        async move {
+            let (pure, must) = (world.tool("pure", Pure), world.tool("must", Unsafe));
+            let (one, two) = futures_util::join!(cx.tool(&pure, json!({})), cx.tool(&must, json!({})));
+            one?;
+            two?;
+            Ok(String::new())
+        }
+    });
+    let left = tokio::time::timeout(Duration::from_millis(1), run(&agent, TracingSink::new())).await;
+    assert!(left.is_err());
+    // What must not be cut ends by itself, and the run with it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(capture.open(), 0, "{:#?}", capture.names());
+    let outcomes: Vec<_> =
+        capture.spans().iter().map(|span| span.get("agentic.outcome").to_owned()).collect();
+    assert_eq!(outcomes, ["dropped", "dropped", "open"]);
+    assert!(capture.events().iter().any(|event| event.name == "step ended late"));
 }

@@ -231,4 +231,17 @@ pub enum EventKind {
 pub trait EventSink: Debug + Send + Sync + 'static {
     /// Takes one event.
     fn on_event(&self, event: &Event);
+
+    /// This process begins to work on a run, of this agent if that is known: until it [releases](Self::on_release) the
+    /// run, the run's events come from here. Not an event: it happens to the process, and no journal has it. A sink that
+    /// hands events on to others hands this on too.
+    fn on_take(&self, run: RunId, agent: Option<&str>) {
+        let _ = (run, agent);
+    }
+
+    /// This process works on the run no more: it has ended, it waits, or it was given back. `reason` says why, where it
+    /// is not completed and that is known. What is kept for the run can go.
+    fn on_release(&self, run: RunId, reason: Option<Reason>) {
+        let _ = (run, reason);
+    }
 }

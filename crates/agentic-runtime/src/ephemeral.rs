@@ -83,7 +83,9 @@ impl Ephemeral {
     /// Outcomes are delivered one at a time, and the agent's task is given a turn between two of them. Whether
     /// it has come to rest by then can't be seen from here; [`run`](Self::run) waits until it has.
     pub fn context(self) -> RunContext {
-        self.engine().context()
+        let engine = self.engine();
+        engine.watch.take(None);
+        engine.context()
     }
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
@@ -97,6 +99,7 @@ impl Ephemeral {
         let engine = self.engine();
         engine.drive_from_root();
         let cx = engine.context();
+        engine.watch.take(Some(agent.name()));
         let (name, begin) = (agent.name(), Begin { goal: goal.clone(), ..Begin::default() });
         // A goal is plain data: it has a JSON form.
         if let Ok(started) = EntryKind::started(name, String::new(), Digest::default(), budget, &begin) {
@@ -117,6 +120,7 @@ impl Ephemeral {
         if let Some(end) = report.entry() {
             engine.watch.tell(|| end);
         }
+        engine.watch.release(report.reason);
         report
     }
 

@@ -15,6 +15,8 @@ mod resolution;
 mod runtime;
 mod sources;
 mod store;
+#[cfg(feature = "tracing")]
+mod telemetry;
 mod watch;
 
 pub use approver::{ApproveAll, Approver, DenyAll};
@@ -39,3 +41,5 @@ pub use store::{
 };
 #[cfg(feature = "sqlite")]
 pub use store::{Durability, SqliteOptions, SqliteStore};
+#[cfg(feature = "tracing")]
+pub use telemetry::TracingSink;

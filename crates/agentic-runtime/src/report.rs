@@ -45,7 +45,9 @@ pub enum RunError {
     #[error("the run diverged from its journal: {0}; resume it with the code that began it, or fork it")]
     Diverged(#[from] Divergence),
     /// The agent waits for something that is no step of its run.
-    #[error("the agent waits for something that is no step of its run; it must reach timers, channels and tasks through its run context")]
+    #[error(
+        "the agent waits for something that is no step of its run; it must reach timers, channels and tasks through its run context"
+    )]
     Foreign,
     /// What happens can't be written down. What was written is not lost.
     #[error(transparent)]

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agentic_core::{DeltaSink, Event, EventKind, EventSink, ModelDelta, RunId, Sources, StepId, StepKind};
+use agentic_core::{
+    DeltaSink, Event, EventKind, EventSink, ModelDelta, Reason, RunId, Sources, StepId, StepKind,
+};
 
 use crate::journal::{Entry, EntryKind, Seq};
 
@@ -25,6 +27,8 @@ struct Told {
     last: Seq,
     /// Model calls that are at work.
     streams: HashMap<StepId, Stream>,
+    /// Whether it was told that this process works on the run.
+    taken: bool,
 }
 
 /// The pieces of one answer.
@@ -47,6 +51,23 @@ impl Watch {
 
     pub(crate) fn is_watched(&self) -> bool {
         self.sink.is_some()
+    }
+
+    /// Tells that this process works on the run from now on, until this is [released](Self::release) or dropped.
+    pub(crate) fn take(&self, agent: Option<&str>) {
+        let Some(sink) = &self.sink else { return };
+        let mut told = self.told();
+        told.taken = true;
+        let _ = catch_unwind(AssertUnwindSafe(|| sink.on_take(self.run, agent)));
+    }
+
+    /// Tells that this process works on the run no more.
+    pub(crate) fn release(&self, reason: Option<Reason>) {
+        let Some(sink) = &self.sink else { return };
+        let mut told = self.told();
+        if std::mem::take(&mut told.taken) {
+            let _ = catch_unwind(AssertUnwindSafe(|| sink.on_release(self.run, reason)));
+        }
     }
 
     /// Tells something that is not recorded; it is made only if there is somebody to see it.
@@ -74,13 +95,21 @@ impl Watch {
     }
 }
 
+/// A run that nobody holds any more is not worked on, however that came.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.release(None);
+    }
+}
+
 impl Told {
     fn tell(&mut self, sink: &dyn EventSink, run: RunId, entry: &Entry) {
         self.last = entry.seq;
         let event = entry.event(run);
         tell(sink, &event);
         match event.kind {
-            EventKind::StepStarted { step, kind: StepKind::Model, .. } | EventKind::StepRestarted { step, .. } => {
+            EventKind::StepStarted { step, kind: StepKind::Model, .. }
+            | EventKind::StepRestarted { step, .. } => {
                 if let Some(Stream::Kept(kept)) = self.streams.insert(step, Stream::Open) {
                     kept.iter().for_each(|delta| tell(sink, delta));
                 }

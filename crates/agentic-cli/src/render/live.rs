@@ -85,7 +85,8 @@ impl Live {
                 }
             }
             Err(error) => {
-                let said = error.agent().and_then(|error| error.partial()).map_or("", |partial| partial.text.trim());
+                let said =
+                    error.agent().and_then(|error| error.partial()).map_or("", |partial| partial.text.trim());
                 // What came of an answer that broke off is nobody's partial work, but it is all there is.
                 let said = if said.is_empty() && !self.terminal { shown.words.trim() } else { said };
                 if !said.is_empty() {

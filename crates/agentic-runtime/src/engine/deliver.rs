@@ -4,9 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use agentic_core::{
-    Delivered, Done, Json, StepError, Ticket, Timestamp,
-};
+use agentic_core::{Delivered, Done, Json, StepError, Ticket, Timestamp};
 
 use super::slots::{Arrival, Arrived, Outcome};
 use super::{Engine, Halt, State};
@@ -161,7 +159,12 @@ impl Engine {
     }
 
     /// Delivers this. Gives whether the agent hears of it.
-    pub(super) fn deliver(self: &Arc<Self>, state: &mut State, arrival: Arrival, wakers: &mut Vec<Waker>) -> bool {
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        state: &mut State,
+        arrival: Arrival,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
         let Arrival { at, what, .. } = arrival;
         match what {
             Arrived::Outcome(outcome) => self.settle(state, at, outcome, wakers),

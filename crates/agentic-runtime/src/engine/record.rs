@@ -9,8 +9,8 @@ use agentic_core::{Digest, EventKind, Json, StepId, Ticket, Timestamp};
 use futures_util::task::AtomicWaker;
 
 use super::replay::Replay;
-use crate::fork::ForkEffects;
 use super::wait::Input;
+use crate::fork::ForkEffects;
 use crate::journal::{Entry, EntryKind, Seq};
 use crate::store::{Append, Commit, JournalError, JournalStore, Lease, Wait};
 use crate::watch::Watch;

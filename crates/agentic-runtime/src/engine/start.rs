@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, BudgetError, Delivered, EffectClass, EffectGrant, Held, Json, Reservation, Resource, Spend, StepError,
-    StepKind, StepRequest, Ticket, ToolError, ToolErrorKind,
+    Approval, BudgetError, Delivered, EffectClass, EffectGrant, Held, Json, Reservation, Resource, Spend,
+    StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind,
 };
 use tokio::runtime::Handle;
 
@@ -72,11 +72,13 @@ impl Engine {
         let record = state.record.as_ref().filter(|record| record.effects == ForkEffects::Refuse)?;
         debug_assert!(record.live, "what is repeated is not refused");
         let request = state.slots.get_mut(ticket)?.request.as_ref()?;
-        let harmless = request.class == EffectClass::Pure || !matches!(request.kind, StepKind::Tool | StepKind::Effect);
+        let harmless =
+            request.class == EffectClass::Pure || !matches!(request.kind, StepKind::Tool | StepKind::Effect);
         if harmless {
             return None;
         }
-        let message = format!("`{}` is not run again: this run is a fork, and its effects are refused", request.name);
+        let message =
+            format!("`{}` is not run again: this run is a fork, and its effects are refused", request.name);
         Some(match request.kind {
             StepKind::Tool => ToolError::new(ToolErrorKind::Denied, message).into(),
             _ => StepError::Failed { step: request.id.clone(), message },

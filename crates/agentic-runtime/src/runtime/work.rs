@@ -117,6 +117,7 @@ impl Runtime {
         let (inner, engine, lease) = (&self.0, &active.engine, &active.lease);
         // If this is dropped, the process is ending: nothing is written any more, as in a crash.
         let stop = Stop(inner.clone(), active.clone());
+        engine.watch.take(Some(agent.name()));
         let result = drive(engine, &*agent, begin).await;
         let spend = engine.ledger.state().spent;
         let at = inner.now();
@@ -152,6 +153,7 @@ impl Runtime {
                 report
             }
         };
+        engine.watch.release(report.reason);
         drop(stop);
         active.ended.send_replace(Some(report.clone()));
         report

@@ -309,7 +309,9 @@ impl fmt::Display for Wait {
                 write!(f, "somebody to say whether step `{step}` (`{name}`) has happened")
             }
             Self::Message { step, mailbox } => write!(f, "a message in `{mailbox}`, for step `{step}`"),
-            Self::Time { step, until } => write!(f, "step `{step}`, until {} ms since 1970", until.as_millis()),
+            Self::Time { step, until } => {
+                write!(f, "step `{step}`, until {} ms since 1970", until.as_millis())
+            }
             Self::Operator { message } => f.write_str(message),
         }
     }

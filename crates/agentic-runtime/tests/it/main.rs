@@ -7,3 +7,5 @@ mod delivery;
 mod durable;
 mod stores;
 mod support;
+#[cfg(feature = "tracing")]
+mod telemetry;

@@ -133,7 +133,8 @@ pub(super) fn renew(db: &Connection, leases: &[Lease], until: Timestamp) -> Resu
 pub(super) fn release(db: &Connection, lease: &Lease, release: &Release) -> Result<(), Failure> {
     let (n, mut kept) = find(db, lease.run)?;
     kept.owned_by(lease)?;
-    let mut unread = db.prepare_cached("SELECT 1 FROM posts WHERE run = ? AND content IS NOT NULL AND id > ?")?;
+    let mut unread =
+        db.prepare_cached("SELECT 1 FROM posts WHERE run = ? AND content IS NOT NULL AND id > ?")?;
     kept.release(release.clone(), unread.exists(params![n, int(release.seen)])?);
     save(db, n, &kept)?;
     Ok(())

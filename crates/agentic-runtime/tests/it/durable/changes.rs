@@ -108,7 +108,10 @@ async fn a_change_is_named_before_anything_is_done() {
     )
     .await;
     let message = divergence(&report);
-    assert!(message.contains("expected step `tool:one`, which was recorded next; found `tool:two`"), "{message}");
+    assert!(
+        message.contains("expected step `tool:one`, which was recorded next; found `tool:two`"),
+        "{message}"
+    );
     assert_eq!(effects, 0);
 
     let (report, effects) = changed(
@@ -147,7 +150,10 @@ async fn a_change_is_named_before_anything_is_done() {
     )
     .await;
     let message = divergence(&report);
-    assert!(message.contains("expected step `tool:two`, which was recorded next; found `tool:inserted`"), "{message}");
+    assert!(
+        message.contains("expected step `tool:two`, which was recorded next; found `tool:inserted`"),
+        "{message}"
+    );
     assert_eq!(effects, 0);
 }
 
@@ -174,7 +180,8 @@ async fn a_change_can_be_announced() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let report = run.report().await.unwrap();
     assert!(report.result.unwrap().text().ends_with(" 1"), "a new run follows the new code");
-    let again = replay(&patched(World::new()), run.id(), &runtime.journal(run.id()).await.unwrap()).await.unwrap();
+    let again =
+        replay(&patched(World::new()), run.id(), &runtime.journal(run.id()).await.unwrap()).await.unwrap();
     assert_eq!(again.status, RunStatus::Completed);
 }
 

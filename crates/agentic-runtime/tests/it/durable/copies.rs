@@ -2,7 +2,9 @@
 
 use agentic_core::EffectClass::*;
 use agentic_core::{Json, RunContext, RunStatus, StepError};
-use agentic_runtime::{Bundle, Differs, Fork, ForkEffects, MemoryStore, Run, RunReport, Runtime, diff, replay};
+use agentic_runtime::{
+    Bundle, Differs, Fork, ForkEffects, MemoryStore, Run, RunReport, Runtime, diff, replay,
+};
 use agentic_testkit::FakeSources;
 use agentic_testkit::durability::World;
 use serde_json::json;
@@ -65,13 +67,18 @@ async fn a_fork_goes_on_from_a_step_and_has_no_effects_unless_they_are_allowed()
     let fork = runtime.fork(run.id(), &Fork::at(two())).await.unwrap();
     let fork = runtime.resume(fork.id()).await.unwrap();
     let forked = fork.report().await.unwrap();
-    let drawn = |report: &RunReport| report.result.as_ref().unwrap().text().rsplit_once(' ').unwrap().1.to_owned();
+    let drawn =
+        |report: &RunReport| report.result.as_ref().unwrap().text().rsplit_once(' ').unwrap().1.to_owned();
     assert_ne!(drawn(&forked), drawn(&report), "what a fork draws is its own");
     assert_eq!(
         text(forked),
         "one+two+three not written: `write` is not run again: this run is a fork, and its effects are refused"
     );
-    assert_eq!((world.attempts(), world.deeds().len()), (6, 1), "`one` was not read again, `two` and `three` were");
+    assert_eq!(
+        (world.attempts(), world.deeds().len()),
+        (6, 1),
+        "`one` was not read again, `two` and `three` were"
+    );
 
     let other = Fork::at(two()).with_result(Json::of(&json!({"did": "zwei"})).unwrap());
     let fork = runtime.fork(run.id(), &other.with_effects(ForkEffects::Allow)).await.unwrap();
@@ -107,7 +114,10 @@ async fn a_run_goes_through_a_file_and_is_repeated_from_it() {
     for (text, expected) in [
         ("", "line 1 of the exported run is missing"),
         ("{}", "line 1 of the exported run is not the head of an exported run"),
-        (&file.replacen("\"agentic_run\":1", "\"agentic_run\":9", 1), "has form 9, and this version reads up to 1"),
+        (
+            &file.replacen("\"agentic_run\":1", "\"agentic_run\":9", 1),
+            "has form 9, and this version reads up to 1",
+        ),
         (&file.replacen("\"seq\":3", "\"seq\":4", 1), "has entry 4, where 3 is next"),
         (file.lines().next().unwrap(), "line 2 of the exported run is not the start of a run"),
     ] {

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{
-    BudgetError, CancelReason, Digest, EffectClass, Json, Reason, Resource, RunStatus, StepError, StepId, StepKind,
+    BudgetError, CancelReason, Digest, EffectClass, Json, Reason, Resource, RunStatus, StepError, StepId,
+    StepKind,
 };
-use agentic_runtime::{ForkEffects, 
-    Append, Commit, Entry, EntryKind, JournalErrorKind as Kind, NewRun, Release, RunRecord, Seq, Wait, Which,
+use agentic_runtime::{
+    Append, Commit, Entry, EntryKind, ForkEffects, JournalErrorKind as Kind, NewRun, Release, RunRecord, Seq,
+    Wait, Which,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

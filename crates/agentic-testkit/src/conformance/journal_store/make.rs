@@ -154,7 +154,15 @@ pub(super) fn waiting(now: u64, wake_at: Option<u64>) -> Release {
 
 /// Given back at this time, for anybody.
 pub(super) fn pending(now: u64) -> Release {
-    Release { reason: None, waits: Vec::new(), wake_at: None, spend: spend(3), at: at(now), orderly: true, seen: 0 }
+    Release {
+        reason: None,
+        waits: Vec::new(),
+        wake_at: None,
+        spend: spend(3),
+        at: at(now),
+        orderly: true,
+        seen: 0,
+    }
 }
 
 pub(super) fn post(key: &str, now: u64) -> Post {

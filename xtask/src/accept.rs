@@ -30,6 +30,8 @@ const ROWS: &[Row] = &[
     Row { name: "schemas", what: "JSON Schema suite and function descriptions, in a release build", run: |_| suites::schemas() },
     Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
+    Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
+    Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| bench::durable_speed() },
     Row { name: "mutants", what: "each rule of durable runs broken on purpose: the tests notice", run: |_| mutants::run() },
     Row { name: "fuzz", what: "each fuzz target for a while", run: fuzz::run },
 ];

@@ -49,6 +49,9 @@ pub enum RunError {
         "the agent waits for something that is no step of its run; it must reach timers, channels and tasks through its run context"
     )]
     Foreign,
+    /// The agent's code panicked. Nothing is lost: it can go on with code that does not.
+    #[error("the agent panicked: {0}; mend it, then resume the run")]
+    Panicked(String),
     /// What happens can't be written down. What was written is not lost.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -111,7 +114,7 @@ impl RunError {
     pub fn status(&self) -> RunStatus {
         match self {
             Self::Agent(error) => error.status(),
-            Self::Waits { .. } | Self::Diverged(_) | Self::Foreign => RunStatus::Waiting,
+            Self::Waits { .. } | Self::Diverged(_) | Self::Foreign | Self::Panicked(_) => RunStatus::Waiting,
             Self::Journal(_) | Self::HandedBack => RunStatus::Pending,
         }
     }
@@ -122,7 +125,7 @@ impl RunError {
             Self::Agent(error) => error.reason(),
             Self::Waits { waits, .. } => waits.first().map_or(Reason::Internal, Wait::reason),
             Self::Diverged(_) => Reason::Diverged,
-            Self::Foreign => Reason::Internal,
+            Self::Foreign | Self::Panicked(_) => Reason::Internal,
             Self::Journal(_) => Reason::Journal,
             Self::HandedBack => Reason::HandedBack,
         }

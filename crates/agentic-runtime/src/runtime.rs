@@ -23,7 +23,7 @@ pub use agents::{AgentSource, NoAgent};
 pub use error::{RuntimeError, RuntimeErrorKind};
 pub use options::{RunOptions, RuntimeBuilder};
 pub use run::Run;
-pub(crate) use work::drive;
+pub(crate) use work::{drive, said};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::approver::Approver;

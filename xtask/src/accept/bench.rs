@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +21,27 @@ pub(super) fn local(part: &str) -> Result<()> {
     let bench = demo::built(&["--example", "local_bench"])?;
     let watched =
         process::watch(Command::new(bench).args([path.trim(), part]), |line| line.contains("MISSED"))?;
+    watched.result?;
+    if !watched.kept.is_empty() {
+        bail!("missed: {}", watched.kept.join("; "));
+    }
+    Ok(())
+}
+
+/// How fast and how small durable runs are.
+pub(super) fn durable_speed() -> Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args([
+        "run",
+        "--release",
+        "-p",
+        "agentic-runtime",
+        "--features",
+        "sqlite",
+        "--example",
+        "durable_speed",
+    ]);
+    let watched = process::watch(&mut cargo, |line| line.contains("MISSED"))?;
     watched.result?;
     if !watched.kept.is_empty() {
         bail!("missed: {}", watched.kept.join("; "));
@@ -47,38 +68,20 @@ const INSTRUCTIONS: f64 = 1.5;
 /// Odd, and many: a busy neighbour of a virtual machine moves the median of nine.
 const REPETITIONS: &str = "25";
 const OURS: &str = "agentic";
+/// The wall time of runs that are written into a file, against those that are not.
+const DURABLE: f64 = 1.2;
 
 /// Runs the benchmark's workloads with our small program beside the bare clients, pinned to one CPU.
 pub(super) fn framework(_: &AcceptOptions) -> Result<()> {
-    // `bench/peer` includes a file of it, so it can be nowhere else.
-    let bench = workspace::root().join("../shared/bench");
-    if !bench.join("run.sh").is_file() {
-        bail!("there is no benchmark at {}", bench.display());
-    }
-    let ours = demo::executable(workspace::cargo().args([
-        "build",
-        "--release",
-        "--manifest-path",
-        "bench/peer/Cargo.toml",
-    ]))?;
-    // Below the peer's target folder, so that CARGO_TARGET_DIR is not filled by strangers' builds.
-    let target = ours.parent().context("the program lies nowhere")?.join("framework-cost");
-    fs::create_dir_all(&target)?;
-    let script = |name: &str| {
-        let mut command = Command::new("bash");
-        command.arg(bench.join(name)).env("CARGO_TARGET_DIR", &target);
-        command
-    };
-    process::run(script("setup.sh").args(["raw", "raw-tls"]))?;
-    let lines = target.join("figures.jsonl");
-    let _ = fs::remove_file(&lines);
-    let mut run = script("run.sh");
+    let ours = peer(&[])?;
+    let target = target_of(&ours)?;
+    process::run(script(&target, "setup.sh")?.args(["raw", "raw-tls"]))?;
+    let mut run = script(&target, "run.sh")?;
     run.env("EXTRA_PEERS", format!("{OURS}={}", ours.display()))
         .env("BENCH_PIN", "1")
         .env("BENCH_RT", "current");
-    process::run(run.args(["-n", REPETITIONS, "-o"]).arg(&lines).args(["raw", "raw-tls", OURS]))?;
-
-    let medians = medians(&fs::read_to_string(&lines).context("the benchmark wrote no figures")?);
+    run.args(["-n", REPETITIONS]);
+    let medians = measured(run, &target, &["raw", "raw-tls", OURS])?;
     let figure = |peer: &str, workload: &str, field: &str| {
         medians
             .get(&(peer.to_owned(), workload.to_owned(), field.to_owned()))
@@ -112,6 +115,76 @@ pub(super) fn framework(_: &AcceptOptions) -> Result<()> {
         bail!("{missed} bars missed");
     }
     Ok(())
+}
+
+/// How much longer 200 runs at once take if they are written into a file.
+pub(super) fn durable() -> Result<()> {
+    let (ours, durable) = (peer(&[])?, peer(&["--features", "durable", "--bin", "peer-durable"])?);
+    let target = target_of(&ours)?;
+    process::run(script(&target, "setup.sh")?.arg("raw"))?;
+    let mut run = script(&target, "run.sh")?;
+    run.env("EXTRA_PEERS", format!("{OURS}={} durable={}", ours.display(), durable.display()));
+    run.args(["-n", "9", "-w", "w2"]);
+    let medians = measured(run, &target, &[OURS, "durable"])?;
+    let figure = |peer: &str, field: &str| {
+        let key = (peer.to_owned(), "w2".to_owned(), field.to_owned());
+        medians.get(&key).copied().with_context(|| format!("the benchmark has no {field} of {peer} on w2"))
+    };
+    let (plain, written) = (figure(OURS, "wall_s")?, figure("durable", "wall_s")?);
+    let ok = written <= plain * DURABLE;
+    println!(
+        "durable-cost w2 wall_s: {written:.3} against {plain:.3}: {:.2} times, bar {DURABLE}: {}",
+        written / plain,
+        verdict(ok)
+    );
+    let (plain, written) = (figure(OURS, "cpu_s")?, figure("durable", "cpu_s")?);
+    println!("durable-cost w2 cpu_s: {written:.3} against {plain:.3}: {:.2} times", written / plain);
+    if !ok {
+        bail!("missed");
+    }
+    Ok(())
+}
+
+/// Our program for the benchmark.
+fn peer(options: &[&str]) -> Result<PathBuf> {
+    // Without one they would be built with the features of another.
+    let mut build = workspace::cargo();
+    build.args(["build", "--release", "--manifest-path", "bench/peer/Cargo.toml"]);
+    if options.is_empty() {
+        build.args(["--bin", "peer-agentic"]);
+    }
+    demo::executable(build.args(options))
+}
+
+/// Below the peer's target folder, so that CARGO_TARGET_DIR is not filled by strangers' builds.
+fn target_of(peer: &Path) -> Result<PathBuf> {
+    let target = peer.parent().context("the program lies nowhere")?.join("framework-cost");
+    fs::create_dir_all(&target)?;
+    Ok(target)
+}
+
+/// A script of the benchmark.
+fn script(target: &Path, name: &str) -> Result<Command> {
+    // `bench/peer` includes a file of it, so it can be nowhere else.
+    let bench = workspace::root().join("../shared/bench");
+    if !bench.join(name).is_file() {
+        bail!("there is no benchmark at {}", bench.display());
+    }
+    let mut command = Command::new("bash");
+    command.arg(bench.join(name)).env("CARGO_TARGET_DIR", target);
+    Ok(command)
+}
+
+/// Runs the benchmark, and gives the medians of its figures.
+fn measured(
+    mut run: Command,
+    target: &Path,
+    peers: &[&str],
+) -> Result<BTreeMap<(String, String, String), f64>> {
+    let lines = target.join("figures.jsonl");
+    let _ = fs::remove_file(&lines);
+    process::run(run.arg("-o").arg(&lines).args(peers))?;
+    Ok(medians(&fs::read_to_string(&lines).context("the benchmark wrote no figures")?))
 }
 
 fn verdict(ok: bool) -> &'static str {

@@ -26,8 +26,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "an intent is durable before an effect that must not happen twice",
         file: "start.rs",
-        kept: "if !may_be_cut && record.is_written() => {",
-        broken: "if !may_be_cut && record.is_written() && false => {",
+        kept: "Some(seq) if !may_be_cut || restarts =>",
+        broken: "Some(seq) if restarts =>",
     },
     Mutant {
         rule: "an outcome is durable before the agent is told",
@@ -104,8 +104,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "an answer belongs to its question",
         file: "outside.rs",
-        kept: "&& slot.id == step\n",
-        broken: "\n",
+        kept: "&& open && slot.id == step && slot.digest == Some(digest)",
+        broken: "&& open",
     },
     Mutant {
         rule: "a run that was to end is never completed",

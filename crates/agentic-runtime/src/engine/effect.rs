@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, pending, select};
 
 use super::{Engine, GRACE};
+use crate::runtime::said;
 
 type Outcome = Result<Done, StepError>;
 
@@ -148,8 +149,7 @@ impl Effect {
     }
 
     fn panicked(&self, panic: &(dyn Any + Send)) -> StepError {
-        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let said = said(panic);
         let message = format!("`{}` panicked: {said}", self.name);
         match self.kind {
             // Of one tool among many: the agent may go on without it.

@@ -108,9 +108,7 @@ impl Engine {
                 record.ignore(at, format!("`{step}` did not happen: it starts again"), post);
                 let request = state.slots.get_mut(ticket).and_then(|slot| slot.request.as_ref());
                 let reservation = request.map(|request| request.reservation).unwrap_or_default();
-                if let Some(tokio) = self.tokio.get() {
-                    self.restart(state, ticket, attempt + 1, &reservation, tokio);
-                }
+                self.restart(state, ticket, attempt + 1, &reservation);
             }
         }
     }

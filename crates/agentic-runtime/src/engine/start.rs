@@ -13,7 +13,7 @@ use super::slots::{Arrival, Arrived, Outcome, Slot, Stage};
 use super::{Engine, Halt, State};
 use crate::divergence::Divergence;
 use crate::fork::ForkEffects;
-use crate::journal::EntryKind;
+use crate::journal::{EntryKind, Seq};
 use crate::store::Wait;
 
 /// What becomes of a step that asks for its share of the budget.
@@ -145,8 +145,7 @@ impl Engine {
         let seq = if restarts {
             // What was lost was booked when the step queued for this.
             let (step, attempt) = (slot.id.clone(), slot.attempt);
-            self.note(state, || EntryKind::Restarted { step, attempt, lost: Spend::default(), held });
-            None
+            Some(self.note(state, || EntryKind::Restarted { step, attempt, lost: Spend::default(), held }))
         } else if self.keeps_values() {
             let until = slot.until.filter(|_| self.recorded);
             let intent = intent(request, slot.digest, held, until);
@@ -154,14 +153,17 @@ impl Engine {
         } else {
             None
         };
-        match (&mut state.record, seq) {
-            (Some(record), Some(seq)) if !may_be_cut && record.is_written() => {
-                record.committing.push_back((seq, ticket));
-                if let Some(slot) = state.slots.get_mut(ticket) {
-                    slot.stage = Stage::Committing;
-                }
-            }
+        match seq.filter(|_| self.recorded) {
+            Some(seq) if !may_be_cut || restarts => self.launch_when_durable(state, ticket, seq),
             _ => self.launch(state, ticket, tokio),
+        }
+    }
+
+    /// The effect starts when this entry is durable.
+    fn launch_when_durable(&self, state: &mut State, ticket: Ticket, seq: Seq) {
+        if let (Some(record), Some(slot)) = (&mut state.record, state.slots.get_mut(ticket)) {
+            record.committing.push_back((seq, ticket));
+            slot.stage = Stage::Committing;
         }
     }
 
@@ -317,7 +319,7 @@ impl Engine {
             slot.stage = Stage::Unknown;
             return;
         }
-        self.restart(state, ticket, attempts + 1, &reservation, tokio);
+        self.restart(state, ticket, attempts + 1, &reservation);
     }
 
     /// A step starts again.
@@ -327,7 +329,6 @@ impl Engine {
         ticket: Ticket,
         attempt: u32,
         reservation: &Reservation,
-        tokio: &Handle,
     ) {
         let Some(slot) = state.slots.get_mut(ticket) else { return };
         // A model may have been at work to the end. The call is the same one, and so is its turn.
@@ -341,8 +342,9 @@ impl Engine {
         match self.admit(reservation) {
             Admission::Granted(held) => {
                 slot.held = held;
-                self.note(state, || EntryKind::Restarted { step, attempt, lost, held });
-                self.launch(state, ticket, tokio);
+                // Durable before the effect, so that what every attempt may have taken is booked.
+                let seq = self.note(state, || EntryKind::Restarted { step, attempt, lost, held });
+                self.launch_when_durable(state, ticket, seq);
             }
             // What was lost is booked; the rest is as if it began now.
             Admission::Waits => {

@@ -1,5 +1,7 @@
 //! Working on one run, from taking it to giving it back.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId, RunStatus};
@@ -188,23 +190,16 @@ pub(crate) async fn drive(
 ) -> Result<agentic_core::Outcome, RunError> {
     engine.drive_from_root();
     let cx: RunContext = engine.context();
-    let ended = {
-        let root = Driven::new(agent.run(begin.goal, &cx), engine);
-        match select(root, engine.given_up(engine.time_left()).boxed()).await {
-            Either::Left((Some(result), _)) => Some(result),
-            Either::Left((None, root)) => {
-                // Before the agent goes: what it drops now is not dropped by it.
-                engine.stop();
-                drop(root);
-                None
-            }
-            Either::Right((reason, root)) => {
-                drop(root);
-                Some(cancelled(reason, Partial::default()))
-            }
-        }
+    // What panics in one agent must not take others with it.
+    let agent = AssertUnwindSafe(agent.run(begin.goal, &cx)).catch_unwind();
+    let given_up = engine.given_up(engine.time_left()).boxed();
+    let result = match select(Driven::new(agent, engine), given_up).await {
+        Either::Left((Some(Ok(result)), _)) => result,
+        Either::Left((Some(Err(panic)), _)) => return Err(RunError::Panicked(said(&*panic))),
+        Either::Left((None, _)) => return Err(engine.halted().into()),
+        // It waits for something that is no step of its run, or it never stops asking.
+        Either::Right((reason, _)) => cancelled(reason, Partial::default()),
     };
-    let Some(result) = ended else { return Err(engine.halted().into()) };
     engine.settled().await;
     let cancel = engine.ends()?;
     // A run that was to end is never completed, whatever its agent makes of that.
@@ -215,6 +210,12 @@ pub(crate) async fn drive(
         (result, _) => result,
     };
     Ok(result?)
+}
+
+/// What was said by whoever panicked.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 fn cancelled(reason: CancelReason, partial: Partial) -> AgentResult {

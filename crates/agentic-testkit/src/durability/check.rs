@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agentic_core::{EffectClass, RunId, RunStatus, Timestamp};
 use agentic_runtime::{
-    Entry, JournalStore, MemoryStore, RunError, RunOptions, RunReport, Runtime, Seq, replay,
+    Entry, EntryKind, JournalStore, MemoryStore, RunError, RunOptions, RunReport, Runtime, Seq, replay,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -62,6 +62,12 @@ impl<F: Fn() -> Subject> Check<F> {
     /// In so many orders in which effects may end.
     pub fn seeds(mut self, seeds: u64) -> Self {
         self.seeds = seeds;
+        self
+    }
+
+    /// With writes that take so long.
+    pub fn lags(mut self, lags: impl IntoIterator<Item = Lag>) -> Self {
+        self.lags = lags.into_iter().collect();
         self
     }
 
@@ -133,6 +139,7 @@ impl<F: Fn() -> Subject> Check<F> {
 
     fn same(&self, live: &Ran, ran: &Ran, name: &str) {
         once(&ran.deeds, name);
+        as_written(ran, name);
         if self.same_outcome {
             assert_eq!(
                 status(&ran.report),
@@ -254,6 +261,20 @@ fn once(deeds: &[Deed], name: &str) {
             deed.name,
             deed.key
         );
+    }
+}
+
+/// What was done is what the journal says.
+fn as_written(ran: &Ran, name: &str) {
+    for Deed { name: deed, key, arguments, .. } in &ran.deeds {
+        let step = key.split_once('/').map_or("", |(_, step)| step);
+        let asked = ran.journal.iter().find_map(|entry| match &entry.kind {
+            EntryKind::Intent { step: id, asked, .. } if id.as_str() == step => Some(asked.value()),
+            _ => None,
+        });
+        // An effect of the agent's own writes no arguments.
+        let Some(asked) = asked.filter(|asked| !asked.is_null()) else { continue };
+        assert_eq!(*arguments, asked, "{name}: `{deed}` was done with something else than was written down");
     }
 }
 

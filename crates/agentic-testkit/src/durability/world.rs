@@ -50,6 +50,12 @@ impl World {
         Arc::new(Worker { spec: Arc::new(spec), class, world: self.clone() })
     }
 
+    /// A tool that reads, and whose answer is another one each time: `{"said": NUMBER}`.
+    pub fn oracle(&self, name: &str) -> Arc<dyn Tool> {
+        let spec = ToolSpec::new(name, "says something else each time", json!({"type": "object"}));
+        Arc::new(Oracle { spec: Arc::new(spec), world: self.clone() })
+    }
+
     /// Does a deed, for effects of an agent's own.
     pub fn does(&self, name: &str, class: EffectClass, key: &str, arguments: &Value) {
         let mut state = self.state();
@@ -88,6 +94,29 @@ impl World {
 
 fn result(name: &str, arguments: &Value) -> Value {
     json!({"did": name, "with": arguments})
+}
+
+#[derive(Debug)]
+struct Oracle {
+    spec: Arc<ToolSpec>,
+    world: World,
+}
+
+#[async_trait]
+impl Tool for Oracle {
+    fn spec(&self) -> &Arc<ToolSpec> {
+        &self.spec
+    }
+
+    fn effect(&self, _: &Value) -> EffectClass {
+        EffectClass::Pure
+    }
+
+    async fn call(&self, arguments: Value, ecx: EffectContext) -> Result<Value, ToolError> {
+        self.world.does(&self.spec.name, EffectClass::Pure, &ecx.key(), &arguments);
+        ecx.sleep(Duration::from_millis(1 + ecx.random() % 10)).await;
+        Ok(json!({"said": ecx.random()}))
+    }
 }
 
 #[derive(Debug)]

@@ -1,10 +1,14 @@
 //! Sample workloads, crashed before and after every write.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agentic_core::EffectClass::{self, *};
-use agentic_core::{Approval, Budget, Decision, Goal, Outcome, RunContext, Spend, StepError};
-use agentic_testkit::durability::{Check, Operator, Subject, World};
+use agentic_core::{
+    Approval, Budget, ChatModel, Decision, Goal, Message, ModelRequest, Outcome, RunContext, Spend, StepError,
+};
+use agentic_testkit::durability::{Check, Lag, Operator, Subject, World};
+use agentic_testkit::{RuleModel, Says};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
@@ -298,4 +302,51 @@ fn nested_agents() {
     }))
     .run();
     assert!(proof.crashes > 100, "{proof:?}");
+}
+
+#[test]
+fn answers_that_are_never_the_same() {
+    let proof = Check::new(subject(|cx, world| async move {
+        let mut said = Vec::new();
+        for _ in 0..3 {
+            let answer = cx.tool(&world.oracle("oracle"), json!({})).await?;
+            cx.tool(&world.tool("note", Keyed), answer.clone()).await?;
+            said.push(answer["said"].to_string());
+        }
+        Ok(said.join(" "))
+    }))
+    .order_matters()
+    .run();
+    assert!(proof.crashes > 100, "{proof:?}");
+}
+
+#[test]
+fn crashes_do_not_stretch_a_budget() {
+    let models = Arc::new(Mutex::new(Vec::new()));
+    let made = models.clone();
+    let proof = Check::new(move || {
+        let world = World::new();
+        let model = RuleModel::new(|_| Says::text("more"));
+        made.lock().unwrap().push(model.clone());
+        let model: Arc<dyn ChatModel> = Arc::new(model);
+        let asks = agent(move |cx| {
+            let model = model.clone();
+            async move {
+                let mut asked = 0;
+                let request = ModelRequest::new([Message::user("go on")].into_iter().collect());
+                while cx.model(&model, request.clone()).await.is_ok() {
+                    asked += 1;
+                }
+                Ok(format!("{}", asked > 0))
+            }
+        });
+        Subject::new(asks, "go", world).with_budget(Budget::unlimited().with_model_calls(5))
+    })
+    .lags([Lag::None])
+    .order_matters()
+    .run();
+    assert!(proof.crashes > 60, "{proof:?}");
+    let most = models.lock().unwrap().iter().map(RuleModel::calls).max().unwrap();
+    // A call that begins while its process ends, before that is written down, is booked nowhere.
+    assert_eq!(most, 5 + 1, "lost calls count");
 }

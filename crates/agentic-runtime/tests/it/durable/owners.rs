@@ -1,0 +1,254 @@
+//! Many runs, several processes: who works on what, and what becomes of those who are gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use agentic_core::EffectClass::{self, *};
+use agentic_core::{Reason, RunContext, RunId, RunStatus, Sources as _, StepError};
+use agentic_runtime::{
+    Claim, EntryKind, JournalStore, MemoryStore, RunError, RunFilter, RunOptions, Runtime, Which,
+    WorkerOptions,
+};
+use agentic_testkit::FakeSources;
+use agentic_testkit::durability::World;
+use serde_json::json;
+
+use crate::support::{Scripted, Trace, agent, slow};
+
+/// A process on a store.
+fn process(store: &Arc<MemoryStore>, seed: u64) -> agentic_runtime::RuntimeBuilder {
+    Runtime::builder(store.clone()).sources(FakeSources::seeded(seed)).lease(Duration::from_secs(10))
+}
+
+async fn does(cx: &RunContext, world: &World, name: &str, class: EffectClass) -> Result<String, StepError> {
+    cx.tool(&world.tool(name, class), json!({"n": name})).await.map(|value| value["did"].to_string())
+}
+
+/// Takes so many steps of a second each, and does something in each.
+fn walker(world: &World, steps: u64) -> Scripted {
+    let world = world.clone();
+    agent(move |cx| {
+        let world = world.clone();
+        async move {
+            for n in 0..steps {
+                cx.sleep(Duration::from_secs(1)).await?;
+                does(&cx, &world, &format!("step{n}"), Keyed).await?;
+            }
+            Ok("arrived".into())
+        }
+    })
+}
+
+fn quick() -> WorkerOptions {
+    let mut options = WorkerOptions::default();
+    options.poll = Duration::from_millis(100);
+    options
+}
+
+/// Waits until a run has this status.
+async fn until(store: &Arc<MemoryStore>, run: RunId, status: RunStatus) {
+    for _ in 0..10_000 {
+        if store.run(run).await.unwrap().status == status {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never is {status}: {:?}", store.run(run).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_asleep_beyond_its_lease_writes_nothing_more() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    // It looks after its leases once an hour: as if it were stopped for so long.
+    let asleep = process(&store, 1).poll(Duration::from_secs(3600)).build();
+    let awake = process(&store, 2).build();
+    awake.register(walker(&world, 20));
+    let run = asleep.start(walker(&world, 20), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let worker = awake.worker(quick());
+    until(&store, run.id(), RunStatus::Completed).await;
+    let report = awake.report(run.id()).await.unwrap();
+    assert_eq!(report.result.unwrap().text(), "arrived");
+    assert_eq!(world.deeds().len(), 20, "each once, though both were at work");
+    let journal = store.load(run.id(), Default::default()).await.unwrap();
+    let taken = journal.iter().filter(|entry| matches!(entry.kind, EntryKind::Resumed { .. })).count();
+    assert_eq!(taken, 2);
+    let late = run.report().await.unwrap();
+    assert_eq!(late.result.unwrap().text(), "arrived", "the one that was asleep finds out what became of it");
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_makes_no_second_owner() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let here = process(&store, 1).build();
+    // Its clock is a day ahead: it takes every lease for lost.
+    let sources = FakeSources::seeded(2);
+    let ahead = sources.clone().starting_at(sources.now().after(Duration::from_secs(86_400)));
+    let there = Runtime::builder(store.clone()).sources(ahead).lease(Duration::from_secs(10)).build();
+    there.register(walker(&world, 10));
+    let run = here.start(walker(&world, 10), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let worker = there.worker(quick());
+    until(&store, run.id(), RunStatus::Completed).await;
+    assert_eq!(world.deeds().len(), 10, "each once");
+    let journal = store.load(run.id(), Default::default()).await.unwrap();
+    let numbers: Vec<_> = journal.iter().map(|entry| entry.seq.0).collect();
+    assert_eq!(numbers, (1..=journal.len() as u64).collect::<Vec<_>>());
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_runs_of_a_process_that_is_gone_are_taken_over_within_two_leases() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let lost: Vec<_> = {
+        let gone = process(&store, 1).build();
+        let mut runs = Vec::new();
+        for _ in 0..10 {
+            runs.push(gone.submit("scripted", "go", RunOptions::default()).await.unwrap());
+        }
+        for run in &runs {
+            let (owner, now) = ("gone".to_owned(), FakeSources::seeded(1).now());
+            let until = now.after(Duration::from_secs(10));
+            store.claim(&Claim { owner, which: Which::Run(*run), now, until }).await.unwrap();
+        }
+        runs
+    };
+    let here = process(&store, 2).build();
+    here.register(walker(&world, 1));
+    let began = tokio::time::Instant::now();
+    let worker = here.worker(quick());
+    for run in lost {
+        until(&store, run, RunStatus::Completed).await;
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_takes_its_process_down_again_and_again_is_set_aside() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let here = process(&store, 1).max_attempts(3).build();
+    here.register(walker(&world, 1));
+    let run = here.submit("scripted", "go", RunOptions::default()).await.unwrap();
+    for n in 0..3_u64 {
+        let now = FakeSources::seeded(1).now().after(Duration::from_secs(n * 60));
+        let (owner, until) = (format!("gone{n}"), now.after(Duration::from_secs(10)));
+        let lease = store.claim(&Claim { owner, which: Which::Run(run), now, until }).await.unwrap().unwrap();
+        assert_eq!(u64::from(lease.attempt), n + 1, "counted before the work starts");
+    }
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let worker = here.worker(quick());
+    until(&store, run, RunStatus::Waiting).await;
+    let record = store.run(run).await.unwrap();
+    assert_eq!(record.reason, Some(Reason::DeadLetter));
+    let message = record.waits[0].to_string();
+    assert_eq!(message, "it took down its process 3 times; look at its journal, then resume it");
+    assert_eq!(world.attempts(), 0);
+    // Somebody has looked: it may be tried again.
+    here.resume(run).await.unwrap();
+    until(&store, run, RunStatus::Completed).await;
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn queues_take_turns_and_no_more_runs_work_than_may() {
+    let store = Arc::new(MemoryStore::new());
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let here = process(&store, 1).build();
+    let (at_work, at_most) = (now.clone(), most.clone());
+    here.register(agent(move |cx| {
+        let (at_work, at_most) = (at_work.clone(), at_most.clone());
+        async move {
+            at_most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            slow(&cx, &Trace::default(), "work", Pure, 1000).await?;
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok("done".into())
+        }
+    }));
+    for _ in 0..30 {
+        here.submit("scripted", "full", RunOptions::default().with_queue("full")).await.unwrap();
+    }
+    let mut few = Vec::new();
+    for _ in 0..3 {
+        few.push(here.submit("scripted", "few", RunOptions::default().with_queue("few")).await.unwrap());
+    }
+    let mut options = quick();
+    options.max_runs = 2;
+    let worker = here.worker(options);
+    for run in few {
+        until(&store, run, RunStatus::Completed).await;
+    }
+    let mut filter = RunFilter::default();
+    filter.status = Some(RunStatus::Completed);
+    filter.queue = Some("full".into());
+    let full = store.list(&filter).await.unwrap().len();
+    assert!(full <= 4, "the full queue went first: {full}");
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_asked_to_end_gives_its_runs_back() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let here = process(&store, 1).build();
+    here.register(walker(&world, 5));
+    let run = here.submit("scripted", "go", RunOptions::default()).await.unwrap();
+    let worker = here.worker(quick());
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    worker.shutdown().await;
+    let record = store.run(run).await.unwrap();
+    assert_eq!((record.status, record.attempts, record.owner), (RunStatus::Pending, 0, None));
+    let done = world.deeds().len();
+    assert!((1..5).contains(&done), "{done}");
+    let there = process(&store, 2).build();
+    there.register(walker(&world, 5));
+    let worker = there.worker(quick());
+    until(&store, run, RunStatus::Completed).await;
+    assert_eq!(world.deeds().len(), 5);
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_panics_takes_nobody_with_it() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let broken = agent(|_| async move { panic!("out of paper") });
+    let run = here.start(broken, "go").await.unwrap();
+    let report = run.report().await.unwrap();
+    let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
+    assert_eq!(waits[0].to_string(), "the agent panicked: out of paper; mend it, then resume the run");
+    let mended = agent(|_| async move { Ok("printed".into()) });
+    let run = here.resume_with(run.id(), mended).await.unwrap();
+    until(&store, run.id(), RunStatus::Completed).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_works_on_is_cancelled_without_its_agent() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let run = here.submit("scripted", "go", RunOptions::default()).await.unwrap();
+    here.cancel(run).await.unwrap();
+    here.cancel(run).await.unwrap();
+    let report = here.report(run).await.unwrap();
+    assert_eq!((report.status, report.reason), (RunStatus::Cancelled, Some(Reason::Cancelled)));
+    let worker = here.worker(quick());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(store.run(run).await.unwrap().status, RunStatus::Cancelled, "and stays so");
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_at_work_elsewhere_hears_that_it_is_cancelled() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let (here, there) = (process(&store, 1).build(), process(&store, 2).build());
+    let run = there.start(walker(&world, 100), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    here.cancel(run.id()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let report = run.report().await.unwrap();
+    assert_eq!(report.status, RunStatus::Cancelled);
+    assert!(began.elapsed() <= Duration::from_millis(250), "{:?}", began.elapsed());
+}

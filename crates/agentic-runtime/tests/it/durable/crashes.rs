@@ -307,13 +307,22 @@ fn nested_agents() {
 #[test]
 fn answers_that_are_never_the_same() {
     let proof = Check::new(subject(|cx, world| async move {
-        let mut said = Vec::new();
-        for _ in 0..3 {
-            let answer = cx.tool(&world.oracle("oracle"), json!({})).await?;
-            cx.tool(&world.tool("note", Keyed), answer.clone()).await?;
-            said.push(answer["said"].to_string());
-        }
-        Ok(said.join(" "))
+        // Side by side: what one side writes becomes durable while another's is still on its way.
+        let sides = cx
+            .all("side", 4, 0..4, |cx, _| {
+                let world = world.clone();
+                async move {
+                    let mut said = Vec::new();
+                    for _ in 0..3 {
+                        let answer = cx.tool(&world.oracle("oracle"), json!({})).await?;
+                        cx.tool(&world.tool("note", Keyed), answer.clone()).await?;
+                        said.push(answer["said"].to_string());
+                    }
+                    Ok::<_, StepError>(said.join(" "))
+                }
+            })
+            .await;
+        Ok(sides.into_iter().collect::<Result<Vec<_>, _>>()?.join(", "))
     }))
     .order_matters()
     .run();

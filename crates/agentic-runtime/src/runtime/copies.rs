@@ -16,7 +16,8 @@ impl Runtime {
     /// If there is no such run or step.
     pub async fn fork(&self, run: RunId, fork: &Fork) -> Result<Run, RuntimeError> {
         let inner = &self.0;
-        let (record, journal) = (inner.store.run(run).await?, inner.store.load(run, Default::default()).await?);
+        let (record, journal) =
+            (inner.store.run(run).await?, inner.store.load(run, Default::default()).await?);
         let (id, at) = (RunId(inner.sources.id()), inner.now());
         let entries = fork.journal(run, &journal, inner.seed(id), at)?;
         let goal = match entries.first().map(|entry| &entry.kind) {

@@ -21,7 +21,12 @@ impl Runtime {
         let runtime = self.clone();
         tokio::spawn(async move {
             // What is wrong with the run stands in its record, and those who wait for it look there.
-            drop(runtime.work_through(run, agent).await);
+            runtime.0.unwritten().remove(&run);
+            if let Err(error) = runtime.work_through(run, agent).await
+                && let Some(error) = error.into_journal()
+            {
+                runtime.0.keep_unwritten(run, &error);
+            }
             runtime.0.tending.notify_waiters();
         });
     }
@@ -149,6 +154,9 @@ impl Runtime {
                 };
                 let release = Release { spend, seen, ..release };
                 self.give_back(lease, release).await;
+                if let RunError::Journal(error) = error {
+                    inner.keep_unwritten(lease.run, error);
+                }
                 report
             }
         };

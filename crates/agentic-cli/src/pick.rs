@@ -88,6 +88,11 @@ pub(crate) fn state(record: &RunRecord) -> State {
     }
 }
 
+/// Whether what it waited for has come: it only has to be resumed.
+pub(crate) fn is_answered(record: &RunRecord) -> bool {
+    record.status == RunStatus::Waiting && record.wake_at.is_some_and(|at| at <= journals::now())
+}
+
 pub(crate) fn has_ended(record: &RunRecord) -> bool {
     matches!(record.status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled)
 }

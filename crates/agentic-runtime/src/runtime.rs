@@ -56,6 +56,8 @@ struct Inner {
     poll: Duration,
     max_attempts: u32,
     active: Mutex<HashMap<RunId, Arc<Active>>>,
+    /// Runs that somebody here has begun to take, or works on.
+    supervised: Mutex<HashMap<RunId, usize>>,
     /// Runs that stopped here since their journals can't be read or written, and nothing in their records says so.
     unwritten: Mutex<HashMap<RunId, JournalError>>,
     /// Whether somebody looks after the runs at work here.
@@ -217,6 +219,10 @@ impl Runtime {
 impl Inner {
     fn active(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Active>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn supervised(&self) -> MutexGuard<'_, HashMap<RunId, usize>> {
+        self.supervised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unwritten(&self) -> MutexGuard<'_, HashMap<RunId, JournalError>> {

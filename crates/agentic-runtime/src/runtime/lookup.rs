@@ -56,6 +56,10 @@ impl Runtime {
         let inner = &self.0;
         loop {
             let noticed = inner.tending.notified();
+            if inner.supervised().contains_key(&run) {
+                noticed.await;
+                continue;
+            }
             let active = inner.active().get(&run).cloned();
             if let Some(active) = active {
                 let mut ended = active.ended.subscribe();

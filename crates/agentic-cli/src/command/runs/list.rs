@@ -70,8 +70,9 @@ pub(super) async fn list(args: &List) -> Result<u8, Failure> {
     if more {
         render::note("there are more; see them with --limit N");
     }
-    if runs.iter().any(|run| matches!(pick::state(run), State::Interrupted | State::Pending)) {
-        render::note("what is pending or interrupted goes on with: agentic runs resume ID");
+    let idle = |run: &RunRecord| matches!(pick::state(run), State::Interrupted | State::Pending);
+    if runs.iter().any(|run| idle(run) || pick::is_answered(run)) {
+        render::note("what is pending, interrupted or answered goes on with: agentic runs resume ID");
     }
     Ok(exit::OK)
 }
@@ -103,10 +104,13 @@ fn table(runs: &[RunRecord]) -> Vec<String> {
     line.collect()
 }
 
-/// `waiting (approval)`.
+/// `waiting (approval)`, and `waiting (answered)` once somebody has answered.
 pub(super) fn status(run: &RunRecord) -> String {
     let state = pick::state(run).to_possible_value();
     let state = state.as_ref().map_or("unknown", |value| value.get_name());
+    if pick::is_answered(run) {
+        return format!("{state} (answered)");
+    }
     match run.reason.filter(|reason| reason.to_string() != state) {
         Some(reason) => format!("{state} ({reason})"),
         None => state.to_owned(),

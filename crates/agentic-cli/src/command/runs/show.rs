@@ -60,6 +60,9 @@ fn head(run: &RunRecord, seen: &agentic::core::Spend) {
 /// What it asks, and how it goes on.
 fn asks(run: &RunRecord) -> Vec<String> {
     match run.status {
+        RunStatus::Waiting if pick::is_answered(run) => {
+            vec![format!("what it waited for has come; go on with: agentic runs resume {}", run.id)]
+        }
         RunStatus::Waiting => {
             let told = run.waits.iter().filter_map(|wait| match wait {
                 agentic::runtime::Wait::Operator { message } => Some(message.clone()),

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic::core::{
-    AgentError, Budget, Goal, Messages, NanoUsd, Outcome, RunContext, Sampling, Spend, Tool,
+    Agent, AgentError, Budget, Goal, Messages, NanoUsd, Outcome, RunContext, Sampling, Spend, Tool,
 };
+use agentic::runtime::RuntimeBuilder;
 use agentic::tools::builtin::{self, Settings as ToolSettings};
 use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
 use agentic::{ChatModel, Ephemeral};
+use async_trait::async_trait;
 
 use crate::approve::{ApproveAll, TerminalApprover, Unattended};
 use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exit::Failure;
+use crate::recipe::{self, Recipe};
 
 /// Either kind of agent.
 #[derive(Clone, Debug)]
@@ -35,24 +38,43 @@ impl AnyAgent {
             Self::React(agent) => agent.reply(conversation, goal, cx).await,
         }
     }
+}
 
-    pub(crate) fn name(&self) -> &str {
+#[async_trait]
+impl Agent for AnyAgent {
+    fn name(&self) -> &str {
         match self {
-            Self::FunctionCalling(agent) => agentic::Agent::name(agent),
-            Self::React(agent) => agentic::Agent::name(agent),
+            Self::FunctionCalling(agent) => agent.name(),
+            Self::React(agent) => agent.name(),
         }
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        self.reply(&mut Messages::new(), goal, cx).await
     }
 }
 
-/// The agent that the settings ask for. Tools are opened before the model: they fail faster.
-pub(crate) async fn open(settings: &Settings) -> Result<AnyAgent, Failure> {
+/// The agent that the settings ask for, and what it is made of. Tools are opened before the model: they fail faster.
+pub(crate) async fn open(settings: &Settings) -> Result<(AnyAgent, Recipe), Failure> {
     let tools = tools(settings)?;
-    let model = crate::models::open(&settings.model).await?;
-    Ok(match settings.agent {
+    let address = recipe::whole(&settings.model);
+    let model = crate::models::open(&address).await?;
+    let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
+    let recipe = Recipe::new(settings, &address, model.info(), names);
+    Ok((assemble(&recipe, model, tools)?, recipe))
+}
+
+/// The agent of a recipe, with this model and these tools.
+pub(crate) fn assemble(
+    recipe: &Recipe,
+    model: Arc<dyn ChatModel>,
+    tools: Vec<Arc<dyn Tool>>,
+) -> Result<AnyAgent, Failure> {
+    Ok(match recipe.agent {
         AgentKind::FunctionCalling => {
-            AnyAgent::FunctionCalling(build(FunctionCallingAgent::builder(), model, tools, settings)?)
+            AnyAgent::FunctionCalling(build(FunctionCallingAgent::builder(), model, tools, recipe)?)
         }
-        AgentKind::React => AnyAgent::React(build(ReActAgent::builder(), model, tools, settings)?),
+        AgentKind::React => AnyAgent::React(build(ReActAgent::builder(), model, tools, recipe)?),
     })
 }
 
@@ -61,10 +83,10 @@ fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
     if settings.tools.is_empty() {
         return builtin::defaults(&settings.workdir).map_err(Failure::usage);
     }
-    let mut names = settings.tools.clone();
-    names.sort();
+    let mut names: Vec<_> = settings.tools.iter().map(|name| name.trim()).collect();
+    names.sort_unstable();
     names.dedup();
-    names.iter().map(|name| builtin::by_name(name.trim(), &scope).map_err(Failure::usage)).collect()
+    names.into_iter().map(|name| builtin::by_name(name, &scope).map_err(Failure::usage)).collect()
 }
 
 /// Settings for tools that work in this folder.
@@ -84,20 +106,20 @@ fn build<A: Buildable>(
     builder: AgentBuilder<A>,
     model: Arc<dyn ChatModel>,
     tools: Vec<Arc<dyn Tool>>,
-    settings: &Settings,
+    recipe: &Recipe,
 ) -> Result<A, Failure> {
     let mut sampling = Sampling::default();
-    sampling.temperature = settings.temperature;
-    sampling.seed = settings.seed;
+    sampling.temperature = recipe.temperature;
+    sampling.seed = recipe.seed;
     let mut builder = builder.model(model).tools(tools).sampling(sampling);
-    if let Some(turns) = settings.max_turns {
+    if let Some(turns) = recipe.max_turns {
         builder = builder.max_turns(turns);
     }
     builder.build().map_err(Failure::usage)
 }
 
-/// A run with the approvals of the settings, and what is left of their budget after this was spent.
-pub(crate) fn run(settings: &Settings, spent: &Spend, time: Duration) -> Ephemeral {
+/// What is left of the settings' budget after this was spent.
+pub(crate) fn budget(settings: &Settings, spent: &Spend, time: Duration) -> Budget {
     let tokens = spent.usage.input_tokens.saturating_add(spent.usage.output_tokens);
     let mut budget = Budget::unlimited();
     budget.tokens = settings.budget_tokens.map(|limit| limit.saturating_sub(tokens));
@@ -106,14 +128,23 @@ pub(crate) fn run(settings: &Settings, spent: &Spend, time: Duration) -> Ephemer
         .and_then(NanoUsd::from_dollars)
         .map(|limit| NanoUsd(limit.0.saturating_sub(spent.cost.0)));
     budget.wall_time = settings.timeout.map(|limit| limit.saturating_sub(time));
-    approvals(Ephemeral::new().budget(budget), settings.yes)
+    budget
 }
 
-/// A run whose approvals are answered by `--yes`, else by a person at the terminal, else denied.
+/// A run that is not kept, whose approvals are answered by `--yes`, else by a person at the terminal, else denied.
 pub(crate) fn approvals(run: Ephemeral, yes: bool) -> Ephemeral {
     match TerminalApprover::new() {
         _ if yes => run.approver(ApproveAll),
         Some(person) => run.approver(person),
         None => run.approver(Unattended),
+    }
+}
+
+/// Durable runs whose approvals are answered by `--yes`, else by a person at the terminal; else they wait.
+pub(crate) fn waiting_approvals(runtime: RuntimeBuilder, yes: bool) -> RuntimeBuilder {
+    match TerminalApprover::new() {
+        _ if yes => runtime.approver(ApproveAll),
+        Some(person) => runtime.approver(person),
+        None => runtime,
     }
 }

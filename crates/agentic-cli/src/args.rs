@@ -1,12 +1,15 @@
 //! The arguments.
 
+mod runs;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+pub(crate) use self::runs::{Became, Fork, List, One, Question, Runs, RunsCommand, State};
 use crate::exit::{self, Failure};
 use crate::render;
 
@@ -17,8 +20,8 @@ Exit codes:
   2    wrong command line or configuration
   3    a limit or budget was reached
   4    completed without meeting the goal
-  5    waiting
-  130  cancelled";
+  5    waiting: `agentic runs show` says for what
+  130  cancelled or interrupted";
 
 /// Run LLM agents that can be trusted with real work.
 #[derive(Debug, Parser)]
@@ -32,6 +35,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run an agent on a goal and print its answer
     Run(Run),
+    /// List runs, go on with them, answer them, look into them
+    Runs(Runs),
     /// Talk with an agent, one line at a time; limits of tokens, money and time are for the whole conversation
     Chat(Chat),
     /// List, pull and remove models
@@ -54,6 +59,9 @@ pub(crate) struct Run {
     pub(crate) goal: String,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
+    /// Keep nothing: the run is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
     /// What to print: text for people, or one JSON event a line
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
@@ -103,7 +111,7 @@ pub(crate) struct AgentArgs {
     pub(crate) yes: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AgentKind {
     /// For models that call tools natively
@@ -252,6 +260,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             "" | "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
+            "d" => 86400.0,
             _ => return Err(wrong()),
         };
         let number: f64 = number.parse().map_err(|_| wrong())?;

@@ -5,4 +5,5 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod model;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod tool;

@@ -16,7 +16,7 @@ const LIMIT: u8 = 3;
 /// The run completed and missed its goal.
 const NOT_MET: u8 = 4;
 /// The run waits.
-const WAITING: u8 = 5;
+pub(crate) const WAITING: u8 = 5;
 /// The run was cancelled.
 pub(crate) const CANCELLED: u8 = 130;
 
@@ -29,7 +29,9 @@ pub(crate) fn code(report: &RunReport) -> u8 {
         RunStatus::Failed if report.reason.is_some_and(Reason::is_limit) => LIMIT,
         RunStatus::Failed if report.reason == Some(Reason::InvalidInput) => USAGE,
         RunStatus::Failed => FAILED,
-        RunStatus::Pending | RunStatus::Running | RunStatus::Waiting => WAITING,
+        RunStatus::Waiting => WAITING,
+        // What happens can't be written down.
+        RunStatus::Pending | RunStatus::Running => FAILED,
     }
 }
 
@@ -50,6 +52,11 @@ impl Failure {
     /// Something went wrong in this program.
     pub(crate) fn failed(message: impl ToString) -> Self {
         Self::new(FAILED, RunStatus::Failed, Reason::Internal, message)
+    }
+
+    /// The runs can't be read or written.
+    pub(crate) fn store(message: impl ToString) -> Self {
+        Self::new(FAILED, RunStatus::Failed, Reason::Journal, message)
     }
 
     /// A model can't be had.
@@ -80,6 +87,11 @@ impl Failure {
     /// The message.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The same failure with more to say.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self { message: format!("{}; {more}", self.message), ..self }
     }
 
     /// How it counts where a run would have ended.

@@ -5,9 +5,13 @@ mod approve;
 mod args;
 mod command;
 mod config;
+mod durable;
 mod exit;
 mod interrupt;
+mod journals;
 mod models;
+mod pick;
+mod recipe;
 mod render;
 
 use std::process::ExitCode;
@@ -42,6 +46,7 @@ async fn dispatch(args: Args) -> Result<u8, Failure> {
     let interrupt = interrupt::listen();
     match args.command {
         Command::Run(run) => command::run::run(run, &interrupt).await,
+        Command::Runs(runs) => command::runs::runs(runs.command, &interrupt).await,
         Command::Chat(chat) => command::chat::chat(chat, &interrupt).await,
         Command::Model(model) => {
             interrupt::unless_raised(&interrupt, command::model::model(model.command)).await

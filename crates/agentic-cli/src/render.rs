@@ -3,14 +3,20 @@
 mod bar;
 mod json;
 mod live;
+mod shown;
+mod stopped;
+pub(crate) mod time;
+pub(crate) mod timeline;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 pub(crate) use bar::Bar;
-pub(crate) use json::{JsonLines, failed_before_the_run};
+pub(crate) use json::{JsonLines, failed_before_the_run, json_line};
 pub(crate) use live::Live;
+pub(crate) use shown::Shown;
+pub(crate) use stopped::{Stopped, questions};
 
 /// Why a result was lost.
 static LOST: OnceLock<String> = OnceLock::new();
@@ -107,7 +113,7 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// One line of at most `limit` characters.
-fn one_line(text: &str, limit: usize) -> String {
+pub(crate) fn one_line(text: &str, limit: usize) -> String {
     let text = harmless(text.trim());
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
     if text.chars().count() > limit {

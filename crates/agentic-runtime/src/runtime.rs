@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentic_core::{Agent, Digest, EventSink, Goal, RunId, Sources, Timestamp};
+use agentic_core::{Agent, CancelReason, Digest, EventSink, Goal, RunId, Sources, Timestamp};
 use tokio::sync::watch;
 
 pub use agents::{AgentSource, NoAgent};
@@ -30,7 +30,7 @@ use crate::approver::Approver;
 use crate::engine::Engine;
 use crate::journal::{Begin, Entry, EntryKind, Seq};
 use crate::report::RunReport;
-use crate::store::{JournalStore, Lease, NewRun};
+use crate::store::{JournalError, JournalErrorKind, JournalStore, Lease, NewRun};
 use crate::watch::Watch;
 
 use self::agents::Agents;
@@ -56,6 +56,10 @@ struct Inner {
     poll: Duration,
     max_attempts: u32,
     active: Mutex<HashMap<RunId, Arc<Active>>>,
+    /// Runs that somebody here has begun to take, or works on.
+    supervised: Mutex<HashMap<RunId, usize>>,
+    /// Runs that stopped here since their journals can't be read or written, and nothing in their records says so.
+    unwritten: Mutex<HashMap<RunId, JournalError>>,
     /// Whether somebody looks after the runs at work here.
     tended: std::sync::atomic::AtomicBool,
     /// Told when a run could not be worked on.
@@ -187,9 +191,23 @@ impl Runtime {
     /// Gives all runs back that are at work here: each stops at its next step, and goes on when it is resumed. Waits until
     /// they have stopped; effects that must not be cut off end first.
     pub async fn shutdown(&self) {
+        self.hand_back(false).await;
+    }
+
+    /// Gives all runs back as [`shutdown`](Self::shutdown) does, but tells effects that must not be cut off to end, as if
+    /// their run were cancelled: a command in a shell is stopped. Whether such an effect happened may then have to be
+    /// [said](Self::resolve) before its run goes on.
+    pub async fn interrupt(&self) {
+        self.hand_back(true).await;
+    }
+
+    async fn hand_back(&self, now: bool) {
         let active: Vec<_> = self.0.active().values().cloned().collect();
         for run in &active {
             run.engine.stop();
+            if now {
+                run.engine.cancellation.cancel(CancelReason::Requested);
+            }
         }
         for run in active {
             let mut ended = run.ended.subscribe();
@@ -201,6 +219,25 @@ impl Runtime {
 impl Inner {
     fn active(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Active>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn supervised(&self) -> MutexGuard<'_, HashMap<RunId, usize>> {
+        self.supervised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, HashMap<RunId, JournalError>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps why a run stopped here, unless others can go on with it, or have ended it.
+    fn keep_unwritten(&self, run: RunId, error: &JournalError) {
+        let others = matches!(
+            error.kind(),
+            JournalErrorKind::Fenced | JournalErrorKind::Ended | JournalErrorKind::Busy
+        );
+        if !others {
+            self.unwritten().insert(run, error.clone());
+        }
     }
 
     fn now(&self) -> Timestamp {

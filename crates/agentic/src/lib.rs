@@ -10,7 +10,9 @@ pub use agentic_core::{
     Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Outcome, RunContext,
     Tool, ToolError,
 };
-pub use agentic_runtime::{Ephemeral, RunReport};
+pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
+#[cfg(feature = "sqlite")]
+pub use agentic_runtime::{SqliteOptions, SqliteStore};
 pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
 
 /// Everything that a program with an agent usually names: `use agentic::prelude::*;`.
@@ -18,7 +20,8 @@ pub mod prelude {
     pub use crate::llm;
     pub use crate::{
         Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Outcome, ReActAgent, RunContext, RunReport, Tool, ToolError, tool, tools,
+        GoalVerdict, Outcome, ReActAgent, RunContext, RunOptions, RunReport, Runtime, Tool, ToolError, tool,
+        tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

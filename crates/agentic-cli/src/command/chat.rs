@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{Cancellation, Goal, Messages, Spend};
-use agentic::{Agent, AgentError, Outcome, RunContext};
+use agentic::{Agent, AgentError, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
 
 use crate::agents::{self, AnyAgent};
@@ -17,7 +17,7 @@ use crate::render::{self, Live};
 
 pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
-    let agent = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let (agent, _) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let asks = std::io::stdin().is_terminal();
     if asks {
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));
@@ -50,7 +50,8 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         }
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
         let live = Arc::new(Live::new());
-        let run = agents::run(&settings, &spent, time).cancellation(interrupt.clone()).events(live.clone());
+        let run = Ephemeral::new().budget(agents::budget(&settings, &spent, time));
+        let run = agents::approvals(run, settings.yes).cancellation(interrupt.clone()).events(live.clone());
         let report = run.run(&said, Goal::new(line.trim())).await;
         live.finish(&report);
         code = exit::code(&report);

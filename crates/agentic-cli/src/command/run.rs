@@ -1,19 +1,16 @@
 //! `agentic run`: one goal, one answer.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use agentic::core::{Cancellation, Goal, Messages, Spend};
-use agentic::{Agent, AgentError, Outcome, RunContext};
-use async_trait::async_trait;
+use agentic::core::{Cancellation, Goal, Spend};
+use agentic::{Ephemeral, RunOptions};
 
-use crate::agents::{self, AnyAgent};
 use crate::args::{Output, Run};
 use crate::config::Settings;
 use crate::exit::{self, Failure};
-use crate::interrupt;
-use crate::render::{self, JsonLines, Live};
+use crate::render::{self, Shown};
+use crate::{agents, durable, interrupt, journals};
 
 pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.output;
@@ -35,22 +32,24 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let settings = Settings::of(args.agent)?;
-    let agent = Whole(interrupt::unless_raised(interrupt, agents::open(&settings)).await?);
-    let goal = Goal::new(goal);
-    let run = agents::run(&settings, &Spend::default(), Duration::ZERO).cancellation(interrupt.clone());
-    match args.output {
-        Output::Json => {
-            let report = run.events(Arc::new(JsonLines)).run(&agent, goal).await;
-            Ok(exit::code(&report))
-        }
-        Output::Text => {
-            let live = Arc::new(Live::new().of_a_task());
-            let report = run.events(live.clone()).run(&agent, goal).await;
-            live.finish(&report);
-            Ok(exit::code(&report))
-        }
+    let (agent, recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));
+    if args.ephemeral {
+        let run = agents::approvals(Ephemeral::new().budget(budget), settings.yes);
+        let shown = Shown::new(args.output, true);
+        let report = run.cancellation(interrupt.clone()).events(shown.sink()).run(&agent, goal).await;
+        shown.finish(&report);
+        return Ok(exit::code(&report));
     }
+    let store = journals::open().await.map_err(|failure| failure.and(OR_EPHEMERAL))?;
+    let (runtime, shown) = durable::shown(agents::waiting_approvals(store, settings.yes), args.output, true);
+    let options = RunOptions::default().with_budget(budget).with_config(recipe.to_config()?);
+    let run = runtime.start_with(agent, goal, options).await;
+    let run = run.map_err(|error| durable::failed(error).and(OR_EPHEMERAL))?;
+    durable::follow(&runtime, &run, &shown, interrupt).await
 }
+
+const OR_EPHEMERAL: &str = "or run with --ephemeral, which keeps nothing";
 
 /// The goal from standard input. Safe to drop: a thread of its own waits for it.
 async fn piped() -> Result<String, Failure> {
@@ -62,19 +61,4 @@ async fn piped() -> Result<String, Failure> {
     let goal =
         read.map_err(|error| Failure::usage(format!("can't read the goal from standard input: {error}")))?;
     Ok(String::from_utf8_lossy(&goal).into_owned())
-}
-
-/// An agent on a conversation of its own.
-#[derive(Debug)]
-struct Whole(AnyAgent);
-
-#[async_trait]
-impl Agent for Whole {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        self.0.reply(&mut Messages::new(), goal, cx).await
-    }
 }

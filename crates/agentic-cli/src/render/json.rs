@@ -1,18 +1,39 @@
 //! One event a line, for programs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use agentic::core::{Event, EventKind, EventSink, GoalVerdict, Spend};
+
+use serde::Serialize;
 
 use crate::exit::Failure;
 
 /// Prints each event as one line of JSON.
-#[derive(Debug)]
-pub(crate) struct JsonLines;
+#[derive(Debug, Default)]
+pub(crate) struct JsonLines {
+    ended: AtomicBool,
+}
+
+impl JsonLines {
+    /// Whether the end of the run was told.
+    pub(crate) fn has_told_the_end(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
 
 impl EventSink for JsonLines {
     fn on_event(&self, event: &Event) {
-        if let Ok(line) = serde_json::to_string(event) {
-            super::result(&line);
+        json_line(event);
+        if matches!(event.kind, EventKind::RunFinished { .. }) {
+            self.ended.store(true, Ordering::Release);
         }
+    }
+}
+
+/// A value as one line.
+pub(crate) fn json_line(value: &impl Serialize) {
+    if let Ok(line) = serde_json::to_string(value) {
+        super::result(&line);
     }
 }
 
@@ -26,7 +47,5 @@ pub(crate) fn failed_before_the_run(failure: &Failure) {
         usage: Spend::default(),
         error: Some(failure.message().to_owned()),
     };
-    if let Ok(line) = serde_json::to_string(&event) {
-        super::result(&line);
-    }
+    json_line(&event);
 }

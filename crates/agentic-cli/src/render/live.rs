@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentic::core::{Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp};
+use agentic::core::{Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp};
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
@@ -96,6 +96,15 @@ impl Live {
             }
         }
         super::note(&spent(&report.spend, shown.cut, time));
+    }
+
+    /// The run stops short of its end: others say why.
+    pub(crate) fn stop(&self) {
+        let mut shown = self.shown();
+        shown.bar.clear();
+        if self.terminal {
+            Self::end_words(&mut shown);
+        }
     }
 
     fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
@@ -194,6 +203,20 @@ impl EventSink for Live {
                 shown.bar.clear();
                 let came = error.clone().unwrap_or_else(|| text_of(result));
                 super::note(&format!("`{step}` ended late: {}", one_line(&came, LINE)));
+            }
+            EventKind::StepRestarted { step, .. } => {
+                shown.bar.clear();
+                shown.words.clear();
+                super::note(&format!("`{step}` was under way when the run stopped; it starts again"));
+            }
+            EventKind::ApprovalDecided { decision, by: Some(by), .. } => {
+                shown.bar.clear();
+                let what = match decision {
+                    Decision::Approve => "approved".into(),
+                    Decision::Edit { .. } => "approved with other arguments".into(),
+                    Decision::Deny { reason } => format!("denied: {}", one_line(reason, LINE)),
+                };
+                super::note(&format!("{what} (by {})", one_line(by, LINE)));
             }
             EventKind::Note { text } => {
                 shown.bar.clear();

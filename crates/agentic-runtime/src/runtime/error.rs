@@ -59,6 +59,10 @@ impl RuntimeError {
         self.kind
     }
 
+    pub(super) fn into_journal(self) -> Option<JournalError> {
+        self.source
+    }
+
     /// How the store of journals failed, if it did.
     pub fn journal(&self) -> Option<JournalErrorKind> {
         self.source.as_ref().map(JournalError::kind)

@@ -50,10 +50,16 @@ impl Runtime {
     ///
     /// # Errors
     /// If there is no such run, or its journal can't be read.
+    ///
+    /// A run that stopped in this process since its journal can't be written is reported with that error.
     pub async fn report(&self, run: RunId) -> Result<RunReport, RuntimeError> {
         let inner = &self.0;
         loop {
             let noticed = inner.tending.notified();
+            if inner.supervised().contains_key(&run) {
+                noticed.await;
+                continue;
+            }
             let active = inner.active().get(&run).cloned();
             if let Some(active) = active {
                 let mut ended = active.ended.subscribe();
@@ -68,6 +74,10 @@ impl Runtime {
                 }
                 _ => record,
             };
+            let unwritten = inner.unwritten().get(&run).cloned();
+            if let Some(error) = unwritten {
+                return Ok(RunReport::new(run, Err(RunError::Journal(error)), pending.spend));
+            }
             // Somebody else works on it, or it waits for its turn or a time.
             let time = pending.wake_at.map(|at| at.since(inner.now())).unwrap_or_default();
             let pause = inner.sources.sleep(time.min(PAUSE).max(inner.poll));

@@ -108,6 +108,8 @@ impl RuntimeBuilder {
             poll,
             max_attempts,
             active: Default::default(),
+            supervised: Default::default(),
+            unwritten: Default::default(),
             tended: Default::default(),
             tending: tokio::sync::Notify::new(),
         }))

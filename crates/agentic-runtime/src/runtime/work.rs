@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId, RunStatus};
@@ -20,11 +21,17 @@ use crate::watch::Watch;
 impl Runtime {
     /// Works on a run in the background, as long as it can go on by itself.
     pub(super) fn supervise(&self, run: RunId, agent: Option<Arc<dyn Agent>>) {
-        let runtime = self.clone();
+        self.0.unwritten().remove(&run);
+        // From now on who asks for its report waits, though its record still says what it said before.
+        let supervised = Supervised::new(self.clone(), run);
         tokio::spawn(async move {
+            let runtime = &supervised.runtime;
             // What is wrong with the run stands in its record, and those who wait for it look there.
-            drop(runtime.work_through(run, agent).await);
-            runtime.0.tending.notify_waiters();
+            if let Err(error) = runtime.work_through(run, agent).await
+                && let Some(error) = error.into_journal()
+            {
+                runtime.0.keep_unwritten(run, &error);
+            }
         });
     }
 
@@ -152,6 +159,9 @@ impl Runtime {
                 };
                 let release = Release { spend, seen, ..release };
                 self.give_back(lease, release).await;
+                if let RunError::Journal(error) = error {
+                    inner.keep_unwritten(lease.run, error);
+                }
                 report
             }
         };
@@ -170,6 +180,32 @@ impl Runtime {
 /// Whether nobody outside is waited for.
 pub(super) fn only_time(waits: &[Wait]) -> bool {
     waits.iter().all(|wait| matches!(wait, Wait::Time { .. }))
+}
+
+/// Somebody here takes a run, or works on it, while this lives.
+struct Supervised {
+    runtime: Runtime,
+    run: RunId,
+}
+
+impl Supervised {
+    fn new(runtime: Runtime, run: RunId) -> Self {
+        *runtime.0.supervised().entry(run).or_default() += 1;
+        Self { runtime, run }
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        let inner = &self.runtime.0;
+        if let Entry::Occupied(mut count) = inner.supervised().entry(self.run) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        inner.tending.notify_waiters();
+    }
 }
 
 /// The run is no longer at work here.

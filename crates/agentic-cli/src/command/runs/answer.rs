@@ -1,0 +1,121 @@
+//! `agentic runs approve`, `deny`, `resolve` and `cancel`: what comes to a run from outside.
+
+use agentic::Runtime;
+use agentic::core::{Decision, Json, RunStatus};
+use agentic::runtime::{Resolution, RunRecord, Wait};
+use serde_json::{Value, json};
+
+use super::done;
+use crate::args::{Became, One, Question, State};
+use crate::durable::failed;
+use crate::exit::{self, Failure};
+use crate::pick;
+
+pub(super) async fn approve(args: &Question, edit: Option<&str>) -> Result<u8, Failure> {
+    let decision = match edit {
+        None => Decision::Approve,
+        Some(text) => Decision::Edit { arguments: object(text)? },
+    };
+    decide(args, decision, "approved").await
+}
+
+pub(super) async fn deny(args: &Question, reason: String) -> Result<u8, Failure> {
+    decide(args, Decision::Deny { reason }, "denied").await
+}
+
+async fn decide(args: &Question, decision: Decision, did: &str) -> Result<u8, Failure> {
+    let (runtime, run) = pick::existing(&args.run.run).await?;
+    let asked = open(&runtime, &run, args, |wait| matches!(wait, Wait::Approval { .. })).await?;
+    let Wait::Approval { step, digest, .. } = &asked else { return Err(nothing(&run)) };
+    runtime.decide(run.id, step, *digest, decision, user()).await.map_err(failed)?;
+    told(args, &run, did, step.as_str());
+    Ok(exit::OK)
+}
+
+pub(super) async fn resolve(args: &Question, became: Became) -> Result<u8, Failure> {
+    let resolution = match became {
+        Became { done: Some(text), .. } => Resolution::Done(
+            Json::parse(text).map_err(|error| Failure::usage(format!("--done is not JSON: {error}")))?,
+        ),
+        Became { failed: Some(message), .. } => Resolution::Failed(message),
+        Became { .. } => Resolution::NotDone,
+    };
+    let (runtime, run) = pick::existing(&args.run.run).await?;
+    let asked = open(&runtime, &run, args, |wait| matches!(wait, Wait::UnknownEffect { .. })).await?;
+    let Wait::UnknownEffect { step, .. } = &asked else { return Err(nothing(&run)) };
+    runtime.resolve(run.id, step, resolution, user()).await.map_err(failed)?;
+    told(args, &run, "resolved", step.as_str());
+    Ok(exit::OK)
+}
+
+/// The open question of this kind: the one that is named, or the only one.
+async fn open(
+    runtime: &Runtime,
+    run: &RunRecord,
+    args: &Question,
+    kind: impl Fn(&Wait) -> bool,
+) -> Result<Wait, Failure> {
+    let mut open = runtime.questions(run.id).await.map_err(failed)?;
+    open.retain(kind);
+    let steps: Vec<_> = open.iter().filter_map(Wait::step).map(|step| format!("`{step}`")).collect();
+    let steps = steps.join(", ");
+    match &args.step {
+        Some(named) => {
+            let found =
+                open.into_iter().find(|wait| wait.step().is_some_and(|step| step.as_str() == named.trim()));
+            let steps = if steps.is_empty() { "nothing".into() } else { steps };
+            found.ok_or_else(|| {
+                Failure::failed(format!("step `{named}` of run {} does not ask this; open: {steps}", run.id))
+            })
+        }
+        None if open.len() > 1 => {
+            Err(Failure::usage(format!("run {} asks in several steps: {steps}; name one", run.id)))
+        }
+        None => open.into_iter().next().ok_or_else(|| nothing(run)),
+    }
+}
+
+fn nothing(run: &RunRecord) -> Failure {
+    let status = super::list::status(run);
+    Failure::failed(format!("run {} does not ask this; it is {status}", run.id))
+}
+
+fn told(args: &Question, run: &RunRecord, did: &str, step: &str) {
+    let at_work = pick::state(run) == State::Running;
+    let next = if at_work {
+        "the process that works on it goes on".into()
+    } else {
+        format!("go on with: agentic runs resume {}", run.id)
+    };
+    let json = json!({ "run": run.id, "did": did, "step": step });
+    done(args.run.printed.output, &format!("{did}; {next}"), &json);
+}
+
+pub(super) async fn cancel(args: &One) -> Result<u8, Failure> {
+    let (runtime, run) = pick::existing(&args.run).await?;
+    if pick::has_ended(&run) {
+        return Err(Failure::failed(format!("run {} has ended: {}", run.id, super::list::status(&run))));
+    }
+    runtime.cancel(run.id).await.map_err(failed)?;
+    let status = runtime.run(run.id).await.map_err(failed)?.status;
+    let words = match status {
+        RunStatus::Cancelled => format!("run {} is cancelled", run.id),
+        RunStatus::Completed | RunStatus::Failed => format!("run {} has ended by itself: {status}", run.id),
+        _ => format!("run {} ends at its next step", run.id),
+    };
+    done(args.printed.output, &words, &json!({ "run": run.id, "did": "cancelled", "status": status }));
+    Ok(exit::OK)
+}
+
+fn object(text: &str) -> Result<Value, Failure> {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(Failure::usage("--edit takes the arguments as a JSON object")),
+        Err(error) => Err(Failure::usage(format!("--edit is not JSON: {error}"))),
+    }
+}
+
+/// Who answers, for those who read the run later.
+fn user() -> Option<String> {
+    ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty())
+}

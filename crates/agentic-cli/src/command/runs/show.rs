@@ -1,0 +1,91 @@
+//! `agentic runs show`: what happened in a run.
+
+use agentic::core::RunStatus;
+use agentic::runtime::{AgentResult, Entry, EntryKind, RunRecord};
+use serde::Serialize;
+
+use super::list::{Line, status};
+use crate::args::{One, Output};
+use crate::durable::failed;
+use crate::exit::{self, Failure};
+use crate::render::{self, one_line, questions, time, timeline};
+use crate::{journals, pick};
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    record: Line<'a>,
+    entries: &'a [Entry],
+}
+
+pub(super) async fn show(args: &One) -> Result<u8, Failure> {
+    let (runtime, record) = pick::existing(&args.run).await?;
+    let entries = runtime.journal(record.id).await.map_err(failed)?;
+    if args.printed.output == Output::Json {
+        render::json_line(&Whole { record: Line::of(&record), entries: &entries });
+        return Ok(exit::OK);
+    }
+    let seen = timeline::of(&entries);
+    head(&record, &seen.spend);
+    render::result("");
+    seen.lines.iter().for_each(|line| render::result(line));
+    let questions = asks(&record);
+    if !questions.is_empty() {
+        render::result("");
+        questions.iter().for_each(|line| render::result(line));
+    }
+    end(&entries);
+    Ok(exit::OK)
+}
+
+fn head(run: &RunRecord, seen: &agentic::core::Spend) {
+    let line = |name: &str, what: &str| render::result(&format!("{name:8} {what}"));
+    line("run", &run.id.to_string());
+    line("goal", &one_line(&run.goal, 1000));
+    line("agent", &one_line(&run.agent, 200));
+    line("status", &status(run));
+    let took = time::age(run.updated.since(run.created));
+    let when = format!("{}, {} ago", time::utc(run.created), time::age(journals::now().since(run.created)));
+    line("begun", &when);
+    if pick::has_ended(run) {
+        line("took", &took);
+    }
+    // While it is at work, only its journal tells.
+    let spend = if run.spend.tokens() > 0 || pick::has_ended(run) { &run.spend } else { seen };
+    line("spent", &timeline::spent(spend));
+    if let Some(from) = run.forked_from {
+        line("fork of", &from.to_string());
+    }
+}
+
+/// What it asks, and how it goes on.
+fn asks(run: &RunRecord) -> Vec<String> {
+    match run.status {
+        RunStatus::Waiting if pick::is_answered(run) => {
+            vec![format!("what it waited for has come; go on with: agentic runs resume {}", run.id)]
+        }
+        RunStatus::Waiting => {
+            let told = run.waits.iter().filter_map(|wait| match wait {
+                agentic::runtime::Wait::Operator { message } => Some(message.clone()),
+                _ => None,
+            });
+            told.chain(questions(run.id, &run.waits).0).collect()
+        }
+        RunStatus::Pending => vec![format!("go on with: agentic runs resume {}", run.id)],
+        RunStatus::Running if pick::state(run) == crate::args::State::Interrupted => {
+            vec![format!("its process is gone; go on with: agentic runs resume {}", run.id)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn end(entries: &[Entry]) {
+    let Some(EntryKind::Finished { error, result, .. }) = entries.last().map(|entry| &entry.kind) else {
+        return;
+    };
+    render::result("");
+    match (result.read::<AgentResult>(), error) {
+        (Ok(Ok(outcome)), _) => render::result(&outcome.text()),
+        (_, Some(error)) => render::result(&format!("error: {error}")),
+        _ => {}
+    }
+}

@@ -1,0 +1,58 @@
+//! Where runs are kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agentic::core::{Sources as _, Timestamp};
+use agentic::runtime::{RuntimeBuilder, SystemSources};
+use agentic::{Runtime, SqliteOptions, SqliteStore};
+use agentic_llm::catalog::Store;
+
+use crate::args::duration;
+use crate::exit::Failure;
+use crate::recipe::Recipes;
+
+/// How long a run stays a process's without a sign of life. Long enough for a machine that is busy, short enough that
+/// whoever resumes after a crash does not wait long.
+const LEASE: Duration = Duration::from_secs(5);
+
+/// The file of this user's runs: `runs.db` beside the models.
+pub(crate) fn path() -> Result<PathBuf, Failure> {
+    let home = std::env::var_os("AGENTIC_HOME").filter(|home| !home.to_string_lossy().trim().is_empty());
+    let root = Store::default_root(home.as_deref()).map_err(Failure::failed)?;
+    Ok(root.join("runs.db"))
+}
+
+/// A runtime on the user's runs, to be set up. A missing file is made.
+pub(crate) async fn open() -> Result<RuntimeBuilder, Failure> {
+    on(&path()?).await
+}
+
+/// A runtime on the user's runs; `None` if there never were any.
+pub(crate) async fn existing() -> Result<Option<Runtime>, Failure> {
+    let path = path()?;
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(on(&path).await?.build()))
+}
+
+async fn on(path: &Path) -> Result<RuntimeBuilder, Failure> {
+    let lease = lease()?;
+    let store = SqliteStore::open(path, SqliteOptions::new()).await.map_err(Failure::store)?;
+    Ok(Runtime::builder(store).code(env!("CARGO_PKG_VERSION")).lease(lease).agents(Recipes))
+}
+
+/// `AGENTIC_LEASE`, for machines on which five seconds are too short or too long.
+fn lease() -> Result<Duration, Failure> {
+    match std::env::var("AGENTIC_LEASE") {
+        Ok(text) if !text.trim().is_empty() => {
+            duration(&text).map_err(|why| Failure::usage(format!("AGENTIC_LEASE: `{text}` is {why}")))
+        }
+        _ => Ok(LEASE),
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    SystemSources.now()
+}

@@ -1,14 +1,16 @@
 //! Sample workloads, crashed before and after every write.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::EffectClass::{self, *};
 use agentic_core::{
-    Approval, Budget, ChatModel, Decision, Goal, Message, ModelRequest, Outcome, RunContext, Spend, StepError,
+    Approval, Budget, ChatModel, Decision, Goal, Message, ModelRequest, Outcome, Reason, RunContext, Spend,
+    StepError,
 };
-use agentic_testkit::durability::{Check, Lag, Operator, Subject, World};
-use agentic_testkit::{RuleModel, Says};
+use agentic_runtime::{MemoryStore, RunOptions, Runtime};
+use agentic_testkit::durability::{Check, Crash, FaultyStore, Lag, Operator, Subject, World};
+use agentic_testkit::{FakeSources, RuleModel, Says};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
@@ -329,33 +331,43 @@ fn answers_that_are_never_the_same() {
     assert!(proof.crashes > 100, "{proof:?}");
 }
 
-#[test]
-fn crashes_do_not_stretch_a_budget() {
-    let models = Arc::new(Mutex::new(Vec::new()));
-    let made = models.clone();
-    let proof = Check::new(move || {
-        let world = World::new();
-        let model = RuleModel::new(|_| Says::text("more"));
-        made.lock().unwrap().push(model.clone());
+/// Each process dies in the middle of a model call. Nobody knows what those calls took, so all that they could have taken
+/// is booked, and the budget ends the run.
+#[tokio::test(start_paused = true)]
+async fn crashes_do_not_stretch_a_budget() {
+    let model = RuleModel::new(|_| Says::text("more"));
+    let asks = |model: RuleModel| {
         let model: Arc<dyn ChatModel> = Arc::new(model);
-        let asks = agent(move |cx| {
+        agent(move |cx| {
             let model = model.clone();
             async move {
-                let mut asked = 0;
                 let request = ModelRequest::new([Message::user("go on")].into_iter().collect());
-                while cx.model(&model, request.clone()).await.is_ok() {
-                    asked += 1;
-                }
-                Ok(format!("{}", asked > 0))
+                Ok(cx.model(&model, request).await?.text())
             }
-        });
-        Subject::new(asks, "go", world).with_budget(Budget::unlimited().with_model_calls(5))
-    })
-    .lags([Lag::None])
-    .order_matters()
-    .run();
-    assert!(proof.crashes > 60, "{proof:?}");
-    let most = models.lock().unwrap().iter().map(RuleModel::calls).max().unwrap();
-    // A call that begins while its process ends, before that is written down, is booked nowhere.
-    assert_eq!(most, 5 + 1, "lost calls count");
+        })
+    };
+    let (store, sources) = (Arc::new(MemoryStore::new()), FakeSources::seeded(1));
+    let mut run = None;
+    for died in 1..=5 {
+        let faulty = FaultyStore::new(store.clone(), sources.clone(), Crash::Never, Lag::None);
+        let runtime = Runtime::builder(faulty.clone()).sources(sources.clone()).build();
+        let limit = Budget::unlimited().with_model_calls(5);
+        match &run {
+            None => {
+                let options = RunOptions::default().with_budget(limit);
+                run = Some(runtime.start_with(asks(model.clone()), "go", options).await.unwrap().id());
+            }
+            Some(run) => drop(runtime.resume_with(*run, asks(model.clone())).await.unwrap()),
+        }
+        while model.calls() < died {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        faulty.stop();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    let runtime = Runtime::builder(store).sources(sources).build();
+    let run = runtime.resume_with(run.unwrap(), asks(model.clone())).await.unwrap();
+    let report = run.report().await.unwrap();
+    assert_eq!(report.reason, Some(Reason::BudgetExhausted), "{report:?}");
+    assert_eq!((report.spend.model_calls, model.calls()), (5, 5));
 }

@@ -36,7 +36,9 @@ pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<
     };
     let sources = Arc::new(SystemSources);
     let watch = Watch::new(run, sources.clone(), None);
-    let record = Record::repeated(rest.to_vec(), end.is_some());
+    // Nobody worked on it any more when it was cancelled: the agent had no say, and may not have come to its end.
+    let idle = matches!(end, Some(EntryKind::Finished { idle: true, .. }));
+    let record = Record::repeated(rest.to_vec(), end.is_some() && !idle);
     let engine = Arc::new(Engine::recorded(run, *budget, sources, watch, None, record));
     let result = drive(&engine, agent, begin).await;
     engine.stop();
@@ -44,11 +46,7 @@ pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<
     let Some(expected) = end else { return Ok(found) };
     let recorded =
         RunReport::of_entry(run, expected).ok_or_else(|| corrupt("has an end that can't be read".into()))?;
-    let same = match expected {
-        // Nobody worked on it any more when it was cancelled: the agent had no say.
-        EntryKind::Finished { idle: true, status, .. } => found.status == *status,
-        expected => found.entry().as_ref() == Some(expected),
-    };
+    let same = idle || found.entry().as_ref() == Some(expected);
     Ok(match found.result {
         Err(RunError::Diverged(_) | RunError::Foreign) => found,
         _ if same => recorded,

@@ -31,10 +31,13 @@
 
 mod check;
 mod faults;
+mod plan;
+mod simulation;
 mod subject;
 mod world;
 
 pub use check::{Check, Proof};
 pub use faults::{Crash, FaultyStore, Lag};
+pub use simulation::{Simulated, simulate};
 pub use subject::{Operator, Subject};
 pub use world::{Deed, World};

@@ -52,6 +52,10 @@ impl Engine {
             waits.push(wait);
         }
         waits.extend(record.orphans.iter().cloned());
+        // What is due comes in a moment: the end of the run's time, of a question's.
+        if wake_at.is_some_and(|at| at <= now) {
+            return None;
+        }
         Some(Halt::Waits { waits, wake_at })
     }
 

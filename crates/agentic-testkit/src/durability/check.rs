@@ -139,7 +139,7 @@ impl<F: Fn() -> Subject> Check<F> {
 
     fn same(&self, live: &Ran, ran: &Ran, name: &str) {
         once(&ran.deeds, name);
-        as_written(ran, name);
+        as_written(&ran.deeds, &ran.journal, name);
         if self.same_outcome {
             assert_eq!(
                 status(&ran.report),
@@ -252,7 +252,7 @@ fn status(report: &RunReport) -> (RunStatus, String) {
 }
 
 /// Nothing was applied twice that must not be.
-fn once(deeds: &[Deed], name: &str) {
+pub(super) fn once(deeds: &[Deed], name: &str) {
     for (at, deed) in deeds.iter().enumerate() {
         let again = deeds[at + 1..].iter().any(|other| other.key == deed.key);
         assert!(
@@ -265,10 +265,10 @@ fn once(deeds: &[Deed], name: &str) {
 }
 
 /// What was done is what the journal says.
-fn as_written(ran: &Ran, name: &str) {
-    for Deed { name: deed, key, arguments, .. } in &ran.deeds {
+pub(super) fn as_written(deeds: &[Deed], journal: &[Entry], name: &str) {
+    for Deed { name: deed, key, arguments, .. } in deeds {
         let step = key.split_once('/').map_or("", |(_, step)| step);
-        let asked = ran.journal.iter().find_map(|entry| match &entry.kind {
+        let asked = journal.iter().find_map(|entry| match &entry.kind {
             EntryKind::Intent { step: id, asked, .. } if id.as_str() == step => Some(asked.value()),
             _ => None,
         });

@@ -79,6 +79,11 @@ impl FaultyStore {
         }
     }
 
+    /// Whether the process has crashed.
+    pub fn has_crashed(&self) -> bool {
+        self.0.is_crashed()
+    }
+
     /// Crashes now, if it has not.
     pub fn stop(&self) {
         self.0.crashes();

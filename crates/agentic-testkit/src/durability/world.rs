@@ -1,5 +1,6 @@
 //! What lies outside of a process and survives it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,11 @@ pub struct Deed {
 /// effects, a second one with the same arguments changes nothing for `idempotent` ones, and of `checkable` ones it can
 /// say whether they were done.
 #[derive(Clone, Debug, Default)]
-pub struct World(Arc<Mutex<State>>);
+pub struct World {
+    state: Arc<Mutex<State>>,
+    /// Whether the process that holds this is alive, if that is known.
+    alive: Option<Arc<AtomicBool>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -40,7 +45,16 @@ impl World {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same world for a process: once that is not alive any more, it does nothing.
+    pub fn of_process(&self, alive: Arc<AtomicBool>) -> Self {
+        Self { state: self.state.clone(), alive: Some(alive) }
+    }
+
+    fn is_out_of_reach(&self) -> bool {
+        self.alive.as_ref().is_some_and(|alive| !alive.load(Ordering::Acquire))
     }
 
     /// A tool that takes any arguments, works for some milliseconds, does a deed, works for some more and gives
@@ -58,6 +72,9 @@ impl World {
 
     /// Does a deed, for effects of an agent's own.
     pub fn does(&self, name: &str, class: EffectClass, key: &str, arguments: &Value) {
+        if self.is_out_of_reach() {
+            return;
+        }
         let mut state = self.state();
         state.attempts += 1;
         let again = |deed: &Deed| match class {

@@ -1,0 +1,283 @@
+//! A whole system in one thread: several processes on one store, that crash, sleep, have wrong clocks and slow disks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use agentic_core::{Budget, Decision, RunId, RunStatus, Sources as _};
+use agentic_runtime::{
+    EntryKind, JournalStore, MemoryStore, Resolution, RunOptions, Runtime, Wait, Worker, WorkerOptions,
+    replay,
+};
+use fastrand::Rng;
+use uuid::Uuid;
+
+use super::check::{as_written, once};
+use super::plan::Planned;
+use super::subject::START;
+use super::{Crash, FaultyStore, Lag, World};
+use crate::sources::FakeSources;
+
+/// What happened in a simulation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Simulated {
+    /// Runs.
+    pub runs: u64,
+    /// Entries of all journals.
+    pub entries: u64,
+    /// Processes that crashed.
+    pub crashes: u64,
+    /// How often a run was taken by a process.
+    pub taken: u64,
+    /// Effects of which a person had to say whether they had happened.
+    pub doubts: u64,
+    /// Runs that were cancelled.
+    pub cancelled: u64,
+}
+
+impl std::ops::AddAssign for Simulated {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.entries += other.entries;
+        self.crashes += other.crashes;
+        self.taken += other.taken;
+        self.doubts += other.doubts;
+        self.cancelled += other.cancelled;
+    }
+}
+
+const LEASE: Duration = Duration::from_secs(5);
+
+/// Simulates a system, drawn from a seed: runs that do anything; processes that work on them and crash, at writes and
+/// between them; clocks that are wrong by more than a lease; a person who answers, cancels and sends messages.
+///
+/// # Panics
+/// If in the end a run has not ended, an effect was applied twice, something else was done than was written down, a
+/// journal has gaps or can't be repeated, a budget was overrun, or a run changed after its end.
+pub fn simulate(seed: u64) -> Simulated {
+    let process = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    process.expect("a tokio runtime").block_on(System::new(seed).run())
+}
+
+struct System {
+    rng: Rng,
+    seed: u64,
+    store: Arc<dyn JournalStore>,
+    world: World,
+    sources: FakeSources,
+    /// Works and never crashes: what people use.
+    outside: Runtime,
+    runs: Vec<RunId>,
+    ended: BTreeMap<RunId, RunStatus>,
+    cancelled: Vec<RunId>,
+    seen: Simulated,
+}
+
+/// A process at work.
+struct Process {
+    store: FaultyStore,
+    alive: Arc<AtomicBool>,
+    worker: Option<Worker>,
+}
+
+impl System {
+    fn new(seed: u64) -> Self {
+        let store: Arc<dyn JournalStore> = Arc::new(MemoryStore::new());
+        let sources = FakeSources::seeded(seed);
+        let outside = Runtime::builder(store.clone()).sources(sources.clone()).lease(LEASE).build();
+        Self {
+            rng: Rng::with_seed(seed),
+            seed,
+            store,
+            world: World::new(),
+            sources,
+            outside,
+            runs: Vec::new(),
+            ended: BTreeMap::new(),
+            cancelled: Vec::new(),
+            seen: Simulated::default(),
+        }
+    }
+
+    async fn run(mut self) -> Simulated {
+        for n in 0..self.rng.u64(1..5) {
+            let id = RunId(Uuid::from_u64_pair(self.seed, n));
+            let mut budget = Budget::unlimited();
+            if self.rng.u8(..) < 60 {
+                budget = budget.with_tool_calls(self.rng.u64(1..6));
+            }
+            if self.rng.u8(..) < 30 {
+                budget = budget.with_wall_time(Duration::from_millis(self.rng.u64(5..60_000)));
+            }
+            let options = RunOptions::default().with_id(id).with_budget(budget);
+            let goal = self.rng.u64(..).to_string();
+            self.outside.submit("planned", goal, options).await.expect("a run is accepted");
+            self.runs.push(id);
+        }
+        let mut processes: Vec<Process> = (0..self.rng.usize(1..4)).map(|_| self.process(true)).collect();
+        // While things go wrong.
+        for _ in 0..self.rng.u64(10..60) {
+            let pause = if self.rng.u8(..) < 220 { self.rng.u64(1..20) } else { self.rng.u64(100..8_000) };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let place = self.rng.usize(0..processes.len());
+            let stops = self.rng.u8(..) < 20;
+            if processes[place].has_crashed() || stops {
+                processes[place].dies();
+                self.seen.crashes += 1;
+                processes[place] = self.process(true);
+            }
+            self.people(true).await;
+            self.observe().await;
+        }
+        // From now on nothing does.
+        processes.iter_mut().for_each(Process::dies);
+        let _healthy = self.process(false);
+        for _ in 0..2_000 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.people(false).await;
+            self.observe().await;
+            if self.ended.len() == self.runs.len() {
+                break;
+            }
+        }
+        self.check().await;
+        self.seen
+    }
+
+    fn process(&mut self, faulty: bool) -> Process {
+        let rng = &mut self.rng;
+        let lag = if rng.bool() { Lag::None } else { Lag::UpTo(rng.u64(1..12)) };
+        let crash = match rng.u8(0..4) {
+            _ if !faulty => Crash::Never,
+            0 => Crash::Never,
+            1 => Crash::Before(rng.u64(1..60)),
+            _ => Crash::After(rng.u64(1..60)),
+        };
+        // A clock that is wrong by up to three leases.
+        let skew = if faulty { rng.u64(0..15_000) } else { 7_500 };
+        let started = self.sources.now().since(START);
+        let clock = FakeSources::seeded(rng.u64(..));
+        let now = START.after(started + Duration::from_millis(skew));
+        let clock = clock.starting_at(now);
+        // One that looks after its leases too seldom is as if it were asleep.
+        let poll = if faulty && rng.u8(..) < 60 { 20_000 } else { 200 };
+        let alive = Arc::new(AtomicBool::new(true));
+        let store = FaultyStore::new(self.store.clone(), clock.clone(), crash, lag);
+        let runtime = Runtime::builder(store.clone())
+            .sources(clock)
+            .lease(LEASE)
+            .poll(Duration::from_millis(poll))
+            .max_attempts(u32::MAX)
+            .build();
+        runtime.register(Planned(self.world.of_process(alive.clone())));
+        let mut options = WorkerOptions::default();
+        options.poll = Duration::from_millis(rng.u64(10..500));
+        options.max_runs = rng.usize(1..4);
+        let worker = Some(runtime.worker(options));
+        Process { store, alive, worker }
+    }
+
+    /// Answers some of what is asked, all of it in the end; cancels some runs; sends messages.
+    async fn people(&mut self, whims: bool) {
+        for run in self.runs.clone() {
+            let Ok(record) = self.outside.run(run).await else { continue };
+            if self.ended.contains_key(&run) || (whims && self.rng.u8(..) < 150) {
+                continue;
+            }
+            if whims && self.rng.u8(..) < 6 {
+                self.outside.cancel(run).await.expect("a run can be cancelled");
+                // It may have ended before that was heard.
+                self.cancelled.push(run);
+            }
+            for wait in self.outside.questions(run).await.expect("questions of a run") {
+                self.answer(run, &wait).await;
+            }
+            let hears = record.waits.iter().any(|wait| matches!(wait, Wait::Message { .. }));
+            if hears || (whims && self.rng.u8(..) < 20) {
+                let key = if whims { self.rng.u64(0..50) } else { self.rng.u64(..) };
+                let _ = self.outside.send(run, "news", &key.to_string(), &key).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self, run: RunId, wait: &Wait) {
+        match wait {
+            Wait::Approval { step, digest, approval } => {
+                let decision = match self.rng.u8(0..3) {
+                    0 => Decision::Approve,
+                    1 => Decision::Deny { reason: "no".into() },
+                    _ => Decision::Edit { arguments: approval.question.clone().into() },
+                };
+                let _ = self.outside.decide(run, step, *digest, decision, None).await;
+            }
+            Wait::UnknownEffect { step, .. } => {
+                let done = self.world.result_of(&format!("{run}/{step}"));
+                let json = |value| agentic_core::Json::of(&value).expect("a value has a JSON form");
+                let resolution = done.map_or(Resolution::NotDone, |value| Resolution::Done(json(value)));
+                if self.outside.resolve(run, step, resolution, None).await.is_ok() {
+                    self.seen.doubts += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A run that has ended stays as it is.
+    async fn observe(&mut self) {
+        for run in &self.runs {
+            let record = self.store.run(*run).await.expect("an accepted run is known");
+            let over =
+                matches!(record.status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled);
+            if let Some(before) = self.ended.get(run) {
+                assert_eq!(record.status, *before, "run {run} changed after its end");
+            } else if over {
+                self.ended.insert(*run, record.status);
+            }
+        }
+    }
+
+    async fn check(&mut self) {
+        once(&self.world.deeds(), "the simulation");
+        for run in self.runs.clone() {
+            let record = self.store.run(run).await.expect("an accepted run is known");
+            assert!(self.ended.contains_key(&run), "it does not end: {record:#?}");
+            let journal = self.store.load(run, Default::default()).await.expect("a journal");
+            let numbers: Vec<_> = journal.iter().map(|entry| entry.seq.0).collect();
+            assert_eq!(numbers, (1..=journal.len() as u64).collect::<Vec<_>>(), "a journal has gaps");
+            let mine = self.world.deeds().into_iter().filter(|deed| deed.key.starts_with(&run.to_string()));
+            as_written(&mine.collect::<Vec<_>>(), &journal, "the simulation");
+            let asked = journal.iter().any(|entry| matches!(entry.kind, EntryKind::CancelRequested { .. }));
+            assert!(!asked || record.status != RunStatus::Completed, "a cancelled run was completed");
+            if let Some(EntryKind::Started { budget, .. }) = journal.first().map(|entry| &entry.kind) {
+                let calls = record.spend.tool_calls;
+                assert!(
+                    calls <= budget.tool_calls.unwrap_or(u64::MAX),
+                    "{calls} calls of {:?}",
+                    budget.tool_calls
+                );
+            }
+            let nowhere = World::new();
+            let again = replay(&Planned(nowhere.clone()), run, &journal).await.expect("a journal of a run");
+            assert_eq!((again.status, again.reason), (record.status, record.reason), "{:?}", again.result);
+            assert_eq!(nowhere.attempts(), 0, "repeating a journal did something");
+            self.seen.runs += 1;
+            self.seen.entries += journal.len() as u64;
+            let taken = journal.iter().filter(|entry| matches!(entry.kind, EntryKind::Resumed { .. }));
+            self.seen.taken += taken.count() as u64;
+            self.seen.cancelled += u64::from(record.status == RunStatus::Cancelled);
+        }
+    }
+}
+
+impl Process {
+    fn has_crashed(&self) -> bool {
+        self.store.has_crashed()
+    }
+
+    fn dies(&mut self) {
+        self.store.stop();
+        self.alive.store(false, Ordering::Release);
+        self.worker = None;
+    }
+}

@@ -72,7 +72,11 @@ impl Plan {
 
 /// Does what the number in its goal says: the same in every process.
 #[derive(Clone, Debug)]
-pub(super) struct Planned(pub(super) World);
+pub(super) struct Planned {
+    pub(super) world: World,
+    /// Only effects that may be attempted by two processes at the same time.
+    pub(super) shared: bool,
+}
 
 #[async_trait]
 impl Agent for Planned {
@@ -93,7 +97,8 @@ impl Planned {
         async move {
             match plan {
                 Plan::Does(class) => {
-                    let tool = self.0.tool(&format!("{class:?}"), class);
+                    let class = if self.shared { class.min(EffectClass::Keyed) } else { class };
+                    let tool = self.world.tool(&format!("{class:?}"), class);
                     // A tool that is refused, by the budget, is something to go on from.
                     match cx.tool(&tool, json!({"at": cx.path()})).await {
                         Err(StepError::Budget(_)) => Ok("refused".into()),
@@ -101,13 +106,13 @@ impl Planned {
                     }
                 }
                 Plan::Notes => {
-                    let Ok(said) = cx.tool(&self.0.oracle("oracle"), json!({})).await else {
+                    let Ok(said) = cx.tool(&self.world.oracle("oracle"), json!({})).await else {
                         return cx
-                            .tool(&self.0.oracle("again"), json!({}))
+                            .tool(&self.world.oracle("again"), json!({}))
                             .await
                             .map(|said| said.to_string());
                     };
-                    cx.tool(&self.0.tool("note", EffectClass::Keyed), said.clone()).await?;
+                    cx.tool(&self.world.tool("note", EffectClass::Keyed), said.clone()).await?;
                     Ok(said.to_string())
                 }
                 Plan::Sleeps(ms) => cx.sleep(Duration::from_millis(ms)).await.map(|()| String::new()),
@@ -125,7 +130,7 @@ impl Planned {
                 Plan::Hears => Ok(cx.receive::<u64>("news").await?.to_string()),
                 Plan::Draws => {
                     let drawn = json!({"id": cx.next_id(), "random": cx.random(), "now": cx.now()});
-                    cx.tool(&self.0.tool("note", EffectClass::Keyed), drawn).await.map(|_| "drew".into())
+                    cx.tool(&self.world.tool("note", EffectClass::Keyed), drawn).await.map(|_| "drew".into())
                 }
                 Plan::Sequence(parts) => {
                     let mut said = Vec::new();

@@ -65,6 +65,10 @@ struct System {
     seed: u64,
     store: Arc<dyn JournalStore>,
     world: World,
+    /// Whether clocks are right and leases are looked after in time. Where they are not, two processes may be at work on
+    /// the same effect, the one that owns the run and the one that has not noticed that it does not any more: then only
+    /// effects that bear that are used.
+    honest: bool,
     sources: FakeSources,
     /// Works and never crashes: what people use.
     outside: Runtime,
@@ -86,8 +90,11 @@ impl System {
         let store: Arc<dyn JournalStore> = Arc::new(MemoryStore::new());
         let sources = FakeSources::seeded(seed);
         let outside = Runtime::builder(store.clone()).sources(sources.clone()).lease(LEASE).build();
+        let mut rng = Rng::with_seed(seed);
+        let honest = rng.bool();
         Self {
-            rng: Rng::with_seed(seed),
+            rng,
+            honest,
             seed,
             store,
             world: World::new(),
@@ -155,13 +162,13 @@ impl System {
             _ => Crash::After(rng.u64(1..60)),
         };
         // A clock that is wrong by up to three leases.
-        let skew = if faulty { rng.u64(0..15_000) } else { 7_500 };
+        let skew = if self.honest { 0 } else { rng.u64(0..15_000) };
         let started = self.sources.now().since(START);
         let clock = FakeSources::seeded(rng.u64(..));
         let now = START.after(started + Duration::from_millis(skew));
         let clock = clock.starting_at(now);
         // One that looks after its leases too seldom is as if it were asleep.
-        let poll = if faulty && rng.u8(..) < 60 { 20_000 } else { 200 };
+        let poll = if !self.honest && faulty && rng.u8(..) < 60 { 20_000 } else { 200 };
         let alive = Arc::new(AtomicBool::new(true));
         let store = FaultyStore::new(self.store.clone(), clock.clone(), crash, lag);
         let runtime = Runtime::builder(store.clone())
@@ -170,7 +177,8 @@ impl System {
             .poll(Duration::from_millis(poll))
             .max_attempts(u32::MAX)
             .build();
-        runtime.register(Planned(self.world.of_process(alive.clone())));
+        let (world, shared) = (self.world.of_process(alive.clone()), !self.honest);
+        runtime.register(Planned { world, shared });
         let mut options = WorkerOptions::default();
         options.poll = Duration::from_millis(rng.u64(10..500));
         options.max_runs = rng.usize(1..4);
@@ -258,7 +266,8 @@ impl System {
                 );
             }
             let nowhere = World::new();
-            let again = replay(&Planned(nowhere.clone()), run, &journal).await.expect("a journal of a run");
+            let agent = Planned { world: nowhere.clone(), shared: !self.honest };
+            let again = replay(&agent, run, &journal).await.expect("a journal of a run");
             assert_eq!((again.status, again.reason), (record.status, record.reason), "{:?}", again.result);
             assert_eq!(nowhere.attempts(), 0, "repeating a journal did something");
             self.seen.runs += 1;

@@ -1,6 +1,7 @@
 //! The acceptance rows that take long, each by its name. `docs/TESTING.md` has the bars.
 
 mod bench;
+pub(crate) mod durable;
 mod fuzz;
 mod main_job;
 mod mutants;
@@ -31,7 +32,9 @@ const ROWS: &[Row] = &[
     Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
-    Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| bench::durable_speed() },
+    Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },
+    Row { name: "kills", what: "a process at work on 200 runs, killed 300 times", run: |_| durable::kills(300, true) },
+    Row { name: "simulation", what: "20,000 simulated systems that crash", run: |_| durable::simulation(20_000) },
     Row { name: "mutants", what: "each rule of durable runs broken on purpose: the tests notice", run: |_| mutants::run() },
     Row { name: "fuzz", what: "each fuzz target for a while", run: fuzz::run },
 ];

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::accept::durable;
 use crate::ci::Steps;
 use crate::flags::TestOptions;
 use crate::{amount, demo, outside, process, setup, workspace};
@@ -28,6 +29,8 @@ pub(crate) fn add(steps: &mut Steps, options: &TestOptions) {
         );
     }
     steps.cargo("doctests", &["test", "--workspace", "--doc", "--no-fail-fast"]);
+    steps.step("20 kills", || durable::kills(20, false));
+    steps.step("120 s of simulation", || durable::simulation_for(120));
     steps.step("a crate outside", outside::check);
     if !options.skip_model {
         steps.step("a real model", real_model);

@@ -28,27 +28,6 @@ pub(super) fn local(part: &str) -> Result<()> {
     Ok(())
 }
 
-/// How fast and how small durable runs are.
-pub(super) fn durable_speed() -> Result<()> {
-    let mut cargo = workspace::cargo();
-    cargo.args([
-        "run",
-        "--release",
-        "-p",
-        "agentic-runtime",
-        "--features",
-        "sqlite",
-        "--example",
-        "durable_speed",
-    ]);
-    let watched = process::watch(&mut cargo, |line| line.contains("MISSED"))?;
-    watched.result?;
-    if !watched.kept.is_empty() {
-        bail!("missed: {}", watched.kept.join("; "));
-    }
-    Ok(())
-}
-
 /// What a figure may be at most.
 enum Bar {
     /// So many times what the peer has.

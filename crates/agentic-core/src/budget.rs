@@ -196,7 +196,9 @@ pub enum Reservation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a held reservation must be settled"]
 pub struct Held {
+    #[serde(serialize_with = "Spend::sparse")]
     spend: Spend,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     limited: bool,
 }
 

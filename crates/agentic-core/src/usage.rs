@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, AddAssign};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// An amount of US dollars, exact to a billionth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,16 +62,15 @@ impl Price {
 
 /// The tokens of one model call, as the model counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub input_tokens: u64,
     /// Tokens of the prompt that were not processed again, because their prefix was cached.
-    #[serde(default)]
     pub cached_input_tokens: u64,
     /// Tokens that the model wrote, reasoning included.
     pub output_tokens: u64,
     /// Tokens of the output that were reasoning.
-    #[serde(default)]
     pub reasoning_tokens: u64,
 }
 
@@ -86,25 +85,42 @@ impl AddAssign for Usage {
 
 /// What a step, an agent or a whole run spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spend {
     /// Tokens of all model calls.
     #[serde(flatten)]
     pub usage: Usage,
     /// Money, where the models' prices are known.
-    #[serde(default)]
     pub cost: NanoUsd,
     /// Model calls.
-    #[serde(default)]
     pub model_calls: u64,
     /// Tool calls.
-    #[serde(default)]
     pub tool_calls: u64,
     /// Turns of agents: one model call and its tools.
-    #[serde(default)]
     pub turns: u64,
 }
 
 impl Spend {
+    /// Writes only what is not zero, for journals: `#[serde(serialize_with = "Spend::sparse")]`.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn sparse<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { usage, cost, model_calls, tool_calls, turns } = *self;
+        let Usage { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens } = usage;
+        let fields = [
+            ("input_tokens", input_tokens),
+            ("cached_input_tokens", cached_input_tokens),
+            ("output_tokens", output_tokens),
+            ("reasoning_tokens", reasoning_tokens),
+            ("cost", cost.0),
+            ("model_calls", model_calls),
+            ("tool_calls", tool_calls),
+            ("turns", turns),
+        ];
+        serializer.collect_map(fields.into_iter().filter(|(_, number)| *number > 0))
+    }
+
     /// Input and output tokens together: what a token budget counts.
     pub fn tokens(&self) -> u64 {
         self.usage.input_tokens.saturating_add(self.usage.output_tokens)

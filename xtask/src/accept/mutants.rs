@@ -114,12 +114,6 @@ const MUTANTS: &[Mutant] = &[
         broken: "(Ok(outcome), Some(reason)) if false => {",
     },
     Mutant {
-        rule: "a report is durable before anybody hears it",
-        file: "../runtime/work.rs",
-        kept: "match engine.durable().await {",
-        broken: "match Ok::<(), Halt>(()) {",
-    },
-    Mutant {
         rule: "who has lost a lease writes nothing",
         file: "../store/record.rs",
         kept: "if epoch == lease.epoch && status == RunStatus::Running {",

@@ -114,7 +114,7 @@ pub enum EntryKind {
         /// Which attempt this is, from 2.
         attempt: u32,
         /// What is booked for the attempt before.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(default, skip_serializing_if = "is_default", serialize_with = "Spend::sparse")]
         lost: Spend,
         /// What it holds of the budget now.
         #[serde(default, skip_serializing_if = "is_default")]
@@ -130,7 +130,7 @@ pub enum EntryKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
         /// What it took.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(default, skip_serializing_if = "is_default", serialize_with = "Spend::sparse")]
         spend: Spend,
         /// Who decided, if it was a person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,7 +157,7 @@ pub enum EntryKind {
         /// The step.
         step: StepId,
         /// What is booked for it.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(default, skip_serializing_if = "is_default", serialize_with = "Spend::sparse")]
         spend: Spend,
         /// Whether its effect had begun, so that it may have happened.
         begun: bool,

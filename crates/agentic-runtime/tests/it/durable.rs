@@ -3,4 +3,5 @@
 mod changes;
 mod copies;
 mod crashes;
+mod golden;
 mod owners;

@@ -252,3 +252,24 @@ async fn a_run_at_work_elsewhere_hears_that_it_is_cancelled() {
     assert_eq!(report.status, RunStatus::Cancelled);
     assert!(began.elapsed() <= Duration::from_millis(250), "{:?}", began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_to_end_is_never_completed() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let stubborn = || {
+        agent(|cx| async move {
+            drop(cx.sleep(Duration::from_secs(1)).await);
+            Ok("done all the same".into())
+        })
+    };
+    let run = here.start(stubborn(), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run.cancel().await.unwrap();
+    let report = run.report().await.unwrap();
+    assert_eq!((report.status, report.reason), (RunStatus::Cancelled, Some(Reason::Cancelled)));
+    let Err(RunError::Agent(error)) = report.result else { panic!("{report:?}") };
+    assert_eq!(error.partial().unwrap().text, "done all the same", "what it made of it is kept");
+    let again = here.replay(run.id(), &stubborn()).await.unwrap();
+    assert_eq!(again.status, RunStatus::Cancelled);
+}

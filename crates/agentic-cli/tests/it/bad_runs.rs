@@ -82,6 +82,15 @@ fn files_of_runs() {
             refused(&place, args, 1, &[says, "runs.db"]);
         }
     }
+    // The header of a SQLite file: whose it is, and in which version.
+    for (at, says) in [(68, "the database of another program"), (60, "use a newer one")] {
+        let place = ended();
+        let mut bytes = std::fs::read(file(&place)).unwrap();
+        bytes[at..at + 4].copy_from_slice(&99_u32.to_be_bytes());
+        std::fs::write(file(&place), &bytes).unwrap();
+        refused(&place, &["runs", "list"], 1, &[says, "runs.db"]);
+        assert_eq!(std::fs::read(file(&place)).unwrap(), bytes, "it is as it was");
+    }
     let place = ended().with("AGENTIC_LEASE", "soon");
     refused(&place, &["runs", "list"], 2, &["AGENTIC_LEASE: `soon` is not a duration"]);
 }
@@ -118,6 +127,30 @@ fn runs_that_were_begun_otherwise() {
     refused(&place, &["runs", "resume", "last"], 2, &["can't read the script"]);
     let listed = place.run(&["runs", "list"]);
     assert!(listed.out.contains("waiting (approval)"), "nothing has changed: {listed:?}");
+}
+
+#[test]
+fn runs_that_went_another_way() {
+    let (here, there) = (Place::new(), Place::new());
+    let script = "turns:\n  - calls: [{ name: shell, arguments: { command: echo hi } }]\n  - text: Done.";
+    here.file("script.yaml", script);
+    assert_eq!(here.run(&["run", "hi", "--model", "scripted:script.yaml", "--tool", "shell"]).code, 5);
+    let exported = here.run(&["runs", "export", "last"]).out;
+    let changed = exported.replacen("\"tools\":[\"shell\"]", "\"tools\":[\"calculator\"]", 1);
+    assert_ne!(exported, changed);
+    assert_eq!(there.feed(&["runs", "import", "-"], changed.as_bytes()).code, 0);
+    let resumed = there.run(&["runs", "resume", "last", "--output", "json"]);
+    let last = resumed.events().pop().unwrap();
+    assert_eq!((resumed.code, last["type"].as_str()), (5, Some("run_waiting")), "{resumed:?}");
+    assert_eq!(last["reason"], "diverged");
+    for says in
+        ["error: the run diverged from its journal: step `turn/model`", "or fork it", "agentic runs resume"]
+    {
+        assert!(resumed.err.contains(says), "{says} in {}", resumed.err);
+    }
+    let replayed = there.run(&["runs", "replay", "last"]);
+    assert!(replayed.code == 1 && replayed.out.contains("step `turn/model`"), "{replayed:?}");
+    assert!(there.run(&["runs", "list"]).out.contains("waiting (diverged)"));
 }
 
 #[test]

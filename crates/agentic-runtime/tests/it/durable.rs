@@ -3,3 +3,4 @@
 mod changes;
 mod copies;
 mod crashes;
+mod handing_back;

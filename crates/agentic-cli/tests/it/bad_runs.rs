@@ -81,6 +81,8 @@ fn files_of_runs() {
         ] {
             refused(&place, args, 1, &[says, "runs.db"]);
         }
+        let doctor = place.run(&["doctor"]);
+        assert!(doctor.code == 1 && doctor.out.contains("missing  runs: "), "{doctor:?}");
     }
     // The header of a SQLite file: whose it is, and in which version.
     for (at, says) in [(68, "the database of another program"), (60, "use a newer one")] {
@@ -93,6 +95,8 @@ fn files_of_runs() {
     }
     let place = ended().with("AGENTIC_LEASE", "soon");
     refused(&place, &["runs", "list"], 2, &["AGENTIC_LEASE: `soon` is not a duration"]);
+    let place = ended().with("AGENTIC_LEASE", "5ms");
+    refused(&place, &["runs", "list"], 2, &["`5ms` is too short"]);
 }
 
 #[test]

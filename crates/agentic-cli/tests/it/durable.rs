@@ -82,7 +82,10 @@ fn a_run_that_nobody_can_approve_waits() {
     }
     let listed = place.run(&["runs", "list", "--status", "waiting"]);
     assert!(listed.out.contains("waiting (approval)") && listed.out.contains("make it"), "{listed:?}");
-    assert!(place.run(&["runs", "show", id]).out.contains(&format!("agentic runs approve {id}")));
+    let shown = place.run(&["runs", "show", id]);
+    for line in ["tools    shell", "folder   ", "model    scripted:", &format!("agentic runs approve {id}")] {
+        assert!(shown.out.contains(line), "{line} in {}", shown.out);
+    }
     let watched = place.run(&["runs", "watch", id, "--output", "json"]);
     assert_eq!((watched.code, watched.events().pop().unwrap()["type"].as_str()), (5, Some("run_waiting")));
 

@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Run an agent on a goal and print its answer
     Run(Run),
     /// List runs, go on with them, answer them, look into them
+    ///
+    /// A run is named by its id, by a beginning of it that no other run has, or by `last`, which is the youngest. Runs are
+    /// kept in `runs.db`, in AGENTIC_HOME or the user's data folder.
     Runs(Runs),
     /// Talk with an agent, one line at a time; limits of tokens, money and time are for the whole conversation
     Chat(Chat),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use agentic::core::{Sources as _, Timestamp};
 use agentic::runtime::{RuntimeBuilder, SystemSources};
 use agentic::{Runtime, SqliteOptions, SqliteStore};
-use agentic_llm::catalog::Store;
 
 use crate::args::duration;
 use crate::exit::Failure;
@@ -16,10 +15,16 @@ use crate::recipe::Recipes;
 /// whoever resumes after a crash does not wait long.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// The file of this user's runs: `runs.db` beside the models.
+/// A lease has to be renewed a few times before it runs out.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// The file of this user's runs. Not beside the models, which lie in a cache: those can be had again.
 pub(crate) fn path() -> Result<PathBuf, Failure> {
     let home = std::env::var_os("AGENTIC_HOME").filter(|home| !home.to_string_lossy().trim().is_empty());
-    let root = Store::default_root(home.as_deref()).map_err(Failure::failed)?;
+    let home = home.map(PathBuf::from);
+    let data = || directories::BaseDirs::new().map(|dirs| dirs.data_local_dir().join("agentic"));
+    let root = home.or_else(data);
+    let root = root.ok_or_else(|| Failure::failed("no home folder found for runs; set AGENTIC_HOME"))?;
     Ok(root.join("runs.db"))
 }
 
@@ -45,11 +50,16 @@ async fn on(path: &Path) -> Result<RuntimeBuilder, Failure> {
 
 /// `AGENTIC_LEASE`, for machines on which five seconds are too short or too long.
 fn lease() -> Result<Duration, Failure> {
-    match std::env::var("AGENTIC_LEASE") {
-        Ok(text) if !text.trim().is_empty() => {
-            duration(&text).map_err(|why| Failure::usage(format!("AGENTIC_LEASE: `{text}` is {why}")))
+    let Ok(text) = std::env::var("AGENTIC_LEASE") else { return Ok(LEASE) };
+    if text.trim().is_empty() {
+        return Ok(LEASE);
+    }
+    match duration(&text) {
+        Ok(lease) if lease >= SHORTEST => Ok(lease),
+        Ok(_) => {
+            Err(Failure::usage(format!("AGENTIC_LEASE: `{text}` is too short; it must be at least 500ms")))
         }
-        _ => Ok(LEASE),
+        Err(why) => Err(Failure::usage(format!("AGENTIC_LEASE: `{text}` is {why}"))),
     }
 }
 

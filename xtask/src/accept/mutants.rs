@@ -211,7 +211,7 @@ fn compiled(copy: &Path) -> Result<PathBuf> {
     let messages = process::read(&mut cargo).context("it does not compile")?;
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let is_it = |message: &Value| message["target"]["name"] == "it" && message["executable"].is_string();
-    let program =
+    let mut programs =
         messages.filter(is_it).filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.last().context("cargo names no test program")
+    programs.next_back().context("cargo names no test program")
 }

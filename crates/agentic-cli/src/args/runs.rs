@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{EXIT_CODES, Output, duration};
 
-/// The commands about runs. A run is named by its id, by a beginning of it that no other run has, or by `last`.
+/// The commands about runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Runs {

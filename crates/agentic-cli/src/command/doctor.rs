@@ -6,6 +6,7 @@ use agentic_llm::catalog::{Resolved, how_to_install_pip};
 
 use crate::config;
 use crate::exit::{self, Failure};
+use crate::journals;
 use crate::models;
 use crate::render;
 
@@ -23,7 +24,7 @@ struct Missing {
 }
 
 pub(crate) async fn doctor() -> Result<u8, Failure> {
-    let checks = [configuration(), embedded_model(), model().await, pip(), endpoint()];
+    let checks = [configuration(), runs().await, embedded_model(), model().await, pip(), endpoint()];
     let mut code = exit::OK;
     for Check { what, found } in checks {
         match found {
@@ -54,6 +55,20 @@ fn configuration() -> Check {
         },
     };
     Check { what: "configuration", found }
+}
+
+async fn runs() -> Check {
+    let missing = |failure: Failure| Missing {
+        problem: failure.message().into(),
+        mend: "name another folder by AGENTIC_HOME, or run with --ephemeral".into(),
+        needed: true,
+    };
+    let found = match (journals::path(), journals::existing().await) {
+        (Ok(path), Ok(Some(_))) => Ok(path.display().to_string()),
+        (Ok(path), Ok(None)) => Ok(format!("none yet; they will be in {}", path.display())),
+        (Err(failure), _) | (_, Err(failure)) => Err(missing(failure)),
+    };
+    Check { what: "runs", found }
 }
 
 fn embedded_model() -> Check {

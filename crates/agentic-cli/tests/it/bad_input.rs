@@ -3,7 +3,7 @@
 use crate::support::{Place, answering, http};
 
 /// Runs `agentic run` and checks the code and what the one line of error holds.
-fn refused(place: &Place, args: &[&str], code: i32, says: &[&str]) {
+pub(crate) fn refused(place: &Place, args: &[&str], code: i32, says: &[&str]) {
     let ended = place.run(args);
     let errors: Vec<_> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!((ended.code, errors.len()), (code, 1), "{args:?}: {ended:?}");

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod bad_input;
+mod bad_runs;
 mod commands;
+mod copies;
+mod durable;
+mod journals;
 mod runs;
 mod support;

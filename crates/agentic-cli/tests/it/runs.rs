@@ -1,5 +1,7 @@
 //! `agentic run` and `agentic chat` on scripted models.
 
+#[cfg(unix)]
+use crate::support::signalled;
 use crate::support::{Place, answering};
 
 const READS_A_FILE: &str = "
@@ -79,12 +81,12 @@ fn limits_end_with_three_and_the_honest_reason() {
 }
 
 #[test]
-fn a_tool_that_needs_approval_is_denied_where_nobody_is_there() {
+fn a_tool_that_needs_approval_is_denied_in_a_run_that_is_not_kept() {
     let place = Place::new();
     let script = "turns:\n  - calls:\n      - name: shell\n        arguments: { command: \"echo hi > made\" }\n  - text: done";
     place.file("script.yaml", script);
     let made = place.folder.path().join("work/made");
-    let args = ["run", "go", "--model", "scripted:script.yaml", "--tool", "shell"];
+    let args = ["run", "go", "--model", "scripted:script.yaml", "--tool", "shell", "--ephemeral"];
     assert_eq!(place.run(&args).code, 0);
     assert!(!made.exists(), "denied");
     if cfg!(unix) {
@@ -92,6 +94,7 @@ fn a_tool_that_needs_approval_is_denied_where_nobody_is_there() {
         assert!(made.exists(), "--yes approves");
     }
     std::fs::remove_file(&made).ok();
+    assert!(!place.folder.path().join("store/runs.db").exists(), "nothing is kept");
     let not_offered = place.run(&["run", "go", "--model", "scripted:script.yaml", "--yes"]);
     assert_eq!(not_offered.code, 0, "{not_offered:?}");
     assert!(!made.exists(), "--yes adds no tools");
@@ -171,28 +174,6 @@ fn what_came_of_an_answer_that_broke_off_is_shown() {
     assert!(ended.err.contains("so far: The total is 12"), "{}", ended.err);
 }
 
-/// Starts the program, waits until it has made a file, sends it a signal, and gives how it ended.
-#[cfg(unix)]
-fn signalled(
-    place: &Place,
-    args: &[&str],
-    begun: &str,
-    signal: rustix::process::Signal,
-) -> crate::support::Ended {
-    use std::time::{Duration, Instant};
-    let begun = place.folder.path().join("work").join(begun);
-    let mut child = place.command(args).stdin(std::process::Stdio::piped()).spawn().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "another process works in real time")]
-    let began = Instant::now();
-    while !begun.exists() && child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60), "it never began");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
-    let _open = child.stdin.take();
-    crate::support::Ended::of(child.wait_with_output().unwrap())
-}
-
 #[cfg(unix)]
 #[test]
 fn a_request_to_end_is_heard_as_ctrl_c_is() {
@@ -201,6 +182,7 @@ fn a_request_to_end_is_heard_as_ctrl_c_is() {
         "turns:\n  - calls: [{ name: shell, arguments: { command: echo started > begun; sleep 77 } }]";
     let run =
         ["run", "hi", "--model", "scripted:script.yaml", "--tool", "shell", "--yes", "--output", "json"];
+    let run = [&run[..], &["--ephemeral"]].concat();
     for signal in [Signal::TERM, Signal::INT] {
         let place = Place::new();
         place.file("script.yaml", script);

@@ -89,12 +89,34 @@ impl Ended {
             .collect()
     }
 
+    /// The only line of JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.out.trim()).unwrap_or_else(|_| panic!("not one JSON value: {self:?}"))
+    }
+
     /// The last event, which is `run_finished`.
     pub(crate) fn last(&self) -> Value {
         let last = self.events().pop().unwrap_or_else(|| panic!("no event: {self:?}"));
         assert_eq!(last["type"], "run_finished", "{self:?}");
         last
     }
+}
+
+/// Starts the program, waits until it has made a file, sends it a signal, and gives how it ended.
+#[cfg(unix)]
+pub(crate) fn signalled(place: &Place, args: &[&str], begun: &str, signal: rustix::process::Signal) -> Ended {
+    use std::time::{Duration, Instant};
+    let begun = place.folder.path().join("work").join(begun);
+    let mut child = place.command(args).stdin(Stdio::piped()).spawn().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "another process works in real time")]
+    let began = Instant::now();
+    while !begun.exists() && child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+    let _open = child.stdin.take();
+    Ended::of(child.wait_with_output().unwrap())
 }
 
 /// A server on loopback that answers every request with these bytes and closes; gives its base URL. Its thread ends

@@ -207,7 +207,7 @@ impl Engine {
         self.passes(state, at);
         self.ledger.settle(held, spend);
         if let Some(told) = told {
-            self.watch.tell(|| told);
+            self.watch.tell(|| *told);
         }
         wakers.extend(waker);
         self.begin_queued(state);

@@ -6,7 +6,7 @@ use std::task::Waker;
 use agentic_core::{CancelReason, Done, Json, StepError, StepId, StepKind, Ticket};
 
 use super::deliver::json;
-use super::slots::{Arrival, Arrived, Outcome, Unheard};
+use super::slots::{Arrival, Arrived, Unheard};
 use super::{Engine, State};
 use crate::journal::EntryKind;
 
@@ -134,7 +134,9 @@ impl Engine {
             self.hand_out(state, &mailbox);
         }
         // A recorded one is in the journal as its outcome.
-        if let Some(Outcome { told: Some(EntryKind::Outcome { error, value, .. }), .. }) = late {
+        if let Some(EntryKind::Outcome { error, value, .. }) =
+            late.and_then(|late| late.told).map(|told| *told)
+        {
             self.watch.tell(|| EntryKind::Late { step: id, kind, error, value });
         }
     }
@@ -147,7 +149,7 @@ impl Engine {
 
     /// Tells what came of an effect for which nobody waits any more.
     pub(super) fn tell_late(&self, step: &StepId, kind: StepKind, outcome: Result<Done, StepError>) {
-        let value = self.keeps_values().then(|| json(&outcome).unwrap_or_default()).unwrap_or_default();
+        let value = if self.keeps_values() { json(&outcome).unwrap_or_default() } else { Json::default() };
         let (step, error) = (step.clone(), outcome.err());
         let mut state = self.state();
         if state.halt.is_none() {

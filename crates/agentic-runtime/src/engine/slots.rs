@@ -128,7 +128,7 @@ pub(super) struct Outcome {
     pub(super) answer: Result<Delivered, StepError>,
     pub(super) spend: Spend,
     /// What to tell when it is delivered, if nothing is recorded and somebody watches.
-    pub(super) told: Option<EntryKind>,
+    pub(super) told: Option<Box<EntryKind>>,
 }
 
 /// What a step leaves behind whose outcome nobody hears.

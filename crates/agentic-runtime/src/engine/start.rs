@@ -255,6 +255,7 @@ impl Engine {
             (Some(record), Some(kind)) => (record.append(at, kind, None), None),
             (_, told) => (Default::default(), told),
         };
+        let told = told.map(Box::new);
         let what = Arrived::Outcome(Outcome { ticket, answer, spend, told });
         state.slots.arrivals.push_back(Arrival { seq, at, what });
         self.outcome_queued(state);

@@ -1,8 +1,8 @@
 //! Working on one run, from taking it to giving it back.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::collections::hash_map::Entry;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId, RunStatus};

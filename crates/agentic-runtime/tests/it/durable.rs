@@ -4,4 +4,5 @@ mod changes;
 mod copies;
 mod crashes;
 mod golden;
+mod handing_back;
 mod owners;

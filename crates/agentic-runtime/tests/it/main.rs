@@ -1,5 +1,5 @@
 //! How the ephemeral driver keeps the contract of `agentic_core::Driver`, and how stores keep that of `JournalStore`.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod budget;
 mod cancel;

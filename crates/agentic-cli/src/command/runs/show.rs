@@ -8,6 +8,7 @@ use super::list::{Line, status};
 use crate::args::{One, Output};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
+use crate::recipe::Recipe;
 use crate::render::{self, one_line, questions, time, timeline};
 use crate::{journals, pick};
 
@@ -26,6 +27,7 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     }
     let seen = timeline::of(&entries);
     head(&record, &seen.spend);
+    made_of(&record, &entries);
     render::result("");
     seen.lines.iter().for_each(|line| render::result(line));
     let questions = asks(&record);
@@ -55,6 +57,14 @@ fn head(run: &RunRecord, seen: &agentic::core::Spend) {
     if let Some(from) = run.forked_from {
         line("fork of", &from.to_string());
     }
+}
+
+/// What its agent is made of; a run that another program began does not say.
+fn made_of(run: &RunRecord, entries: &[Entry]) {
+    let Ok(recipe) = Recipe::of_journal(run.id, entries) else { return };
+    render::result(&format!("model    {}", one_line(&recipe.model, 200)));
+    render::result(&format!("tools    {}", one_line(&recipe.tools.join(", "), 400)));
+    render::result(&format!("folder   {}", one_line(&recipe.workdir.display().to_string(), 400)));
 }
 
 /// What it asks, and how it goes on.

@@ -1,0 +1,64 @@
+//! Runs that a process gives back, and reports of runs that are just being taken.
+
+use std::time::Duration;
+
+use agentic_core::{Approval, Decision, EffectClass, RunStatus, StepId};
+use agentic_runtime::{MemoryStore, RunError, Runtime, Wait};
+use agentic_testkit::FakeSources;
+
+use crate::support::{Scripted, Trace, agent};
+
+fn asker() -> Scripted {
+    agent(|cx| async move {
+        Ok(match cx.approve(Approval::new("go on?")).await? {
+            Decision::Approve => "yes".into(),
+            _ => "no".into(),
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_resumes_gets_the_new_report() {
+    let runtime = Runtime::builder(MemoryStore::new()).sources(FakeSources::seeded(1)).build();
+    let run = runtime.start(asker(), "go").await.unwrap();
+    assert_eq!(run.report().await.unwrap().status, RunStatus::Waiting);
+    let Some(Wait::Approval { step, digest, .. }) = runtime.questions(run.id()).await.unwrap().pop() else {
+        panic!("it asks");
+    };
+    runtime.decide(run.id(), &step, digest, Decision::Approve, None).await.unwrap();
+    // Its record still says that it waits.
+    let report = runtime.resume(run.id()).await.unwrap().report().await.unwrap();
+    assert_eq!(report.result.unwrap().text(), "yes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_stops_what_must_not_be_cut_and_leaves_it_in_doubt() {
+    let runtime = Runtime::builder(MemoryStore::new()).sources(FakeSources::seeded(1)).build();
+    let trace = Trace::default();
+    let does = |trace: &Trace| {
+        let trace = trace.clone();
+        agent(move |cx| {
+            let trace = trace.clone();
+            async move {
+                cx.effect("deed", EffectClass::Unsafe, "deed", move |ecx| async move {
+                    trace.note("begins");
+                    ecx.cancelled().await;
+                    trace.note("is told to end");
+                    Ok::<_, String>("never".to_owned())
+                })
+                .await
+            }
+        })
+    };
+    let run = runtime.start(does(&trace), "go").await.unwrap();
+    while trace.notes().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    runtime.interrupt().await;
+    assert_eq!(trace.notes(), ["begins", "is told to end"]);
+    assert_eq!(runtime.run(run.id()).await.unwrap().status, RunStatus::Pending);
+    let report = runtime.resume_with(run.id(), does(&trace)).await.unwrap().report().await.unwrap();
+    let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
+    let deed: Vec<_> = waits.iter().filter_map(Wait::step).map(StepId::as_str).collect();
+    assert_eq!((deed, trace.notes().len()), (vec!["deed"], 2), "it is not done again");
+}

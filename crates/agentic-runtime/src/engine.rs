@@ -72,8 +72,20 @@ struct State {
     record: Option<Record>,
     /// Why the run can't go on now. From then on nothing is started, delivered or recorded.
     halt: Option<Halt>,
-    /// Since when the agent waits for something that is no step of its run.
-    idle_since: Option<Timestamp>,
+    /// Nothing is written any more.
+    closed: bool,
+    patience: Patience,
+    /// How often something was delivered.
+    delivered: u64,
+}
+
+/// With an agent that waits for something that is no step of its run: a channel, a lock, a timer that is not the run's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Unspent,
+    /// Since the last delivery it is waited for.
+    Running,
+    Spent,
 }
 
 impl Engine {
@@ -130,7 +142,14 @@ impl Engine {
             root: record.as_ref().map_or_else(Arc::default, Record::waker),
             recorded: record.is_some(),
             tokio,
-            state: Mutex::new(State { slots: Slots::default(), record, halt: None, idle_since: None }),
+            state: Mutex::new(State {
+                slots: Slots::default(),
+                record,
+                halt: None,
+                closed: false,
+                patience: Patience::Unspent,
+                delivered: 0,
+            }),
         }
     }
 

@@ -117,7 +117,7 @@ impl Ephemeral {
         };
         engine.settled().await;
         let report = RunReport::new(cx.run_id(), result, engine.ledger.state().spent);
-        if let Some(end) = report.entry() {
+        if let Some(end) = report.entry(false) {
             engine.watch.tell(|| end);
         }
         engine.watch.release(report.reason);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use agentic_core::{Goal, Json, RunId, StepId, StepKind, Timestamp};
+use agentic_core::{Budget, Goal, Json, RunId, StepId, StepKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ pub struct Fork {
     goal: Option<Goal>,
     config: Option<Value>,
     other_agent: bool,
+    budget: Option<Budget>,
     effects: ForkEffects,
 }
 
@@ -41,7 +42,7 @@ impl Fork {
     /// A fork that asks for this step anew.
     pub fn at(step: StepId) -> Self {
         let (result, goal, config, effects) = (None, None, None, ForkEffects::default());
-        Self { step, result, goal, config, other_agent: false, effects }
+        Self { step, result, goal, config, other_agent: false, budget: None, effects }
     }
 
     /// The same fork, but the step gives this, whatever it gave.
@@ -70,6 +71,12 @@ impl Fork {
         self
     }
 
+    /// The same fork with these limits. Its time counts from when it leaves, all else from the start.
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// The same fork with this rule for effects.
     pub fn with_effects(mut self, effects: ForkEffects) -> Self {
         self.effects = effects;
@@ -93,8 +100,8 @@ impl Fork {
             return Err(RuntimeError::new(RuntimeErrorKind::Invalid, message));
         };
         let kept = &journal[..cut];
-        let under_way = under_way(kept, self.result.as_ref().map(|_| &self.step));
         let trusts = self.goal.is_some() || self.config.is_some() || self.other_agent;
+        let under_way = under_way(kept, self.result.as_ref().map(|_| &self.step), trusts);
         let mut kinds = Vec::with_capacity(cut + 2);
         for Entry { at, kind, .. } in kept {
             let mut kind = kind.clone();
@@ -107,7 +114,10 @@ impl Fork {
                 EntryKind::Intent { digest, .. } | EntryKind::Refused { digest, .. } if trusts => {
                     *digest = None;
                 }
-                EntryKind::Started { begin, .. } => *begin = self.begin(begin)?,
+                EntryKind::Started { begin, budget, .. } => {
+                    *begin = self.begin(begin)?;
+                    *budget = self.budget.unwrap_or(*budget);
+                }
                 _ => {}
             }
             kinds.push((*at, kind));
@@ -151,12 +161,14 @@ impl Fork {
 
 /// The steps that had begun and not ended at the end of these entries, but for one that is given its outcome. Questions,
 /// waits and mailboxes have no effect, so they stay open.
-fn under_way(kept: &[Entry], answered: Option<&StepId>) -> HashSet<StepId> {
+fn under_way(kept: &[Entry], answered: Option<&StepId>, asks_anew: bool) -> HashSet<StepId> {
     let mut open = HashSet::new();
     for entry in kept {
         match &entry.kind {
             EntryKind::Intent { step, kind, .. } => {
-                let waits = matches!(kind, StepKind::Approval | StepKind::Sleep | StepKind::Receive);
+                // A question may be another one now.
+                let asks = *kind == StepKind::Approval && !asks_anew;
+                let waits = asks || matches!(kind, StepKind::Sleep | StepKind::Receive);
                 if !waits && Some(step) != answered {
                     open.insert(step.clone());
                 }

@@ -40,13 +40,13 @@ pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<
     let idle = matches!(end, Some(EntryKind::Finished { idle: true, .. }));
     let record = Record::repeated(rest.to_vec(), end.is_some() && !idle);
     let engine = Arc::new(Engine::recorded(run, *budget, sources, watch, None, record));
-    let result = drive(&engine, agent, begin).await;
+    let result = drive(&engine, agent, begin, std::future::ready(())).await;
     engine.stop();
     let found = RunReport::new(run, result, engine.ledger.state().spent);
     let Some(expected) = end else { return Ok(found) };
     let recorded =
         RunReport::of_entry(run, expected).ok_or_else(|| corrupt("has an end that can't be read".into()))?;
-    let same = idle || found.entry().as_ref() == Some(expected);
+    let same = idle || found.entry(false).as_ref() == Some(expected);
     Ok(match found.result {
         Err(RunError::Diverged(_) | RunError::Foreign) => found,
         _ if same => recorded,

@@ -1,7 +1,8 @@
 //! How a run ended, or why it stopped short of its end.
 
 use agentic_core::{
-    AgentError, GoalVerdict, Json, Outcome, Reason, RunId, RunStatus, Spend, StepError, Timestamp,
+    AgentError, CancelReason, GoalVerdict, Json, Outcome, Partial, Reason, RunId, RunStatus, Spend,
+    StepError, Timestamp,
 };
 use thiserror::Error;
 
@@ -78,13 +79,20 @@ impl RunReport {
         Self { run, result, status, reason, spend }
     }
 
+    /// A run that was cancelled without its agent.
+    pub(crate) fn cancelled(run: RunId, reason: CancelReason, spend: Spend) -> Self {
+        let partial = Box::new(Partial { text: String::new(), spend });
+        Self::new(run, Err(AgentError::Cancelled { reason, partial }.into()), spend)
+    }
+
     /// Whether the goal was met; unverified if there is no outcome.
     pub fn verdict(&self) -> GoalVerdict {
         self.result.as_ref().map_or(GoalVerdict::Unverified, |outcome| outcome.verdict)
     }
 
     /// The last entry of its journal, if it has ended.
-    pub(crate) fn entry(&self) -> Option<EntryKind> {
+    /// `idle` says that its agent had no say in it.
+    pub(crate) fn entry(&self, idle: bool) -> Option<EntryKind> {
         let (result, error): (AgentResult, _) = match &self.result {
             Ok(outcome) => (Ok(outcome.clone()), None),
             Err(RunError::Agent(error)) => (Err(error.clone()), Some(error.to_string())),
@@ -92,7 +100,7 @@ impl RunReport {
         };
         let result = Json::of(&result).unwrap_or_default();
         let (status, reason, spend) = (self.status, self.reason, self.spend);
-        Some(EntryKind::Finished { status, reason, spend, error, idle: false, result })
+        Some(EntryKind::Finished { status, reason, spend, error, idle, result })
     }
 
     /// The report of a run whose journal ends with this entry.

@@ -13,6 +13,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,8 +61,12 @@ struct Inner {
     supervised: Mutex<HashMap<RunId, usize>>,
     /// Runs that stopped here since their journals can't be read or written, and nothing in their records says so.
     unwritten: Mutex<HashMap<RunId, JournalError>>,
+    /// Runs that stopped short here, for a reason that is no wait.
+    stopped: Mutex<HashMap<RunId, RunReport>>,
+    /// Whether this process takes no more runs.
+    stopping: AtomicBool,
     /// Whether somebody looks after the runs at work here.
-    tended: std::sync::atomic::AtomicBool,
+    tended: AtomicBool,
     /// Told when a run could not be worked on.
     tending: tokio::sync::Notify,
 }
@@ -125,8 +130,8 @@ impl Runtime {
         options: RunOptions,
     ) -> Result<Run, RuntimeError> {
         let agent: Arc<dyn Agent> = Arc::new(agent);
-        let run = self.submit(agent.name(), goal, options).await?;
         self.0.agents.register(agent.clone());
+        let run = self.submit(agent.name(), goal, options).await?;
         self.supervise(run, Some(agent));
         Ok(Run::new(self.clone(), run))
     }
@@ -189,19 +194,21 @@ impl Runtime {
     }
 
     /// Gives all runs back that are at work here: each stops at its next step, and goes on when it is resumed. Waits until
-    /// they have stopped; effects that must not be cut off end first.
+    /// they have stopped; effects that must not be cut off end first, and what came of them is kept. This runtime takes no more
+    /// runs.
     pub async fn shutdown(&self) {
         self.hand_back(false).await;
     }
 
     /// Gives all runs back as [`shutdown`](Self::shutdown) does, but tells effects that must not be cut off to end, as if
-    /// their run were cancelled: a command in a shell is stopped. Whether such an effect happened may then have to be
-    /// [said](Self::resolve) before its run goes on.
+    /// their run were cancelled: a command in a shell is stopped. What they say then is
+    /// their outcome.
     pub async fn interrupt(&self) {
         self.hand_back(true).await;
     }
 
     async fn hand_back(&self, now: bool) {
+        self.0.stopping.store(true, Ordering::Release);
         let active: Vec<_> = self.0.active().values().cloned().collect();
         for run in &active {
             run.engine.stop();
@@ -209,10 +216,13 @@ impl Runtime {
                 run.engine.cancellation.cancel(CancelReason::Requested);
             }
         }
-        for run in active {
-            let mut ended = run.ended.subscribe();
+        let ending: Vec<_> = active.iter().map(|run| run.ended.subscribe()).collect();
+        // Whoever works on it has the last sender: if that is gone, so is the run.
+        drop(active);
+        for mut ended in ending {
             let _ = ended.wait_for(Option::is_some).await;
         }
+        self.0.tending.notify_waiters();
     }
 }
 
@@ -223,6 +233,14 @@ impl Inner {
 
     fn supervised(&self) -> MutexGuard<'_, HashMap<RunId, usize>> {
         self.supervised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> MutexGuard<'_, HashMap<RunId, RunReport>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     fn unwritten(&self) -> MutexGuard<'_, HashMap<RunId, JournalError>> {

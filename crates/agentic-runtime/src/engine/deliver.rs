@@ -7,7 +7,7 @@ use std::task::Waker;
 use agentic_core::{Delivered, Done, Json, StepError, Ticket, Timestamp};
 
 use super::slots::{Arrival, Arrived, Outcome};
-use super::{Engine, Halt, State};
+use super::{Engine, Halt, Patience, State};
 use crate::driven::Deliver;
 use crate::journal::EntryKind;
 
@@ -46,10 +46,13 @@ impl Engine {
         // Before any lock is taken: how a value is written is others' code.
         let value = self.keeps_values().then(|| json(&outcome));
         let mut state = self.state();
-        if state.halt.is_some() {
+        if state.closed {
             return Ok(None);
         }
         let state = &mut *state;
+        if state.slots.has_arrived(ticket) {
+            return Ok(None);
+        }
         let Some(slot) = state.slots.awaited(ticket) else { return Err(outcome) };
         let (spend, step, kind) = (slot.spent(&outcome), slot.id.clone(), slot.kind);
         let (answer, told) = match value {
@@ -124,12 +127,20 @@ impl Engine {
             if let Some(record) = &mut state.record
                 && !record.live
             {
+                // What it asks for may come yet: its parts may hand over to each other by other means than steps.
+                if record.replay.is_missing() && !self.out_of_patience(state) {
+                    return Rest::Nothing;
+                }
+                let Some(record) = &mut state.record else { continue };
                 let went_on = match record.replay.entries.pop_front() {
                     Some(entry) => self.repeat(state, entry, wakers),
                     None => self.go_live(state).map(|()| false),
                 };
                 match went_on {
-                    Ok(true) => return Rest::Delivered,
+                    Ok(true) => {
+                        state.goes_on();
+                        return Rest::Delivered;
+                    }
                     Ok(false) => continue,
                     Err(halt) => {
                         state.halt = Some(halt);
@@ -143,7 +154,7 @@ impl Engine {
             let is_due = |arrival: &mut Arrival| durable.is_none_or(|durable| arrival.seq <= durable);
             if let Some(arrival) = state.slots.arrivals.pop_front_if(is_due) {
                 if self.deliver(state, arrival, wakers) {
-                    state.idle_since = None;
+                    state.goes_on();
                     return Rest::Delivered;
                 }
                 continue;
@@ -212,6 +223,14 @@ impl Engine {
         wakers.extend(waker);
         self.begin_queued(state);
         true
+    }
+}
+
+impl State {
+    /// Something was delivered.
+    fn goes_on(&mut self) {
+        self.delivered += 1;
+        self.patience = Patience::Unspent;
     }
 }
 

@@ -87,21 +87,25 @@ impl Effect {
         };
         // What may be cut off ends here, not when its end has been told.
         let work = Some(work).filter(|_| ended.is_err() && !self.may_be_cut);
-        let mut late = match ended {
-            Ok(ended) => self.engine.complete(self.ticket, self.outcome(ended)).await.err(),
-            Err(Cut::Cancelled(reason)) => {
+        let late = match (ended, work) {
+            (Ok(ended), _) => self.engine.complete(self.ticket, self.outcome(ended)).await.err(),
+            (Err(Cut::Cancelled(reason)), work) => {
                 self.engine.cancelled(reason);
-                None
+                match work {
+                    // A run that is given back has not answered the step: this is its outcome.
+                    Some(work) => self.engine.complete(self.ticket, self.outcome(work.await)).await.err(),
+                    None => None,
+                }
             }
-            Err(Cut::TooLate(limit)) => {
+            (Err(Cut::TooLate(limit)), work) => {
                 // If nobody waits for that either, it is no news.
                 drop(self.engine.complete(self.ticket, Err(self.too_late(limit))).await);
-                None
+                match work {
+                    Some(work) => Some(self.outcome(work.await)),
+                    None => None,
+                }
             }
         };
-        if let Some(work) = work {
-            late = Some(self.outcome(work.await));
-        }
         if let Some(outcome) = late.filter(|_| !self.may_be_cut) {
             self.engine.tell_late(&self.id, self.kind, outcome);
         }

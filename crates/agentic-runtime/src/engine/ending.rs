@@ -75,10 +75,11 @@ impl Engine {
     /// A step was dropped.
     pub(super) fn abandon(self: &Arc<Self>, ticket: Ticket) {
         let mut state = self.state();
-        let dropped = state.slots.abandon(ticket);
+        // An agent that goes because its run stops drops nothing: what is at work for it may still be written down.
         if state.halt.is_some() {
             return;
         }
+        let dropped = state.slots.abandon(ticket);
         let state = &mut *state;
         if let Some(unheard) = dropped {
             self.unheard(state, unheard, None);
@@ -93,23 +94,24 @@ impl Engine {
         unheard: Unheard,
         cancelled: Option<StepError>,
     ) {
-        let Unheard { id, kind, held, mut spend, intended, begun, late, message, .. } = unheard;
-        let (known, recorded) = match &state.record {
-            Some(record) if !record.live => (record.replay.known(&id), true),
-            Some(_) => (None, true),
-            None => (None, false),
-        };
+        let Unheard { id, kind, held, mut spend, intended, begun, late, message, doubt, .. } = unheard;
+        let recorded = state.record.is_some();
         let step = id.clone();
-        match known {
+        if let Some(record) = &mut state.record {
+            record.orphans.extend(doubt);
+        }
+        let known = state.record.as_ref().filter(|record| !record.live);
+        let known = known.and_then(|record| record.replay.known(&id));
+        match known.map(|known| (known.dropped, known.attempts, known.ended, known.spend)) {
             // It was dropped in the run that is repeated, too.
-            Some(known) if known.dropped.is_some() => {
-                spend = known.dropped.map(|(spend, _)| spend).unwrap_or_default();
-            }
+            Some((Some((before, _)), ..)) => spend = before,
             // The process ended before that was written down, so the effect may have taken all.
-            Some(known) if known.attempts > 0 => {
-                let begun = !known.ended;
-                spend = if known.ended { spend } else { held.all() };
-                self.note_if_written(state, EntryKind::Dropped { step, spend, begun });
+            Some((None, 1.., ended, taken)) => {
+                spend = if ended { taken } else { held.all() };
+                if let Some(record) = &mut state.record {
+                    record.replay.close(&id, spend, !ended);
+                }
+                self.note_if_written(state, EntryKind::Dropped { step, spend, begun: !ended });
             }
             Some(_) => {}
             None if recorded => {
@@ -152,7 +154,7 @@ impl Engine {
         let value = if self.keeps_values() { json(&outcome).unwrap_or_default() } else { Json::default() };
         let (step, error) = (step.clone(), outcome.err());
         let mut state = self.state();
-        if state.halt.is_none() {
+        if !state.closed {
             self.note(&mut state, || EntryKind::Late { step, kind, error, value });
         }
     }

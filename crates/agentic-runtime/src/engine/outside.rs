@@ -11,8 +11,8 @@ use crate::journal::EntryKind;
 use crate::resolution::Resolution;
 
 impl Engine {
-    /// Something came from outside; it is taken in when the run is live.
-    pub(crate) fn input(&self, input: Input, post: u64) {
+    /// Something came from outside; it is taken in when the run is live. What can't be read is passed over.
+    pub(crate) fn input(&self, input: Option<Input>, post: u64) {
         let mut state = self.state();
         if let Some(record) = state.record.as_mut() {
             record.inputs.push_back((input, post));
@@ -25,6 +25,8 @@ impl Engine {
     pub(super) fn take_input(self: &Arc<Self>, state: &mut State) -> bool {
         let Some(record) = &mut state.record else { return false };
         let Some((input, post)) = record.inputs.pop_front() else { return false };
+        record.taken = record.taken.max(post);
+        let Some(input) = input else { return true };
         let at = self.sources.now();
         match input {
             Input::Cancel { reason } => self.request_cancel(state, reason, Some(post)),
@@ -98,7 +100,8 @@ impl Engine {
                     StepKind::Tool => agentic_core::ToolError::failed(message).into(),
                     _ => failed(message),
                 };
-                let (spend, value) = (Spend::default(), Json::default());
+                let held = state.slots.get_mut(ticket).map(|slot| slot.held).unwrap_or_default();
+                let (spend, value) = (held.calls(), Json::default());
                 let outcome = EntryKind::Outcome { step, kind, error: Some(error.clone()), spend, by, value };
                 let seq = record.append(at, outcome, Some(post));
                 let outcome = Outcome { ticket, answer: Err(error), spend, told: None };
@@ -161,7 +164,10 @@ impl Engine {
         by: Option<String>,
         consumed: Option<u64>,
     ) {
+        let mut spend = Spend::default();
         if let Some(slot) = state.slots.get_mut(ticket) {
+            // An effect of which somebody says that it happened was a call.
+            spend = slot.held.calls();
             slot.stage = Stage::AtWork;
             if let Some(task) = slot.task.take() {
                 task.abort();
@@ -169,7 +175,6 @@ impl Engine {
         }
         let at = self.sources.now();
         let Some(record) = &mut state.record else { return };
-        let spend = Spend::default();
         let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, value: value.clone() };
         let seq = record.append(at, outcome, consumed);
         let outcome = Outcome { ticket, answer: Ok(Delivered::Recorded(value)), spend, told: None };

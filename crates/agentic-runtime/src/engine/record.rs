@@ -39,7 +39,11 @@ pub(crate) struct Record {
     /// Messages that nobody has taken.
     pub(super) mailboxes: HashMap<String, VecDeque<Json>>,
     /// What came from outside before the run was live.
-    pub(super) inputs: VecDeque<(Input, u64)>,
+    pub(super) inputs: VecDeque<(Option<Input>, u64)>,
+    /// The last post that was taken in, or can't be read.
+    pub(super) taken: u64,
+    /// Effects that begin after a version was chosen wait until it is durable.
+    chosen: Seq,
     /// Effects that may have happened, of steps that the agent dropped.
     pub(super) orphans: Vec<Wait>,
     /// Whether the run that is repeated had ended.
@@ -74,7 +78,11 @@ impl Record {
 
     fn new(target: Option<(Arc<dyn JournalStore>, Lease)>, entries: Vec<Entry>) -> Self {
         let durable = Seq(entries.last().map_or(0, |entry| entry.seq.0));
-        let started = entries.first().map(|entry| entry.at).unwrap_or_default();
+        // A fork's time counts from when it left.
+        let begins = |entry: &&Entry| matches!(entry.kind, EntryKind::Forked { .. });
+        let began = entries.iter().rfind(begins).or(entries.first());
+        let started = began.map(|entry| entry.at).unwrap_or_default();
+        let entries_began = entries.first().map(|entry| entry.at).unwrap_or_default();
         let seed = match entries.first().map(|entry| &entry.kind) {
             Some(EntryKind::Started { seed, .. }) => *seed,
             _ => Digest::default(),
@@ -86,7 +94,7 @@ impl Record {
             commits: Arc::new(commits),
             replay: Replay::new(entries),
             live: false,
-            now: started,
+            now: entries_began,
             seed,
             effects: ForkEffects::Allow,
             started,
@@ -95,6 +103,8 @@ impl Record {
             committing: VecDeque::new(),
             mailboxes: HashMap::new(),
             inputs: VecDeque::new(),
+            taken: 0,
+            chosen: Seq::default(),
             orphans: Vec::new(),
             ends: false,
         }
@@ -145,6 +155,26 @@ impl Record {
         Seq(self.commits.durable.load(Ordering::Acquire))
     }
 
+    /// Whether what the code follows may be lost in a crash.
+    pub(super) fn is_choosing(&self) -> bool {
+        self.durable() < self.chosen
+    }
+
+    /// The last post that was taken in with all before it.
+    pub(super) fn seen(&self) -> u64 {
+        self.inputs.front().map_or(self.taken, |(_, post)| post - 1)
+    }
+
+    /// The journal is repeated to its end.
+    pub(super) fn goes_live(&mut self) {
+        self.live = true;
+        self.orphans.extend(self.replay.orphans().map(|(step, known)| Wait::UnknownEffect {
+            step: step.clone(),
+            digest: known.digest.unwrap_or_default(),
+            name: known.name.to_string(),
+        }));
+    }
+
     /// Whether all that was written is durable.
     pub(super) fn is_durable(&self) -> bool {
         self.durable().next() == self.next
@@ -177,7 +207,7 @@ impl Record {
         let version = if self.live || !self.replay.goes_on() { newest } else { 0 };
         self.replay.choose(change, version);
         if self.is_written() {
-            self.append(at, EntryKind::Version { change: change.clone(), version }, None);
+            self.chosen = self.append(at, EntryKind::Version { change: change.clone(), version }, None);
         }
         version
     }

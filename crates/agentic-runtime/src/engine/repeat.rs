@@ -27,14 +27,7 @@ impl Engine {
                 }
             }
             EntryKind::Started { .. } | EntryKind::Resumed { .. } => self.passes(state, at),
-            EntryKind::Intent { step, held, .. } => {
-                if let Some(ticket) = self.met(state, &step)? {
-                    self.ledger.hold(held);
-                    if let Some(slot) = state.slots.get_mut(ticket) {
-                        slot.held = held;
-                    }
-                }
-            }
+            EntryKind::Intent { step, .. } => drop(self.met(state, &step)?),
             EntryKind::Restarted { step, lost, held, .. } => {
                 let ticket = self.met(state, &step)?;
                 let slot = ticket.and_then(|ticket| state.slots.get_mut(ticket));
@@ -87,10 +80,10 @@ impl Engine {
 
     /// The step, if the agent waits for it; `None` if it did and does not any more.
     fn met(&self, state: &mut State, step: &StepId) -> Result<Option<Ticket>, Halt> {
-        let open = state.slots.in_order();
-        if let Some((ticket, _)) = open.iter().find(|(_, slot)| slot.id == *step) {
-            return Ok(Some(*ticket));
+        if let Some(ticket) = state.slots.find(step) {
+            return Ok(Some(ticket));
         }
+        let open = state.slots.in_order();
         let found = open.into_iter().map(|(_, slot)| slot.id.clone()).collect();
         match &state.record {
             Some(record) if record.replay.has_met(step) => Ok(None),

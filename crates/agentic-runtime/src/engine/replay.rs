@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use agentic_core::{CancelReason, Digest, EffectClass, Spend, StepId, StepKind, Timestamp};
+use agentic_core::{CancelReason, Digest, EffectClass, Held, Spend, StepId, StepKind, Timestamp};
 
 use crate::divergence::Divergence;
 use crate::journal::{Entry, EntryKind};
@@ -28,8 +28,11 @@ pub(super) struct Known {
     pub(super) until: Option<Timestamp>,
     /// Attempts that were begun.
     pub(super) attempts: u32,
-    /// Whether the journal has its outcome.
+    /// Whether the journal has its outcome, and what that took.
     pub(super) ended: bool,
+    pub(super) spend: Spend,
+    /// What it holds of the budget.
+    pub(super) held: Held,
     /// What was booked when it was dropped, and whether its effect had begun.
     pub(super) dropped: Option<(Spend, bool)>,
     /// Whether the agent has asked for it again.
@@ -48,7 +51,7 @@ impl Replay {
 
     fn learn(&mut self, entry: &EntryKind) {
         match entry {
-            EntryKind::Intent { step, kind, class, digest, name, until, .. } => {
+            EntryKind::Intent { step, kind, class, digest, name, until, held, .. } => {
                 let known = Known {
                     kind: *kind,
                     class: *class,
@@ -57,6 +60,8 @@ impl Replay {
                     until: *until,
                     attempts: 1,
                     ended: false,
+                    spend: Spend::default(),
+                    held: *held,
                     dropped: None,
                     met: false,
                 };
@@ -71,6 +76,8 @@ impl Replay {
                     until: None,
                     attempts: 0,
                     ended: true,
+                    spend: Spend::default(),
+                    held: Held::default(),
                     dropped: None,
                     met: false,
                 };
@@ -79,9 +86,10 @@ impl Replay {
             EntryKind::Restarted { step, attempt, .. } => {
                 self.change(step, |known| known.attempts = *attempt);
             }
-            EntryKind::Outcome { step, .. } | EntryKind::Late { step, .. } => {
-                self.change(step, |known| known.ended = true);
+            EntryKind::Outcome { step, spend, .. } => {
+                self.change(step, |known| (known.ended, known.spend) = (true, *spend));
             }
+            EntryKind::Late { step, .. } => self.change(step, |known| known.ended = true),
             EntryKind::Dropped { step, spend, begun } => {
                 self.change(step, |known| known.dropped = Some((*spend, *begun)));
             }
@@ -99,9 +107,14 @@ impl Replay {
         }
     }
 
-    /// The agent asks for a step. Whether the journal has it.
-    pub(super) fn meet(&mut self, step: &StepId, kind: StepKind, digest: Digest) -> Result<bool, Divergence> {
-        let Some(known) = self.steps.get_mut(step) else { return Ok(false) };
+    /// The agent asks for a step. If the journal has it, what it held of the budget when it began.
+    pub(super) fn meet(
+        &mut self,
+        step: &StepId,
+        kind: StepKind,
+        digest: Digest,
+    ) -> Result<Option<Held>, Divergence> {
+        let Some(known) = self.steps.get_mut(step) else { return Ok(None) };
         let step = step.clone();
         if std::mem::replace(&mut known.met, true) {
             return Err(Divergence::Twice { step });
@@ -113,8 +126,13 @@ impl Replay {
             Some(expected) if expected != digest => {
                 Err(Divergence::Changed { step, expected, found: digest })
             }
-            _ => Ok(true),
+            _ => Ok(Some(known.held)),
         }
+    }
+
+    /// A step ends without its outcome being delivered, and the journal does not say so.
+    pub(super) fn close(&mut self, step: &StepId, spend: Spend, begun: bool) {
+        self.change(step, |known| known.dropped = Some((spend, begun)));
     }
 
     pub(super) fn known(&self, step: &StepId) -> Option<&Known> {
@@ -140,16 +158,20 @@ impl Replay {
         self.versions.insert(change.clone(), version);
     }
 
+    /// Whether the next entry is of a step that the agent has not asked for.
+    pub(super) fn is_missing(&self) -> bool {
+        match self.entries.front().map(|entry| &entry.kind) {
+            Some(EntryKind::Intent { step, .. } | EntryKind::Refused { step, .. }) => !self.has_met(step),
+            _ => false,
+        }
+    }
+
     /// Whether the journal has something that the agent has not yet come to.
     pub(super) fn goes_on(&self) -> bool {
         self.told > 0
             || self.entries.iter().any(|entry| match &entry.kind {
-                EntryKind::Intent { step, .. } => !self.has_met(step),
-                EntryKind::Outcome { .. }
-                | EntryKind::Refused { .. }
-                | EntryKind::Message { .. }
-                | EntryKind::CancelRequested { .. }
-                | EntryKind::Finished { .. } => true,
+                EntryKind::Intent { step, .. } | EntryKind::Refused { step, .. } => !self.has_met(step),
+                // What ended, or came, may have done so before the agent was told.
                 _ => false,
             })
     }

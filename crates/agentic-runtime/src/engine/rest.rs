@@ -1,11 +1,14 @@
 //! At rest: what a run waits for, why it stops, how it ends.
 
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use agentic_core::{CancelReason, StepKind, Timestamp};
 
 use super::slots::Arrived;
-use super::{Engine, Halt, State};
+use super::wait::Input;
+use super::{Engine, Halt, Patience, Record, State};
 use crate::divergence::Divergence;
 use crate::journal::EntryKind;
 
@@ -17,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Whether the run can only wait, for what may take long, or in vain.
-    pub(super) fn waits(&self, state: &mut State) -> Option<Halt> {
+    pub(super) fn waits(self: &Arc<Self>, state: &mut State) -> Option<Halt> {
         let record = state.record.as_ref()?;
         let nothing_comes = state.slots.arrivals.is_empty()
             && state.slots.uncut == 0
@@ -30,18 +33,9 @@ impl Engine {
         let now = self.sources.now();
         let open = state.slots.in_order();
         if open.is_empty() {
-            // What it waits for may come yet: a channel, a lock, a timer that is not the run's.
-            let since = *state.idle_since.get_or_insert_with(|| {
-                if let Some(tokio) = self.tokio.get() {
-                    let (root, patience) = (self.root.clone(), self.sources.sleep(PATIENCE));
-                    tokio.spawn(async move {
-                        patience.await;
-                        root.wake();
-                    });
-                }
-                now
-            });
-            return (now.since(since) >= PATIENCE).then_some(Halt::Foreign);
+            // One that was cancelled is given up in its time.
+            let idle = !self.cancellation.is_cancelled() && self.out_of_patience(state);
+            return idle.then_some(Halt::Foreign);
         }
         let mut waits = Vec::with_capacity(open.len());
         let mut wake_at: Option<Timestamp> = self.deadline();
@@ -59,12 +53,35 @@ impl Engine {
         Some(Halt::Waits { waits, wake_at })
     }
 
+    /// Whether the agent has waited too long for something that is no step of its run.
+    pub(super) fn out_of_patience(self: &Arc<Self>, state: &mut State) -> bool {
+        if state.patience == Patience::Unspent
+            && let Some(tokio) = self.tokio.get()
+        {
+            state.patience = Patience::Running;
+            let (engine, delivered) = (self.clone(), state.delivered);
+            let patience = self.sources.sleep(PATIENCE);
+            tokio.spawn(async move {
+                patience.await;
+                let mut state = engine.state();
+                if state.delivered == delivered {
+                    state.patience = Patience::Spent;
+                }
+                drop(state);
+                engine.root.wake();
+            });
+        }
+        // Without a runtime nothing else could come.
+        state.patience == Patience::Spent || self.tokio.get().is_none()
+    }
+
     /// Why the run stopped, once [`Rest::Halted`] was given.
     pub(crate) fn halted(&self) -> Halt {
         self.state().halt.clone().unwrap_or(Halt::HandBack)
     }
 
-    /// The run stops here: nothing is started, delivered or written any more, and what may be cut is cut.
+    /// The run stops here: nothing is started or delivered any more, and what may be cut is cut. What must not be cut goes
+    /// on, and its outcome is written.
     pub(crate) fn stop(&self) {
         let mut state = self.state();
         state.halt.get_or_insert(Halt::HandBack);
@@ -73,38 +90,66 @@ impl Engine {
         self.root.wake();
     }
 
+    /// From now on nothing is written, as if the process were gone.
+    pub(crate) fn close(&self) {
+        self.stop();
+        self.state().closed = true;
+    }
+
     /// The agent has ended. What the journal has beyond that, or what of its effects is unknown, keeps the run from
     /// ending.
     ///
     /// Gives why it was to end, if it was.
-    pub(crate) fn ends(&self) -> Result<Option<CancelReason>, Halt> {
-        let state = self.state();
+    pub(crate) fn ends(self: &Arc<Self>) -> Result<Option<CancelReason>, Halt> {
+        let mut state = self.state();
         if let Some(halt) = &state.halt {
             return Err(halt.clone());
         }
-        let Some(record) = &state.record else { return Ok(self.cancellation.reason()) };
+        let Some(record) = &mut state.record else { return Ok(self.cancellation.reason()) };
         if let Some(error) = record.failed() {
             return Err(Halt::Journal(error.clone()));
         }
+        let before = record.replay.cancelled();
+        if !record.live {
+            if let Some(step) = record.replay.unmet() {
+                return Err(Halt::Diverged(Divergence::Ended { step }));
+            }
+            record.goes_live();
+        }
+        // Somebody may have said what became of an effect, or asked for the end.
+        while self.take_input(&mut state) {}
         let asked = state.slots.arrivals.iter().find_map(|arrival| match arrival.what {
             Arrived::Cancel(reason) => Some(reason),
             _ => None,
         });
-        let cancel = self.cancellation.reason().or(asked).or(record.replay.cancelled());
-        if let Some(step) = record.replay.unmet().filter(|_| !record.live) {
-            return Err(Halt::Diverged(Divergence::Ended { step }));
+        let cancel = self.cancellation.reason().or(asked).or(before);
+        match &state.record {
+            Some(record) if record.is_written() && !record.orphans.is_empty() => {
+                let halt = Halt::Waits { waits: record.orphans.clone(), wake_at: None };
+                state.halt = Some(halt.clone());
+                Err(halt)
+            }
+            _ => Ok(cancel),
         }
-        if record.orphans.is_empty() {
-            return Ok(cancel);
-        }
-        Err(Halt::Waits { waits: record.orphans.clone(), wake_at: None })
+    }
+
+    /// The last post that the run has taken in, with all that came before.
+    pub(crate) fn seen(&self) -> u64 {
+        self.state().record.as_ref().map_or(0, Record::seen)
+    }
+
+    /// A post that asks for the run's end, and was not taken in.
+    pub(crate) fn unheard_cancel(&self) -> Option<u64> {
+        let state = self.state();
+        let inputs = &state.record.as_ref()?.inputs;
+        inputs.iter().find_map(|(input, post)| matches!(input, Some(Input::Cancel { .. })).then_some(*post))
     }
 
     /// Writes an entry of the run's end, once the agent has ended.
-    pub(crate) fn write(&self, kind: EntryKind) {
+    pub(crate) fn write(&self, kind: EntryKind, consumed: Option<u64>) {
         let mut state = self.state();
         if let Some(record) = state.record.as_mut() {
-            record.append(self.sources.now(), kind, None);
+            record.append(self.sources.now(), kind, consumed);
         }
     }
 
@@ -113,12 +158,14 @@ impl Engine {
         std::future::poll_fn(|cx| {
             self.root.register(cx.waker());
             let mut state = self.state();
-            let Some(record) = &mut state.record else { return std::task::Poll::Ready(Ok(())) };
+            let Some(record) = &mut state.record else { return Poll::Ready(Ok(())) };
+            // First whether, then what: more may become durable between the two.
+            let all = record.is_durable();
             record.publish(&self.watch);
             match record.failed() {
-                Some(error) => std::task::Poll::Ready(Err(Halt::Journal(error.clone()))),
-                None if record.is_durable() => std::task::Poll::Ready(Ok(())),
-                None => std::task::Poll::Pending,
+                Some(error) => Poll::Ready(Err(Halt::Journal(error.clone()))),
+                None if all => Poll::Ready(Ok(())),
+                None => Poll::Pending,
             }
         })
         .await

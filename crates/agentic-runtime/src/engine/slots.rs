@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
+use std::time::Duration;
 
 use agentic_core::{
     CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind,
@@ -144,6 +145,8 @@ pub(super) struct Unheard {
     pub(super) begun: bool,
     /// The outcome that had come, if nobody may miss it.
     pub(super) late: Option<Outcome>,
+    /// What is not known of its effect.
+    pub(super) doubt: Option<Wait>,
     /// The message that it would have given.
     pub(super) message: Option<(String, agentic_core::Json)>,
     pub(super) waker: Option<Waker>,
@@ -182,6 +185,12 @@ impl Slots {
     /// The step, if its outcome is still awaited.
     pub(super) fn awaited(&mut self, ticket: Ticket) -> Option<&mut Slot> {
         self.get_mut(ticket).filter(|slot| slot.stage != Stage::Settled)
+    }
+
+    /// The step with this id, if its outcome is awaited.
+    pub(super) fn find(&self, step: &StepId) -> Option<Ticket> {
+        let mut open = self.open.iter().filter(|(_, slot)| slot.stage != Stage::Settled);
+        open.find(|(_, slot)| slot.id == *step).map(|(ticket, _)| *ticket)
     }
 
     /// The steps whose outcome is awaited, in the order of registration.
@@ -266,7 +275,13 @@ impl Slot {
             }
             _ => None,
         };
+        let doubt = if self.stage == Stage::Unknown {
+            self.waits_for(Timestamp::default(), Duration::ZERO)
+        } else {
+            None
+        };
         Unheard {
+            doubt,
             id: self.id.clone(),
             kind: self.kind,
             held: std::mem::take(&mut self.held),
@@ -300,7 +315,7 @@ impl Slots {
 
 impl Slot {
     /// What it waits for, if that is somebody outside or a time that is further away than this.
-    pub(super) fn waits_for(&self, now: Timestamp, far: std::time::Duration) -> Option<Wait> {
+    pub(super) fn waits_for(&self, now: Timestamp, far: Duration) -> Option<Wait> {
         let step = self.id.clone();
         let digest = self.digest.unwrap_or_default();
         match (self.stage, self.kind) {

@@ -10,11 +10,10 @@ use tokio::runtime::Handle;
 
 use super::effect::{Effect, perform};
 use super::slots::{Arrival, Arrived, Outcome, Slot, Stage};
-use super::{Engine, Halt, State};
+use super::{Engine, Halt, Record, State};
 use crate::divergence::Divergence;
 use crate::fork::ForkEffects;
 use crate::journal::{EntryKind, Seq};
-use crate::store::Wait;
 
 /// What becomes of a step that asks for its share of the budget.
 enum Admission {
@@ -37,7 +36,14 @@ impl Engine {
         }
         match &mut state.record {
             Some(record) if !record.live => match record.replay.meet(&id, kind, digest.unwrap_or_default()) {
-                Ok(_) => {}
+                Ok(known) => {
+                    // As it was when it began.
+                    let held = known.unwrap_or_default();
+                    self.ledger.hold(held);
+                    if let Some(slot) = state.slots.get_mut(ticket) {
+                        slot.held = held;
+                    }
+                }
                 Err(divergence) => self.halt(&mut state, Halt::Diverged(divergence)),
             },
             _ => self.begin(&mut state, ticket, tokio),
@@ -154,7 +160,9 @@ impl Engine {
             None
         };
         match seq.filter(|_| self.recorded) {
-            Some(seq) if !may_be_cut || restarts => self.launch_when_durable(state, ticket, seq),
+            Some(seq) if !may_be_cut || restarts || state.is_choosing() => {
+                self.launch_when_durable(state, ticket, seq)
+            }
             _ => self.launch(state, ticket, tokio),
         }
     }
@@ -269,13 +277,7 @@ impl Engine {
         let open: Vec<_> =
             state.slots.in_order().into_iter().map(|(ticket, slot)| (ticket, slot.id.clone())).collect();
         let Some(record) = &mut state.record else { return Ok(()) };
-        record.live = true;
-        let orphans = record.replay.orphans().map(|(step, known)| Wait::UnknownEffect {
-            step: step.clone(),
-            digest: known.digest.unwrap_or_default(),
-            name: known.name.to_string(),
-        });
-        record.orphans = orphans.collect();
+        record.goes_live();
         if !record.is_written() && !record.ends {
             return Err(Halt::HandBack);
         }
@@ -285,8 +287,8 @@ impl Engine {
         }
         for (ticket, step) in open {
             let known = state.record.as_ref().and_then(|record| record.replay.known(&step));
-            match known.map(|known| (known.attempts, known.until)) {
-                Some((attempts, until)) => self.reopen(state, ticket, attempts, until, tokio),
+            match known.map(|known| (known.attempts, known.until, known.class)) {
+                Some((attempts, until, class)) => self.reopen(state, ticket, attempts, until, class, tokio),
                 None => self.begin(state, ticket, tokio),
             }
         }
@@ -303,6 +305,7 @@ impl Engine {
         ticket: Ticket,
         attempts: u32,
         until: Option<agentic_core::Timestamp>,
+        recorded: EffectClass,
         tokio: &Handle,
     ) {
         let Some(slot) = state.slots.get_mut(ticket) else { return };
@@ -316,7 +319,11 @@ impl Engine {
         let Some((class, reservation)) = slot.request.as_ref().map(|it| (it.class, it.reservation)) else {
             return;
         };
-        if class == EffectClass::Unsafe {
+        // What it was when it began counts, whatever the code says of it now. Only a tool can be asked.
+        let class = class.max(recorded);
+        slot.may_be_cut = class.may_be_cut();
+        let can_be_asked = slot.kind == StepKind::Tool && class == recorded;
+        if class == EffectClass::Unsafe || (class == EffectClass::Checkable && !can_be_asked) {
             slot.stage = Stage::Unknown;
             return;
         }
@@ -364,6 +371,13 @@ impl Engine {
                 self.arrive(state, ticket, Err(error), Spend::default(), Some(outcome));
             }
         }
+    }
+}
+
+impl State {
+    /// Whether the version of the code that is followed may be lost in a crash.
+    fn is_choosing(&self) -> bool {
+        self.record.as_ref().is_some_and(Record::is_choosing)
     }
 }
 

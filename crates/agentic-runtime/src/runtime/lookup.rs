@@ -63,12 +63,19 @@ impl Runtime {
             let active = inner.active().get(&run).cloned();
             if let Some(active) = active {
                 let mut ended = active.ended.subscribe();
+                // Whoever works on it has the last sender: if that is gone, so is the run.
+                drop(active);
                 // An error says that it is no longer at work here: its record says more.
                 let _ = ended.wait_for(Option::is_some).await;
             }
             let record = inner.store.run(run).await?;
             let pending = match record.status {
                 status if has_ended(status) => return self.ended(&record).await,
+                // Here is known more exactly what its record says.
+                _ if let Some(report) = inner.stopped().get(&run).cloned() => return Ok(report),
+                _ if inner.is_stopping() && !inner.active().contains_key(&run) => {
+                    return Ok(RunReport::new(run, Err(RunError::HandedBack), record.spend));
+                }
                 RunStatus::Waiting if !only_time(&record.waits) || record.waits.is_empty() => {
                     return Ok(waiting(record));
                 }

@@ -110,6 +110,8 @@ impl RuntimeBuilder {
             active: Default::default(),
             supervised: Default::default(),
             unwritten: Default::default(),
+            stopped: Default::default(),
+            stopping: Default::default(),
             tended: Default::default(),
             tending: tokio::sync::Notify::new(),
         }))

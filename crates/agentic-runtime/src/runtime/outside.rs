@@ -1,6 +1,8 @@
 //! What comes to a run from outside: cancellation, answers, messages.
 
-use agentic_core::{AgentError, CancelReason, Decision, Digest, Json, Partial, RunId, StepId, StepKind};
+use std::collections::HashMap;
+
+use agentic_core::{CancelReason, Decision, Digest, Json, RunId, RunStatus, Spend, StepId, StepKind};
 use serde::Serialize;
 
 use super::work::has_ended;
@@ -10,6 +12,7 @@ use crate::journal::{Entry, EntryKind, Seq};
 use crate::report::RunReport;
 use crate::resolution::Resolution;
 use crate::store::{Append, Claim, Commit, JournalError, JournalErrorKind, Post, Wait, Which};
+use crate::watch::Watch;
 
 impl Runtime {
     /// Asks a run to end. Durable when this returns: it will end as `cancelled`, wherever it is at work and whatever
@@ -47,23 +50,25 @@ impl Runtime {
             }
             Err(error) => return Err(error.into()),
         };
-        let record = inner.store.run(run).await?;
+        let journal = inner.store.load(run, Seq(0)).await?;
         let consumed = inner.store.posted(run).await?.into_iter().map(|post| post.id).collect();
         let reason = CancelReason::Requested;
-        let partial = Box::new(Partial { text: String::new(), spend: record.spend });
-        let ended = AgentError::Cancelled { reason, partial };
-        let mut end = RunReport::new(run, Err(ended.into()), record.spend).entry();
-        if let Some(EntryKind::Finished { idle, .. }) = &mut end {
-            *idle = true;
-        }
+        let end = RunReport::cancelled(run, reason, spent(&journal)).entry(true);
         let kinds = [EntryKind::CancelRequested { reason }].into_iter().chain(end);
-        let entries =
-            kinds.zip(record.entries + 1..).map(|(kind, seq)| Entry { seq: Seq(seq), at: now, kind });
-        let (told, done) = tokio::sync::oneshot::channel();
-        let done_with = Commit::new(move |result| drop(told.send(result)));
-        inner.store.append(Append { lease, entries: entries.collect(), consumed, done: done_with });
+        let places = journal.len() as u64 + 1..;
+        let entries = kinds.zip(places).map(|(kind, seq)| Entry { seq: Seq(seq), at: now, kind });
+        let entries: Vec<_> = entries.collect();
+        let watch = Watch::new(run, inner.sources.clone(), inner.events.clone());
+        let told = entries.clone();
+        let (answer, done) = tokio::sync::oneshot::channel();
+        let done_with = Commit::new(move |result| drop(answer.send(result)));
+        inner.store.append(Append { lease, entries, consumed, done: done_with });
         match done.await {
-            Ok(result) => Ok(result?),
+            Ok(result) => {
+                result?;
+                told.iter().for_each(|entry| watch.publish(entry));
+                Ok(())
+            }
             Err(_) => {
                 let message = format!("it is unknown whether run {run} was cancelled; ask again");
                 Err(JournalError::new(JournalErrorKind::Unavailable, message).into())
@@ -110,7 +115,9 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let record = self.0.store.run(run).await?;
         let doubted = |wait: &&Wait| matches!(wait, Wait::UnknownEffect { .. }) && wait.step() == Some(step);
-        if !record.waits.iter().any(|wait| doubted(&wait)) {
+        // While somebody works on it, its record does not say what it waits for; what is not in doubt is passed over.
+        let at_work = record.status == RunStatus::Running;
+        if !at_work && !record.waits.iter().any(|wait| doubted(&wait)) {
             return Err(not_asked(run, step, &record.waits));
         }
         // It may be in doubt again after the next crash.
@@ -132,7 +139,14 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let content = Json::of(message).map_err(RuntimeError::no_json)?;
         let input = Input::Message { mailbox: mailbox.into(), key: key.into(), content };
-        match self.post(run, format!("message {mailbox} {key}"), &input).await {
+        match self
+            .post(
+                run,
+                format!("message {}", Json::of(&(mailbox, key)).map_err(RuntimeError::no_json)?.as_str()),
+                &input,
+            )
+            .await
+        {
             Err(error) if error.journal() == Some(JournalErrorKind::Exists) => Ok(()),
             posted => posted,
         }
@@ -191,6 +205,21 @@ impl Runtime {
         }
         Ok(())
     }
+}
+
+/// What a run took, by its journal. An outcome that nobody heard is booked where its step was dropped.
+fn spent(journal: &[Entry]) -> Spend {
+    let (mut steps, mut lost_ones) = (HashMap::new(), Spend::default());
+    for entry in journal {
+        match &entry.kind {
+            EntryKind::Outcome { step, spend, .. } | EntryKind::Dropped { step, spend, .. } => {
+                steps.insert(step, *spend);
+            }
+            EntryKind::Restarted { lost, .. } => lost_ones += *lost,
+            _ => {}
+        }
+    }
+    steps.into_values().fold(lost_ones, |sum, spend| sum + spend)
 }
 
 fn not_asked(run: RunId, step: &StepId, open: &[Wait]) -> RuntimeError {

@@ -13,11 +13,8 @@ impl Runtime {
         let mut fed = active.fed.lock().unwrap_or_else(PoisonError::into_inner);
         for post in posted.into_iter().filter(|post| post.id > *fed).collect::<Vec<_>>() {
             *fed = post.id;
-            match post.content.read::<Input>() {
-                Ok(input) => active.engine.input(input, post.id),
-                // A newer version posted it: it stays for that one.
-                Err(_) => continue,
-            }
+            // What can't be read a newer version posted: it stays for that one.
+            active.engine.input(post.content.read::<Input>().ok(), post.id);
         }
         Ok(())
     }
@@ -61,13 +58,6 @@ impl Runtime {
                 drop(self.feed(&active).await);
             }
         }
-    }
-}
-
-impl Active {
-    /// The last post that it was handed.
-    pub(super) fn seen(&self) -> u64 {
-        *self.fed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

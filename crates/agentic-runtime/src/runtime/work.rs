@@ -22,6 +22,7 @@ impl Runtime {
     /// Works on a run in the background, as long as it can go on by itself.
     pub(super) fn supervise(&self, run: RunId, agent: Option<Arc<dyn Agent>>) {
         self.0.unwritten().remove(&run);
+        self.0.stopped().remove(&run);
         // From now on who asks for its report waits, though its record still says what it said before.
         let supervised = Supervised::new(self.clone(), run);
         tokio::spawn(async move {
@@ -53,6 +54,9 @@ impl Runtime {
     async fn take(&self, run: RunId) -> Result<Option<Lease>, RuntimeError> {
         let inner = &self.0;
         loop {
+            if inner.is_stopping() {
+                return Ok(None);
+            }
             let now = inner.now();
             let (owner, until) = (inner.owner.clone(), now.after(inner.lease));
             match inner.store.claim(&Claim { owner, which: Which::Run(run), now, until }).await {
@@ -75,9 +79,11 @@ impl Runtime {
         match self.prepared(&lease, agent).await {
             Ok((active, agent, begin)) => Ok(self.at_work(active, agent, begin).await),
             Err(error) => {
-                let wait = Wait::Operator { message: error.to_string() };
-                let release = Release::waiting(agentic_core::Reason::Internal, vec![wait], self.0.now());
-                self.give_back(&lease, release).await;
+                // Another process may be able to make its agent, or this one later.
+                let (now, wait) = (self.0.now(), Wait::Operator { message: error.to_string() });
+                let waiting = Release::waiting(agentic_core::Reason::Internal, vec![wait], now);
+                let wake_at = Some(now.after(self.0.lease));
+                self.give_back(&lease, Release { wake_at, seen: 0, ..waiting }).await;
                 Err(error)
             }
         }
@@ -113,11 +119,16 @@ impl Runtime {
         engine.resumed(lease.attempt, inner.code.clone());
         let (ended, _) = watch::channel(None);
         let active = Arc::new(Active { lease: lease.clone(), engine, fed: Mutex::new(0), ended });
-        inner.active().insert(run, active.clone());
+        let before = inner.active().insert(run, active.clone());
+        // It was this process's before, which has slept beyond its lease.
+        before.into_iter().for_each(|before| before.engine.close());
         self.tend();
         if let Err(error) = self.feed(&active).await {
-            inner.active().remove(&run);
+            drop(Stop(inner.clone(), active));
             return Err(error);
+        }
+        if inner.is_stopping() {
+            active.engine.stop();
         }
         Ok((active, agent, begin))
     }
@@ -127,44 +138,53 @@ impl Runtime {
         // If this is dropped, the process is ending: nothing is written any more, as in a crash.
         let stop = Stop(inner.clone(), active.clone());
         engine.watch.take(Some(agent.name()));
-        let result = drive(engine, &*agent, begin).await;
-        let spend = engine.ledger.state().spent;
-        let at = inner.now();
-        let report = RunReport::new(lease.run, result, spend);
-        let report = match &report.result {
-            Ok(_) | Err(RunError::Agent(_)) => {
-                if let Some(end) = report.entry() {
-                    engine.write(end);
-                }
-                match engine.durable().await {
-                    Ok(()) => report,
-                    Err(halt) => RunReport::new(lease.run, Err(halt.into()), spend),
+        // What was accepted before the end counts, if it can be read.
+        let last_word = async { drop(self.feed(&active).await) };
+        let result = drive(engine, &*agent, begin, last_word).await;
+        if !matches!(result, Ok(_) | Err(RunError::Agent(_))) {
+            engine.stop();
+            engine.settled().await;
+        }
+        let (at, spend) = (inner.now(), engine.ledger.state().spent);
+        let mut report = RunReport::new(lease.run, result, spend);
+        match &report.result {
+            // It can't go on, and nobody wants it to.
+            Err(RunError::Diverged(_) | RunError::Foreign | RunError::Panicked(_)) => {
+                if let Some(post) = engine.unheard_cancel() {
+                    let reason = CancelReason::Requested;
+                    engine.write(EntryKind::CancelRequested { reason }, Some(post));
+                    report = RunReport::cancelled(lease.run, reason, spend);
+                    report.entry(true).into_iter().for_each(|end| engine.write(end, None));
                 }
             }
-            Err(error) => {
-                let seen = active.seen();
-                engine.stop();
-                engine.settled().await;
-                let reason = error.reason();
-                let release = match error {
-                    RunError::Waits { waits, wake_at } => {
-                        Release { wake_at: *wake_at, ..Release::waiting(reason, waits.clone(), at) }
-                    }
-                    RunError::HandedBack => Release::pending(at),
-                    RunError::Journal(_) => Release { orderly: false, ..Release::pending(at) },
-                    error => {
-                        let wait = Wait::Operator { message: error.to_string() };
-                        Release::waiting(reason, vec![wait], at)
-                    }
-                };
-                let release = Release { spend, seen, ..release };
-                self.give_back(lease, release).await;
-                if let RunError::Journal(error) = error {
-                    inner.keep_unwritten(lease.run, error);
+            _ => report.entry(false).into_iter().for_each(|end| engine.write(end, None)),
+        }
+        if let Err(halt) = engine.durable().await {
+            report = RunReport::new(lease.run, Err(halt.into()), spend);
+        }
+        engine.close();
+        if let Err(error) = &report.result
+            && error.agent().is_none()
+        {
+            let reason = error.reason();
+            let release = match error {
+                RunError::Waits { waits, wake_at } => {
+                    Release { wake_at: *wake_at, ..Release::waiting(reason, waits.clone(), at) }
                 }
-                report
+                RunError::HandedBack => Release::pending(at),
+                RunError::Journal(_) => Release { orderly: false, ..Release::pending(at) },
+                error => {
+                    let wait = Wait::Operator { message: error.to_string() };
+                    Release::waiting(reason, vec![wait], at)
+                }
+            };
+            self.give_back(lease, Release { spend, seen: engine.seen(), ..release }).await;
+            match error {
+                RunError::Journal(error) => inner.keep_unwritten(lease.run, error),
+                RunError::Waits { .. } => {}
+                _ => drop(inner.stopped().insert(lease.run, report.clone())),
             }
-        };
+        }
         engine.watch.release(report.reason);
         drop(stop);
         active.ended.send_replace(Some(report.clone()));
@@ -213,16 +233,20 @@ struct Stop(Arc<Inner>, Arc<Active>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        self.1.engine.stop();
-        self.0.active().remove(&self.1.lease.run);
+        self.1.engine.close();
+        let mut active = self.0.active();
+        if active.get(&self.1.lease.run).is_some_and(|active| Arc::ptr_eq(active, &self.1)) {
+            active.remove(&self.1.lease.run);
+        }
     }
 }
 
-/// Runs the agent until it ends or can't go on.
+/// Runs the agent until it ends or can't go on. Before its end is decided upon, `last_word` is waited for.
 pub(crate) async fn drive(
     engine: &Arc<Engine>,
     agent: &dyn Agent,
     begin: Begin,
+    last_word: impl Future<Output = ()>,
 ) -> Result<agentic_core::Outcome, RunError> {
     engine.drive_from_root();
     let cx: RunContext = engine.context();
@@ -237,6 +261,7 @@ pub(crate) async fn drive(
         Either::Right((reason, _)) => cancelled(reason, Partial::default()),
     };
     engine.settled().await;
+    last_word.await;
     let cancel = engine.ends()?;
     // A run that was to end is never completed, whatever its agent makes of that.
     let result = match (result, cancel) {

@@ -91,6 +91,9 @@ impl Runtime {
         last: &mut String,
     ) -> Result<bool, RuntimeError> {
         let inner = &self.0;
+        if inner.is_stopping() {
+            return Ok(false);
+        }
         let now = inner.now();
         let mut due = inner.store.due_queues(now).await?;
         {

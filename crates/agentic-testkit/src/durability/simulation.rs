@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agentic_core::{Budget, Decision, RunId, RunStatus, Sources as _};
+use agentic_core::{Budget, Decision, RunId, RunStatus, Sources as _, Timestamp};
 use agentic_runtime::{
     EntryKind, JournalStore, MemoryStore, Resolution, RunOptions, Runtime, Wait, Worker, WorkerOptions,
     replay,
@@ -74,7 +74,8 @@ struct System {
     outside: Runtime,
     runs: Vec<RunId>,
     ended: BTreeMap<RunId, RunStatus>,
-    cancelled: Vec<RunId>,
+    /// When their cancellation was accepted.
+    cancelled: BTreeMap<RunId, Timestamp>,
     seen: Simulated,
 }
 
@@ -102,7 +103,7 @@ impl System {
             outside,
             runs: Vec::new(),
             ended: BTreeMap::new(),
-            cancelled: Vec::new(),
+            cancelled: BTreeMap::new(),
             seen: Simulated::default(),
         }
     }
@@ -195,8 +196,7 @@ impl System {
             }
             if whims && self.rng.u8(..) < 6 {
                 self.outside.cancel(run).await.expect("a run can be cancelled");
-                // It may have ended before that was heard.
-                self.cancelled.push(run);
+                self.cancelled.entry(run).or_insert(self.sources.now());
             }
             for wait in self.outside.questions(run).await.expect("questions of a run") {
                 self.answer(run, &wait).await;
@@ -255,6 +255,13 @@ impl System {
             assert_eq!(numbers, (1..=journal.len() as u64).collect::<Vec<_>>(), "a journal has gaps");
             let mine = self.world.deeds().into_iter().filter(|deed| deed.key.starts_with(&run.to_string()));
             as_written(&mine.collect::<Vec<_>>(), &journal, "the simulation");
+            // What was accepted before it ended has happened.
+            if let (true, Some(accepted), Some(last)) =
+                (self.honest, self.cancelled.get(&run), journal.last())
+            {
+                let completed = record.status == RunStatus::Completed;
+                assert!(!completed || last.at <= *accepted, "a cancellation was lost: {record:#?}");
+            }
             let asked = journal.iter().any(|entry| matches!(entry.kind, EntryKind::CancelRequested { .. }));
             assert!(!asked || record.status != RunStatus::Completed, "a cancelled run was completed");
             if let Some(EntryKind::Started { budget, .. }) = journal.first().map(|entry| &entry.kind) {

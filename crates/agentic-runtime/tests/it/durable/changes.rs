@@ -50,7 +50,7 @@ async fn changed(one: impl Fn(World) -> Scripted, other: impl Fn(World) -> Scrip
 fn divergence(report: &RunReport) -> String {
     assert_eq!((report.status, report.reason), (RunStatus::Waiting, Some(Reason::Diverged)), "{report:?}");
     match &report.result {
-        Err(RunError::Waits { waits, .. }) => waits[0].to_string(),
+        Err(error @ RunError::Diverged(_)) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }

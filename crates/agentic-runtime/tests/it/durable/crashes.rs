@@ -240,6 +240,7 @@ fn messages_from_outside() {
                 None => drop(does(&cx, &world, "meanwhile", Pure).await?),
             }
         }
+        heard.sort();
         does(&cx, &world, &heard.join("+"), Keyed).await
     });
     let proof = Check::new(move || {
@@ -252,8 +253,8 @@ fn messages_from_outside() {
         })
     })
     .seeds(1)
-    .order_matters()
     .run();
+    // The same outcome each time: each message was heard, and none twice.
     assert!(proof.crashes > 50, "{proof:?}");
 }
 
@@ -370,4 +371,71 @@ async fn crashes_do_not_stretch_a_budget() {
     let report = run.report().await.unwrap();
     assert_eq!(report.reason, Some(Reason::BudgetExhausted), "{report:?}");
     assert_eq!((report.spend.model_calls, model.calls()), (5, 5));
+}
+
+/// An effect that must not be cut off is dropped, or its run is cancelled, and the process dies before it has ended: nobody
+/// knows whether it happened, and the run does not end before somebody says so.
+#[test]
+fn dropped_effects_that_must_not_happen_twice_are_asked_about() {
+    let proof = Check::new(subject(|cx, world| async move {
+        let (slow, limit) = (cx.scope("slow"), Duration::from_millis(2));
+        let heard = cx.timeout(limit, does(&slow, &world, "slow", Unsafe)).await?.transpose()?;
+        Ok(heard.unwrap_or_else(|| "late".into()))
+    }))
+    .seeds(12)
+    .order_matters()
+    .run();
+    assert!(proof.doubts > 20, "{proof:?}");
+}
+
+/// An agent's own effect can't be asked: it counts as one that must not happen twice.
+#[test]
+fn checkable_effects_of_an_agents_own_are_not_repeated() {
+    let proof = Check::new(subject(|cx, world| async move {
+        cx.effect("own", Checkable, "x", move |ecx| async move {
+            ecx.sleep(Duration::from_millis(5)).await;
+            world.does("own", Checkable, &ecx.key(), &Value::Null);
+            ecx.sleep(Duration::from_millis(5)).await;
+            Ok::<_, String>(json!({"did": "own", "with": null}))
+        })
+        .await
+        .map(|value| value.to_string())
+    }))
+    .run();
+    assert!(proof.doubts > 0, "{proof:?}");
+}
+
+/// A version that was chosen and lost with its process is chosen again as before: what follows it has waited for it.
+#[test]
+fn versions_beside_other_branches() {
+    let proof = Check::new(subject(|cx, world| async move {
+        let sides = cx
+            .all("side", 3, 0..3, |cx, n| {
+                let world = world.clone();
+                async move {
+                    does(&cx, &world, &format!("before{n}"), Keyed).await?;
+                    let version = cx.version(&format!("change{n}"), 1);
+                    does(&cx, &world, &format!("after{n} {version}"), Keyed).await
+                }
+            })
+            .await;
+        Ok(sides.into_iter().collect::<Result<Vec<_>, _>>()?.join(" "))
+    }))
+    .run();
+    assert!(proof.crashes > 100, "{proof:?}");
+}
+
+/// A question that nobody answers, over crashes and while the run is parked.
+#[test]
+fn questions_that_expire() {
+    let proof = Check::new(subject(|cx, world| async move {
+        let asked = Approval::new("anybody?").expiring_after(Duration::from_secs(60));
+        let near = cx.keyed("ask", "near").approve(asked.clone().expiring_after(Duration::from_millis(20)));
+        let answers = (near.await?, does(&cx, &world, "meanwhile", Keyed).await?);
+        Ok(format!("{answers:?}"))
+    }))
+    // A person may be faster than the expiry, if a crash gives them the time.
+    .order_matters()
+    .run();
+    assert!(proof.crashes > 20, "{proof:?}");
 }

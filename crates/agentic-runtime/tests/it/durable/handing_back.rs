@@ -1,8 +1,9 @@
 //! Runs that a process gives back, and reports of runs that are just being taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{Approval, Decision, EffectClass, RunStatus, StepId};
+use agentic_core::{Approval, Decision, EffectClass, RunStatus};
 use agentic_runtime::{MemoryStore, RunError, Runtime, Wait};
 use agentic_testkit::FakeSources;
 
@@ -32,8 +33,9 @@ async fn who_resumes_gets_the_new_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interruption_stops_what_must_not_be_cut_and_leaves_it_in_doubt() {
-    let runtime = Runtime::builder(MemoryStore::new()).sources(FakeSources::seeded(1)).build();
+async fn an_interruption_tells_what_must_not_be_cut_to_end_and_keeps_what_came_of_it() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::builder(store.clone()).sources(FakeSources::seeded(1)).build();
     let trace = Trace::default();
     let does = |trace: &Trace| {
         let trace = trace.clone();
@@ -44,7 +46,7 @@ async fn an_interruption_stops_what_must_not_be_cut_and_leaves_it_in_doubt() {
                     trace.note("begins");
                     ecx.cancelled().await;
                     trace.note("is told to end");
-                    Ok::<_, String>("never".to_owned())
+                    Ok::<_, String>("stopped halfway".to_owned())
                 })
                 .await
             }
@@ -57,8 +59,10 @@ async fn an_interruption_stops_what_must_not_be_cut_and_leaves_it_in_doubt() {
     runtime.interrupt().await;
     assert_eq!(trace.notes(), ["begins", "is told to end"]);
     assert_eq!(runtime.run(run.id()).await.unwrap().status, RunStatus::Pending);
-    let report = runtime.resume_with(run.id(), does(&trace)).await.unwrap().report().await.unwrap();
-    let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
-    let deed: Vec<_> = waits.iter().filter_map(Wait::step).map(StepId::as_str).collect();
-    assert_eq!((deed, trace.notes().len()), (vec!["deed"], 2), "it is not done again");
+    let stopped = run.report().await.unwrap();
+    assert!(matches!(stopped.result, Err(RunError::HandedBack)), "{stopped:?}");
+    let later = Runtime::builder(store).sources(FakeSources::seeded(2)).build();
+    let report = later.resume_with(run.id(), does(&trace)).await.unwrap().report().await.unwrap();
+    assert_eq!(report.result.unwrap().text(), "stopped halfway");
+    assert_eq!(trace.notes().len(), 2, "it is not done again");
 }

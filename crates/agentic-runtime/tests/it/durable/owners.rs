@@ -218,8 +218,13 @@ async fn an_agent_that_panics_takes_nobody_with_it() {
     let broken = agent(|_| async move { panic!("out of paper") });
     let run = here.start(broken, "go").await.unwrap();
     let report = run.report().await.unwrap();
-    let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
-    assert_eq!(waits[0].to_string(), "the agent panicked: out of paper; mend it, then resume the run");
+    let message = report.result.unwrap_err().to_string();
+    assert_eq!(message, "the agent panicked: out of paper; mend it, then resume the run");
+    assert_eq!(
+        store.run(run.id()).await.unwrap().waits[0].to_string(),
+        message,
+        "others read it in its record"
+    );
     let mended = agent(|_| async move { Ok("printed".into()) });
     let run = here.resume_with(run.id(), mended).await.unwrap();
     until(&store, run.id(), RunStatus::Completed).await;
@@ -272,4 +277,51 @@ async fn a_run_that_was_to_end_is_never_completed() {
     assert_eq!(error.partial().unwrap().text, "done all the same", "what it made of it is kept");
     let again = here.replay(run.id(), &stubborn()).await.unwrap();
     assert_eq!(again.status, RunStatus::Cancelled);
+}
+
+/// What came of an effect that was at work when its process was asked to end is kept, so that nobody has to ask.
+#[tokio::test(start_paused = true)]
+async fn an_orderly_end_keeps_what_came_of_effects_that_must_not_be_cut() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let here = process(&store, 1).build();
+    let (slow, trace) = (Trace::default(), world.clone());
+    let works = move || {
+        let (slow, world) = (slow.clone(), trace.clone());
+        agent(move |cx| {
+            let (slow_one, world) = (crate::support::slow(&cx, &slow, "pay", Unsafe, 3000), world.clone());
+            async move {
+                let paid = slow_one.await?;
+                does(&cx, &world, &paid, Keyed).await
+            }
+        })
+    };
+    let run = here.start(works(), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    here.shutdown().await;
+    let record = store.run(run.id()).await.unwrap();
+    assert_eq!((record.status, record.waits), (RunStatus::Pending, Vec::new()));
+    let there = process(&store, 2).build();
+    let run = there.resume_with(run.id(), works()).await.unwrap();
+    let report = run.report().await.unwrap();
+    assert_eq!(report.status, RunStatus::Completed, "{report:?}");
+    assert_eq!(world.deeds().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_diverged_can_be_cancelled() {
+    let (store, world) = (Arc::new(MemoryStore::new()), World::new());
+    let here = process(&store, 1).build();
+    let run = here.start(walker(&world, 5), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    here.shutdown().await;
+    let there = process(&store, 2).build();
+    let other = agent(|cx| async move {
+        cx.approve(agentic_core::Approval::new("another program?")).await?;
+        Ok(String::new())
+    });
+    let run = there.resume_with(run.id(), other).await.unwrap();
+    let report = run.report().await.unwrap();
+    assert_eq!(report.reason, Some(Reason::Diverged), "{report:?}");
+    run.cancel().await.unwrap();
+    assert_eq!(there.report(run.id()).await.unwrap().status, RunStatus::Cancelled);
 }

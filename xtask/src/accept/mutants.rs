@@ -26,8 +26,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "an intent is durable before an effect that must not happen twice",
         file: "start.rs",
-        kept: "Some(seq) if !may_be_cut || restarts =>",
-        broken: "Some(seq) if restarts =>",
+        kept: "Some(seq) if !may_be_cut || restarts || state.is_choosing() =>",
+        broken: "Some(seq) if restarts || state.is_choosing() =>",
     },
     Mutant {
         rule: "an outcome is durable before the agent is told",
@@ -44,14 +44,14 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "nothing happens before the journal is repeated to its end",
         file: "start.rs",
-        kept: "Ok(_) => {}",
-        broken: "Ok(known) => if !known { self.begin(&mut state, ticket, tokio) },",
+        kept: "Ok(known) => {\n",
+        broken: "Ok(None) => self.begin(&mut state, ticket, tokio),\n                Ok(known) => {\n",
     },
     Mutant {
         rule: "an unsafe effect that may have happened is not started again",
         file: "start.rs",
-        kept: "if class == EffectClass::Unsafe {",
-        broken: "if false && class == EffectClass::Unsafe {",
+        kept: "if class == EffectClass::Unsafe ||",
+        broken: "if (false && class == EffectClass::Unsafe) ||",
     },
     Mutant {
         rule: "a checkable effect that may have happened is asked for first",
@@ -92,8 +92,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "a process that stops writes nothing for what its agent drops",
         file: "ending.rs",
-        kept: "        if state.halt.is_some() {\n            return;\n        }\n        let state = &mut *state;",
-        broken: "        let state = &mut *state;",
+        kept: "        if state.halt.is_some() {\n            return;\n        }\n        let dropped",
+        broken: "        let dropped",
     },
     Mutant {
         rule: "a message that nobody heard goes back to its mailbox",

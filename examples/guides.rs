@@ -1,4 +1,5 @@
 //! The guides' programs, compiled and, where they need no model, run as documentation tests.
 //!
 #![doc = include_str!("../docs/guides/first-agent.md")]
+#![doc = include_str!("../docs/guides/durability.md")]
 #![doc = include_str!("../docs/guides/observability.md")]

@@ -33,7 +33,7 @@ pub(crate) async fn follow(
 async fn interrupted(runtime: &Runtime, run: &Run, shown: &Shown) -> Result<u8, Failure> {
     runtime.interrupt().await;
     let record = runtime.run(run.id()).await.map_err(failed)?;
-    if pick::has_ended(&record) || !record.waits.is_empty() {
+    if record.status.has_ended() || !record.waits.is_empty() {
         return end(runtime, &run.report().await.map_err(failed)?, shown).await;
     }
     shown.stop(&Stopped::interrupted(run.id()));

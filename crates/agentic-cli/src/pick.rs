@@ -92,7 +92,3 @@ pub(crate) fn state(record: &RunRecord) -> State {
 pub(crate) fn is_answered(record: &RunRecord) -> bool {
     record.status == RunStatus::Waiting && record.wake_at.is_some_and(|at| at <= journals::now())
 }
-
-pub(crate) fn has_ended(record: &RunRecord) -> bool {
-    matches!(record.status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled)
-}

@@ -90,7 +90,7 @@ impl Ephemeral {
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
     /// time is up. A cancelled run ends after the effects that must not be cut off; an agent that has not returned
-    /// [`GRACE`] after the cancellation is dropped.
+    /// [`GRACE`](crate::GRACE) after the cancellation is dropped.
     ///
     /// # Cancel safety
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.

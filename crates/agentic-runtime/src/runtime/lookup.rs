@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agentic_core::{RunId, RunStatus};
 
-use super::work::{has_ended, only_time};
+use super::work::only_time;
 use super::{Runtime, RuntimeError};
 use crate::journal::{Entry, Seq};
 use crate::report::{RunError, RunReport};
@@ -70,7 +70,7 @@ impl Runtime {
             }
             let record = inner.store.run(run).await?;
             let pending = match record.status {
-                status if has_ended(status) => return self.ended(&record).await,
+                status if status.has_ended() => return self.ended(&record).await,
                 // Here is known more exactly what its record says.
                 _ if let Some(report) = inner.stopped().get(&run).cloned() => return Ok(report),
                 _ if inner.is_stopping() && !inner.active().contains_key(&run) => {

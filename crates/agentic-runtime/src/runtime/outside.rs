@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use agentic_core::{CancelReason, Decision, Digest, Json, RunId, RunStatus, Spend, StepId, StepKind};
 use serde::Serialize;
 
-use super::work::has_ended;
 use super::{Runtime, RuntimeError, RuntimeErrorKind};
 use crate::engine::Input;
 use crate::journal::{Entry, EntryKind, Seq};
@@ -158,7 +157,7 @@ impl Runtime {
     /// If there is no such run.
     pub async fn questions(&self, run: RunId) -> Result<Vec<Wait>, RuntimeError> {
         let record = self.0.store.run(run).await?;
-        if has_ended(record.status) {
+        if record.status.has_ended() {
             return Ok(Vec::new());
         }
         let mut open: Vec<Wait> = Vec::new();

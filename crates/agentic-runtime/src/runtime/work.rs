@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
-use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId, RunStatus};
+use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -293,9 +293,4 @@ impl From<Halt> for RunError {
             Halt::HandBack => Self::HandedBack,
         }
     }
-}
-
-/// Whether a run with this status has ended.
-pub(super) fn has_ended(status: RunStatus) -> bool {
-    matches!(status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled)
 }

@@ -129,12 +129,8 @@ impl RunRecord {
         }
     }
 
-    fn has_ended(&self) -> bool {
-        matches!(self.status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled)
-    }
-
     fn not_ended(&self) -> Result<(), JournalError> {
-        if self.has_ended() {
+        if self.status.has_ended() {
             let message = format!("run {} has ended; nothing changes it any more", self.id);
             return Err(JournalError::new(Kind::Ended, message));
         }
@@ -160,7 +156,7 @@ impl RunFilter {
     pub(super) fn fits(&self, record: &RunRecord) -> bool {
         self.status.is_none_or(|status| record.status == status)
             && self.queue.as_ref().is_none_or(|queue| record.queue == *queue)
-            && self.ended_before.is_none_or(|at| record.has_ended() && record.updated < at)
+            && self.ended_before.is_none_or(|at| record.status.has_ended() && record.updated < at)
     }
 }
 

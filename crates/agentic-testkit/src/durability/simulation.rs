@@ -235,8 +235,7 @@ impl System {
     async fn observe(&mut self) {
         for run in &self.runs {
             let record = self.store.run(*run).await.expect("an accepted run is known");
-            let over =
-                matches!(record.status, RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled);
+            let over = record.status.has_ended();
             if let Some(before) = self.ended.get(run) {
                 assert_eq!(record.status, *before, "run {run} changed after its end");
             } else if over {

@@ -93,7 +93,7 @@ fn told(args: &Question, run: &RunRecord, did: &str, step: &str) {
 
 pub(super) async fn cancel(args: &One) -> Result<u8, Failure> {
     let (runtime, run) = pick::existing(&args.run).await?;
-    if pick::has_ended(&run) {
+    if run.status.has_ended() {
         return Err(Failure::failed(format!("run {} has ended: {}", run.id, super::list::status(&run))));
     }
     runtime.cancel(run.id).await.map_err(failed)?;

@@ -81,7 +81,7 @@ pub(super) async fn import(file: &str, output: Output) -> Result<u8, Failure> {
     let bundle = read(file)?;
     let runtime = journals::open().await?.build();
     let run = runtime.import(bundle).await.map_err(failed)?.id();
-    let ended = pick::has_ended(&runtime.run(run).await.map_err(failed)?);
+    let ended = runtime.run(run).await.map_err(failed)?.status.has_ended();
     done(output, &run.to_string(), &json!({ "run": run, "did": "imported" }));
     if output == Output::Text && !ended {
         render::note(&format!("go on with: agentic runs resume {run}"));

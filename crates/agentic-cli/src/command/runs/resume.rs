@@ -27,7 +27,7 @@ pub(super) async fn go_on(
 ) -> Result<u8, Failure> {
     let builder = unless_raised(interrupt, journals::open()).await?;
     let (runtime, shown) = durable::shown(agents::waiting_approvals(builder, yes), output, false);
-    if pick::has_ended(record) {
+    if record.status.has_ended() {
         return ended(&runtime, record, &shown).await;
     }
     durable::note_if_busy(record);

@@ -48,11 +48,11 @@ fn head(run: &RunRecord, seen: &agentic::core::Spend) {
     let took = time::age(run.updated.since(run.created));
     let when = format!("{}, {} ago", time::utc(run.created), time::age(journals::now().since(run.created)));
     line("begun", &when);
-    if pick::has_ended(run) {
+    if run.status.has_ended() {
         line("took", &took);
     }
     // While it is at work, only its journal tells.
-    let spend = if run.spend.tokens() > 0 || pick::has_ended(run) { &run.spend } else { seen };
+    let spend = if run.spend.tokens() > 0 || run.status.has_ended() { &run.spend } else { seen };
     line("spent", &timeline::spent(spend));
     if let Some(from) = run.forked_from {
         line("fork of", &from.to_string());

@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Failed = Box<dyn Error>;
 
-const ERRANDS: usize = 12;
+const ERRANDS: usize = 60;
 const LEASE: Duration = Duration::from_millis(600);
 
 /// Posts to the server, with the step's idempotency key.
@@ -55,7 +55,7 @@ impl Tool for Errand {
             |error: std::io::Error| ToolError::failed(format!("the server can't be reached: {error}"));
         let key = ecx.key();
         let status = request(self.port, &format!("POST /{:?}", self.class), &key).await.map_err(failed)?;
-        ecx.sleep(Duration::from_millis(ecx.random() % 20)).await;
+        ecx.sleep(Duration::from_millis(ecx.random() % 500)).await;
         Ok(json!({"status": status, "errand": arguments}))
     }
 }
@@ -163,26 +163,26 @@ async fn kill(kills: u64, runs: u64, seed: u64) -> Result<(), Failed> {
     tokio::spawn(serve(listener, seen.clone()));
 
     let runtime = open(&path).await?;
-    let (mut killed, mut accepted, mut doubts) = (0, Vec::new(), 0);
+    let (mut killed, mut hit, mut accepted, mut doubts) = (0, 0, Vec::new(), 0);
+    while (accepted.len() as u64) < runs {
+        accepted.push(runtime.submit("errands", "run errands", RunOptions::default()).await?);
+    }
     while killed < kills || !all_ended(&runtime, accepted.len()).await? {
-        // Always some that have not begun, so that no kill hits an idle process.
-        let due = if killed < kills { runs * (killed + 1) / kills } else { runs };
-        while (accepted.len() as u64) < due {
-            accepted.push(runtime.submit("errands", "run errands", RunOptions::default()).await?);
-        }
         let mut child = worker(&path, port)?;
         let lives = if killed < kills { fastrand::u64(20..400) } else { 2000 };
         tokio::time::sleep(Duration::from_millis(lives)).await;
         doubts += settle(&runtime, &seen).await?;
         if killed < kills {
+            let working = at_work(&runtime).await?;
             child.start_kill()?;
-            killed += 1;
+            (killed, hit) = (killed + 1, hit + u64::from(working));
         } else {
             doubts += settle(&runtime, &seen).await?;
             child.start_kill()?;
         }
         child.wait().await?;
     }
+    println!("{hit} of {killed} kills hit a process with runs at work");
     check(&runtime, &accepted, &seen, doubts, killed).await
 }
 
@@ -190,6 +190,13 @@ fn worker(path: &PathBuf, port: u16) -> Result<tokio::process::Child, Failed> {
     let mut command = tokio::process::Command::new(std::env::current_exe()?);
     command.arg("work").arg(path).arg(port.to_string()).stdin(Stdio::null()).kill_on_drop(true);
     Ok(command.spawn()?)
+}
+
+/// Whether somebody's lease holds on a run.
+async fn at_work(runtime: &Runtime) -> Result<bool, Failed> {
+    let mut filter = RunFilter::default();
+    filter.status = Some(RunStatus::Running);
+    Ok(!runtime.list(&filter).await?.is_empty())
 }
 
 async fn all_ended(runtime: &Runtime, accepted: usize) -> Result<bool, Failed> {

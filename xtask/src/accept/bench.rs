@@ -102,7 +102,7 @@ pub(super) fn durable() -> Result<()> {
     let target = target_of(&ours)?;
     process::run(script(&target, "setup.sh")?.arg("raw"))?;
     let mut run = script(&target, "run.sh")?;
-    run.env("EXTRA_PEERS", format!("{OURS}={} durable={}", ours.display(), durable.display()));
+    run.env("EXTRA_PEERS", format!("{OURS}={};durable={}", ours.display(), durable.display()));
     run.args(["-n", "9", "-w", "w2"]);
     let medians = measured(run, &target, &[OURS, "durable"])?;
     let figure = |peer: &str, field: &str| {

@@ -157,6 +157,8 @@ impl RunContext {
 
     /// Runs an effect of the agent's own: anything that is neither a model nor a tool.
     ///
+    /// There is no way to ask such an effect whether it happened, so after a crash `checkable` counts as `unsafe`.
+    ///
     /// `request` is everything that shapes the outcome: it is digested, so that a changed request is noticed
     /// when the run is replayed. The value goes through JSON when the run is recorded.
     ///

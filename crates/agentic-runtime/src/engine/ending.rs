@@ -34,7 +34,9 @@ impl Engine {
         let at = self.sources.now();
         let Some(record) = &mut state.record else { return };
         let asked = |arrival: &Arrival| matches!(arrival.what, Arrived::Cancel(_));
-        if self.cancellation.is_cancelled() || state.slots.arrivals.iter().any(asked) {
+        // Its journal may say so beyond the point at which the agent ended, or has come to.
+        let before = record.replay.cancelled().is_some();
+        if before || self.cancellation.is_cancelled() || state.slots.arrivals.iter().any(asked) {
             post.into_iter().for_each(|post| record.ignore(at, "it was to be cancelled already", post));
             return;
         }

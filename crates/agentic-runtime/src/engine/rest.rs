@@ -122,7 +122,8 @@ impl Engine {
             Arrived::Cancel(reason) => Some(reason),
             _ => None,
         });
-        let cancel = self.cancellation.reason().or(asked).or(before);
+        // The first that asked counts, as when this is repeated.
+        let cancel = self.cancellation.reason().or(before).or(asked);
         match &state.record {
             Some(record) if record.is_written() && !record.orphans.is_empty() => {
                 let halt = Halt::Waits { waits: record.orphans.clone(), wake_at: None };

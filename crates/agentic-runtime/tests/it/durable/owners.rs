@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use agentic_core::EffectClass::{self, *};
-use agentic_core::{Reason, RunContext, RunId, RunStatus, Sources as _, StepError};
+use agentic_core::{CancelReason, Reason, RunContext, RunId, RunStatus, Sources as _, StepError};
 use agentic_runtime::{
-    Claim, EntryKind, JournalStore, MemoryStore, RunError, RunFilter, RunOptions, Runtime, Which,
-    WorkerOptions,
+    Append, Claim, Commit, Entry, EntryKind, JournalStore, MemoryStore, RunError, RunFilter, RunOptions,
+    Runtime, Seq, Which, WorkerOptions,
 };
 use agentic_testkit::FakeSources;
 use agentic_testkit::durability::World;
@@ -277,6 +277,34 @@ async fn a_run_that_was_to_end_is_never_completed() {
     assert_eq!(error.partial().unwrap().text, "done all the same", "what it made of it is kept");
     let again = here.replay(run.id(), &stubborn()).await.unwrap();
     assert_eq!(again.status, RunStatus::Cancelled);
+}
+
+/// A run's time was up, its process crashed, then somebody cancelled it: the first that asked for its end counts, when it
+/// goes on as when it is repeated.
+#[tokio::test(start_paused = true)]
+async fn the_first_that_asks_for_the_end_counts() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let at_once = || agent(|_| async move { Ok("done".into()) });
+    here.register(at_once());
+    let run = here.submit("scripted", "go", RunOptions::default()).await.unwrap();
+    let (owner, now) = ("gone".to_owned(), FakeSources::seeded(1).now());
+    let claim = Claim { owner, which: Which::Run(run), now, until: now.after(Duration::from_secs(10)) };
+    let lease = store.claim(&claim).await.unwrap().unwrap();
+    let kind = EntryKind::CancelRequested { reason: CancelReason::TimedOut };
+    let entries = vec![Entry { seq: Seq(2), at: now, kind }];
+    let done = Commit::new(|written| written.unwrap());
+    store.append(Append { lease, entries, consumed: Vec::new(), done });
+    here.cancel(run).await.unwrap();
+    let worker = here.worker(quick());
+    until(&store, run, RunStatus::Failed).await;
+    let report = here.report(run).await.unwrap();
+    assert_eq!(report.reason, Some(Reason::TimedOut), "{report:?}");
+    assert_eq!(here.replay(run, &at_once()).await.unwrap().reason, Some(Reason::TimedOut));
+    let journal = store.load(run, Seq(0)).await.unwrap();
+    let asked = journal.iter().filter(|entry| matches!(entry.kind, EntryKind::CancelRequested { .. }));
+    assert_eq!(asked.count(), 1, "{journal:#?}");
+    drop(worker);
 }
 
 /// What came of an effect that was at work when its process was asked to end is kept, so that nobody has to ask.

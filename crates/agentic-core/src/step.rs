@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -271,25 +270,35 @@ impl fmt::Debug for StepRequest {
 pub struct Step<T> {
     driver: Arc<dyn Driver>,
     id: StepId,
-    state: State,
-    gives: PhantomData<fn() -> T>,
+    state: State<T>,
 }
 
-enum State {
+enum State<T> {
     New(Box<StepRequest>),
     Waiting(Ticket),
+    /// Steps one after the other, for which this one stands.
+    Composed(BoxFuture<'static, Result<T, StepError>>),
     Failed(Box<StepError>),
     Done,
 }
 
 impl<T> Step<T> {
     pub(crate) fn new(driver: Arc<dyn Driver>, request: StepRequest) -> Self {
-        Self { driver, id: request.id.clone(), state: State::New(Box::new(request)), gives: PhantomData }
+        Self { driver, id: request.id.clone(), state: State::New(Box::new(request)) }
+    }
+
+    /// Stands for steps that are taken one after the other; `id` is that of the first that does what was asked for.
+    pub(crate) fn composed(
+        driver: Arc<dyn Driver>,
+        id: StepId,
+        steps: impl Future<Output = Result<T, StepError>> + Send + 'static,
+    ) -> Self {
+        Self { driver, id, state: State::Composed(Box::pin(steps)) }
     }
 
     /// A step that can't even be registered.
     pub(crate) fn failed(driver: Arc<dyn Driver>, id: StepId, error: StepError) -> Self {
-        Self { driver, id, state: State::Failed(Box::new(error)), gives: PhantomData }
+        Self { driver, id, state: State::Failed(Box::new(error)) }
     }
 
     /// The step's derived id.
@@ -309,6 +318,13 @@ impl<T: DeserializeOwned + 'static> Future for Step<T> {
             }
             State::New(request) => this.driver.register(request),
             State::Waiting(ticket) => ticket,
+            State::Composed(mut steps) => {
+                let polled = steps.as_mut().poll(cx);
+                if polled.is_pending() {
+                    this.state = State::Composed(steps);
+                }
+                return polled;
+            }
             State::Failed(error) => return Poll::Ready(Err(*error)),
             // As futures do that are polled after their end: never ready again.
             State::Done => return Poll::Pending,
@@ -343,7 +359,7 @@ impl<T> fmt::Debug for Step<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::New(_) => "new",
-            State::Waiting(_) => "waiting",
+            State::Waiting(_) | State::Composed(_) => "waiting",
             State::Failed(_) => "failed",
             State::Done => "done",
         };

@@ -100,7 +100,13 @@ async fn work(store: Arc<SqliteStore>, lease: Lease) -> Result<(), Failed> {
 }
 
 fn append(store: &SqliteStore, lease: &Lease, entry: Entry, done: Commit) {
-    store.append(Append { lease: lease.clone(), entries: vec![entry], consumed: Vec::new(), done });
+    store.append(Append {
+        lease: lease.clone(),
+        entries: vec![entry],
+        consumed: Vec::new(),
+        seen: None,
+        done,
+    });
 }
 
 fn step(pair: u64) -> Result<StepId, Failed> {

@@ -8,7 +8,7 @@ use crate::divergence::Divergence;
 use crate::engine::{Engine, Record};
 use crate::journal::{Begin, Entry, EntryKind};
 use crate::report::{RunError, RunReport};
-use crate::runtime::drive;
+use crate::runtime::{drive, ended};
 use crate::sources::SystemSources;
 use crate::store::{JournalError, JournalErrorKind};
 use crate::watch::Watch;
@@ -40,7 +40,7 @@ pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<
     let idle = matches!(end, Some(EntryKind::Finished { idle: true, .. }));
     let record = Record::repeated(rest.to_vec(), end.is_some() && !idle);
     let engine = Arc::new(Engine::recorded(run, *budget, sources, watch, None, record));
-    let result = drive(&engine, agent, begin, std::future::ready(())).await;
+    let result = drive(&engine, agent, begin).await.and_then(|result| ended(&engine, result));
     engine.stop();
     let found = RunReport::new(run, result, engine.ledger.state().spent);
     let Some(expected) = end else { return Ok(found) };

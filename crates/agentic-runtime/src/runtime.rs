@@ -11,7 +11,7 @@ mod tend;
 mod work;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ pub use agents::{AgentSource, NoAgent};
 pub use error::{RuntimeError, RuntimeErrorKind};
 pub use options::{RunOptions, RuntimeBuilder};
 pub use run::Run;
-pub(crate) use work::{drive, said};
+pub(crate) use work::{drive, ended, said};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::approver::Approver;
@@ -56,13 +56,13 @@ struct Inner {
     lease: Duration,
     poll: Duration,
     max_attempts: u32,
-    active: Mutex<HashMap<RunId, Arc<Active>>>,
+    active: Mutex<BTreeMap<RunId, Arc<Active>>>,
     /// Runs that somebody here has begun to take, or works on.
-    supervised: Mutex<HashMap<RunId, usize>>,
+    supervised: Mutex<BTreeMap<RunId, usize>>,
     /// Runs that stopped here since their journals can't be read or written, and nothing in their records says so.
-    unwritten: Mutex<HashMap<RunId, JournalError>>,
+    unwritten: Mutex<BTreeMap<RunId, JournalError>>,
     /// Runs that stopped short here, for a reason that is no wait.
-    stopped: Mutex<HashMap<RunId, RunReport>>,
+    stopped: Mutex<BTreeMap<RunId, RunReport>>,
     /// Whether this process takes no more runs.
     stopping: AtomicBool,
     /// Whether somebody looks after the runs at work here.
@@ -227,15 +227,15 @@ impl Runtime {
 }
 
 impl Inner {
-    fn active(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Active>>> {
+    fn active(&self) -> MutexGuard<'_, BTreeMap<RunId, Arc<Active>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn supervised(&self) -> MutexGuard<'_, HashMap<RunId, usize>> {
+    fn supervised(&self) -> MutexGuard<'_, BTreeMap<RunId, usize>> {
         self.supervised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stopped(&self) -> MutexGuard<'_, HashMap<RunId, RunReport>> {
+    fn stopped(&self) -> MutexGuard<'_, BTreeMap<RunId, RunReport>> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -243,7 +243,7 @@ impl Inner {
         self.stopping.load(Ordering::Acquire)
     }
 
-    fn unwritten(&self) -> MutexGuard<'_, HashMap<RunId, JournalError>> {
+    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<RunId, JournalError>> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -100,8 +100,9 @@ pub trait JournalStore: Debug + Send + Sync + 'static {
     /// too, and none of them consumes anything.
     ///
     /// It is told [`NotFound`](JournalErrorKind::NotFound), [`Fenced`](JournalErrorKind::Fenced),
-    /// [`Invalid`](JournalErrorKind::Invalid) if there are no entries, if they don't go on from what the journal has, or
-    /// if what is to be consumed is not there; or that the store can't be written.
+    /// [`Unseen`](JournalErrorKind::Unseen) if they end the run and something was posted that its owner has not
+    /// [seen](Append::seen), [`Invalid`](JournalErrorKind::Invalid) if there are no entries, if they don't go on from what
+    /// the journal has, or if what is to be consumed is not there; or that the store can't be written.
     fn append(&self, append: Append);
 
     /// Gives a run back, as `pending` or `waiting`. If something was posted to it that its owner has not

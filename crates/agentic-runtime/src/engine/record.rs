@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use agentic_core::{Digest, EventKind, Json, StepId, Ticket, Timestamp};
 use futures_util::task::AtomicWaker;
+use tokio::sync::oneshot;
 
 use super::replay::Replay;
 use super::wait::Input;
@@ -48,6 +49,12 @@ pub(crate) struct Record {
     pub(super) orphans: Vec<Wait>,
     /// Whether the run that is repeated had ended.
     pub(super) ends: bool,
+}
+
+/// The end of a run, on its way to the store.
+pub(super) struct Ending {
+    pub(super) entry: Entry,
+    pub(super) told: oneshot::Receiver<Result<(), JournalError>>,
 }
 
 /// What is durable. Shared with the store, which tells it from its own thread.
@@ -141,8 +148,29 @@ impl Record {
         }
         let done = self.commits.clone().told_of(seq);
         let consumed = consumed.into_iter().collect();
-        store.append(Append { lease: lease.clone(), entries: vec![entry], consumed, done });
+        store.append(Append { lease: lease.clone(), entries: vec![entry], consumed, seen: None, done });
         seq
+    }
+
+    /// Writes the run's end; gives it, and what comes of that. With `seen`, something that was posted and not taken in keeps
+    /// the run from ending: then this is as if it had not been called.
+    pub(super) fn append_end(&mut self, at: Timestamp, kind: EntryKind, seen: Option<u64>) -> Option<Ending> {
+        let (store, lease) = self.target.as_ref()?;
+        let entry = Entry { seq: self.next, at, kind };
+        let (answer, told) = oneshot::channel();
+        let done = Commit::new(move |result| drop(answer.send(result)));
+        let (lease, entries) = (lease.clone(), vec![entry.clone()]);
+        store.append(Append { lease, entries, consumed: Vec::new(), seen, done });
+        Some(Ending { entry, told })
+    }
+
+    /// The run's end is durable, and so is all before it.
+    pub(super) fn ended(&mut self, end: Entry) {
+        self.next = end.seq.next();
+        self.commits.durable.fetch_max(end.seq.0, Ordering::AcqRel);
+        if self.watched {
+            self.untold.push_back(end);
+        }
     }
 
     /// Takes something in that changes nothing.
@@ -168,7 +196,7 @@ impl Record {
     /// The journal is repeated to its end.
     pub(super) fn goes_live(&mut self) {
         self.live = true;
-        self.orphans.extend(self.replay.orphans().map(|(step, known)| Wait::UnknownEffect {
+        self.orphans.extend(self.replay.orphans().into_iter().map(|(step, known)| Wait::UnknownEffect {
             step: step.clone(),
             digest: known.digest.unwrap_or_default(),
             name: known.name.to_string(),

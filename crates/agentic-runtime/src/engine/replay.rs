@@ -178,11 +178,12 @@ impl Replay {
 
     /// Steps whose effect may have happened, must not happen twice, and is no step's business any more: the agent had
     /// dropped them when the process ended.
-    pub(super) fn orphans(&self) -> impl Iterator<Item = (&StepId, &Known)> {
-        self.steps.iter().filter(|(_, known)| {
-            let lost = known.dropped.is_some_and(|(_, begun)| begun);
-            !known.class.may_be_cut() && !known.ended && lost
-        })
+    pub(super) fn orphans(&self) -> Vec<(&StepId, &Known)> {
+        let lost = |known: &Known| known.dropped.is_some_and(|(_, begun)| begun);
+        let orphans = self.steps.iter().filter(|(_, it)| !it.class.may_be_cut() && !it.ended && lost(it));
+        let mut orphans: Vec<_> = orphans.collect();
+        orphans.sort_unstable_by_key(|(step, _)| *step);
+        orphans
     }
 
     /// Why the run was to end, if the agent had not heard of that.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use agentic_core::{CancelReason, StepKind, Timestamp};
 
+use super::record::Ending;
 use super::slots::Arrived;
 use super::wait::Input;
 use super::{Engine, Halt, Patience, Record, State};
 use crate::divergence::Divergence;
 use crate::journal::EntryKind;
+use crate::store::JournalErrorKind;
 
 /// A run of which nothing but timers is open stops and frees its memory if the next is further away than this.
 const PARK_AFTER: Duration = Duration::from_secs(2);
@@ -146,11 +148,35 @@ impl Engine {
         inputs.iter().find_map(|(input, post)| matches!(input, Some(Input::Cancel { .. })).then_some(*post))
     }
 
-    /// Writes an entry of the run's end, once the agent has ended.
-    pub(crate) fn write(&self, kind: EntryKind, consumed: Option<u64>) {
+    /// Writes the run's end, once the agent has ended, and tells it when it is durable. Gives `false` if the run has not
+    /// ended: something was posted to it that was not taken in. `whatever` came from outside, it ends all the same.
+    pub(crate) async fn finish(&self, end: EntryKind, whatever: bool) -> Result<bool, Halt> {
+        let ending = {
+            let mut state = self.state();
+            let Some(record) = state.record.as_mut() else { return Ok(true) };
+            let seen = (!whatever).then(|| record.seen());
+            record.append_end(self.sources.now(), end, seen)
+        };
+        let Some(Ending { entry, told }) = ending else { return Ok(true) };
+        match told.await {
+            Ok(Ok(())) => {
+                if let Some(record) = self.state().record.as_mut() {
+                    record.ended(entry);
+                    record.publish(&self.watch);
+                }
+                Ok(true)
+            }
+            Ok(Err(error)) if error.kind() == JournalErrorKind::Unseen => Ok(false),
+            Ok(Err(error)) => Err(Halt::Journal(error)),
+            Err(_) => Err(Halt::HandBack),
+        }
+    }
+
+    /// Writes an entry that belongs to the run's end, once the agent has ended.
+    pub(crate) fn write(&self, kind: EntryKind, consumed: u64) {
         let mut state = self.state();
         if let Some(record) = state.record.as_mut() {
-            record.append(self.sources.now(), kind, consumed);
+            record.append(self.sources.now(), kind, Some(consumed));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The steps of a run: which are open, which outcomes wait to be delivered, which steps wait for the budget. Pure
 //! state, no effects.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -155,7 +155,7 @@ pub(super) struct Unheard {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     last: u64,
-    open: HashMap<Ticket, Slot>,
+    open: BTreeMap<Ticket, Slot>,
     pub(super) arrivals: VecDeque<Arrival>,
     /// Steps that fit once calls in flight have given back what they hold.
     pub(super) queued: VecDeque<Ticket>,
@@ -196,9 +196,7 @@ impl Slots {
     /// The steps whose outcome is awaited, in the order of registration.
     pub(super) fn in_order(&self) -> Vec<(Ticket, &Slot)> {
         let open = self.open.iter().filter(|(_, slot)| slot.stage != Stage::Settled);
-        let mut open: Vec<_> = open.map(|(ticket, slot)| (*ticket, slot)).collect();
-        open.sort_unstable_by_key(|(ticket, _)| *ticket);
-        open
+        open.map(|(ticket, slot)| (*ticket, slot)).collect()
     }
 
     /// The effect begins, unless nobody waits for it any more.

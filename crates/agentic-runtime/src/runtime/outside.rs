@@ -61,7 +61,7 @@ impl Runtime {
         let told = entries.clone();
         let (answer, done) = tokio::sync::oneshot::channel();
         let done_with = Commit::new(move |result| drop(answer.send(result)));
-        inner.store.append(Append { lease, entries, consumed, done: done_with });
+        inner.store.append(Append { lease, entries, consumed, seen: None, done: done_with });
         match done.await {
             Ok(result) => {
                 result?;

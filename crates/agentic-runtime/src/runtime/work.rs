@@ -1,7 +1,7 @@
 //! Working on one run, from taking it to giving it back.
 
 use std::any::Any;
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
@@ -138,34 +138,13 @@ impl Runtime {
         // If this is dropped, the process is ending: nothing is written any more, as in a crash.
         let stop = Stop(inner.clone(), active.clone());
         engine.watch.take(Some(agent.name()));
-        // What was accepted before the end counts, if it can be read.
-        let last_word = async { drop(self.feed(&active).await) };
-        let result = drive(engine, &*agent, begin, last_word).await;
-        if !matches!(result, Ok(_) | Err(RunError::Agent(_))) {
-            engine.stop();
-            engine.settled().await;
-        }
-        let (at, spend) = (inner.now(), engine.ledger.state().spent);
-        let mut report = RunReport::new(lease.run, result, spend);
-        match &report.result {
-            // It can't go on, and nobody wants it to.
-            Err(RunError::Diverged(_) | RunError::Foreign | RunError::Panicked(_)) => {
-                if let Some(post) = engine.unheard_cancel() {
-                    let reason = CancelReason::Requested;
-                    engine.write(EntryKind::CancelRequested { reason }, Some(post));
-                    report = RunReport::cancelled(lease.run, reason, spend);
-                    report.entry(true).into_iter().for_each(|end| engine.write(end, None));
-                }
-            }
-            _ => report.entry(false).into_iter().for_each(|end| engine.write(end, None)),
-        }
-        if let Err(halt) = engine.durable().await {
-            report = RunReport::new(lease.run, Err(halt.into()), spend);
-        }
+        let gave = drive(engine, &*agent, begin).await;
+        let report = self.conclude(&active, gave).await;
         engine.close();
         if let Err(error) = &report.result
             && error.agent().is_none()
         {
+            let (at, spend) = (inner.now(), report.spend);
             let reason = error.reason();
             let release = match error {
                 RunError::Waits { waits, wake_at } => {
@@ -189,6 +168,40 @@ impl Runtime {
         drop(stop);
         active.ended.send_replace(Some(report.clone()));
         report
+    }
+
+    /// Writes down how the run ends, if it does.
+    async fn conclude(&self, active: &Active, gave: Result<AgentResult, RunError>) -> RunReport {
+        let (engine, run) = (&active.engine, active.lease.run);
+        loop {
+            // What was accepted before the end counts, if it can be read.
+            drop(self.feed(active).await);
+            let result = gave.clone().and_then(|result| ended(engine, result));
+            if !matches!(result, Ok(_) | Err(RunError::Agent(_))) {
+                engine.stop();
+                engine.settled().await;
+            }
+            let mut report = RunReport::new(run, result, engine.ledger.state().spent);
+            let mut idle = false;
+            // It can't go on, and nobody wants it to.
+            if let Err(RunError::Diverged(_) | RunError::Foreign | RunError::Panicked(_)) = &report.result
+                && let Some(post) = engine.unheard_cancel()
+            {
+                let reason = CancelReason::Requested;
+                engine.write(EntryKind::CancelRequested { reason }, post);
+                (report, idle) = (RunReport::cancelled(run, reason, report.spend), true);
+            }
+            let written = match report.entry(idle) {
+                Some(end) => engine.finish(end, idle).await,
+                None => engine.durable().await.map(|()| true),
+            };
+            match written {
+                Ok(true) => return report,
+                // Something came in the last moment.
+                Ok(false) => {}
+                Err(halt) => return RunReport::new(run, Err(halt.into()), report.spend),
+            }
+        }
     }
 
     async fn give_back(&self, lease: &Lease, release: Release) {
@@ -241,13 +254,12 @@ impl Drop for Stop {
     }
 }
 
-/// Runs the agent until it ends or can't go on. Before its end is decided upon, `last_word` is waited for.
+/// Runs the agent until it ends or can't go on, and with it the effects that must not be cut.
 pub(crate) async fn drive(
     engine: &Arc<Engine>,
     agent: &dyn Agent,
     begin: Begin,
-    last_word: impl Future<Output = ()>,
-) -> Result<agentic_core::Outcome, RunError> {
+) -> Result<AgentResult, RunError> {
     engine.drive_from_root();
     let cx: RunContext = engine.context();
     // What panics in one agent must not take others with it.
@@ -261,10 +273,13 @@ pub(crate) async fn drive(
         Either::Right((reason, _)) => cancelled(reason, Partial::default()),
     };
     engine.settled().await;
-    last_word.await;
-    let cancel = engine.ends()?;
-    // A run that was to end is never completed, whatever its agent makes of that.
-    let result = match (result, cancel) {
+    Ok(result)
+}
+
+/// The result of a run whose agent has ended with this. A run that was to end is never completed, whatever its agent makes
+/// of that.
+pub(crate) fn ended(engine: &Arc<Engine>, result: AgentResult) -> Result<agentic_core::Outcome, RunError> {
+    let result = match (result, engine.ends()?) {
         (Ok(outcome), Some(reason)) => {
             cancelled(reason, Partial { text: outcome.text(), spend: outcome.spend })
         }

@@ -26,6 +26,8 @@ pub enum JournalErrorKind {
     Busy,
     /// The run has ended: nothing changes it any more.
     Ended,
+    /// Something was posted to the run that its owner has not seen: take it in, then end the run.
+    Unseen,
     /// A newer version of this library wrote it: use that one.
     Format,
     /// It is no store of ours, or it is damaged.

@@ -7,7 +7,7 @@ use agentic_core::{RunId, Timestamp, async_trait};
 
 use super::JournalStore;
 use super::error::JournalError;
-use super::record::{Kept, exists, in_order, no_entries, not_found, not_posted};
+use super::record::{Kept, exists, in_order, no_entries, not_found, not_posted, not_seen};
 use super::types::{Append, Claim, Lease, NewRun, Post, Posted, Release, RunFilter, RunRecord, Which};
 use crate::journal::{Entry, Seq};
 
@@ -52,7 +52,7 @@ impl State {
     }
 
     fn append(&mut self, append: &mut Append) -> Result<(), JournalError> {
-        let Append { lease, entries, consumed, .. } = append;
+        let Append { lease, entries, consumed, seen, .. } = append;
         let run = self.owned(lease)?;
         if entries.is_empty() {
             return Err(no_entries(lease.run));
@@ -61,6 +61,12 @@ impl State {
         let unread = |id: &u64| run.posted.iter().any(|posted| posted.id == *id);
         if let Some(id) = consumed.iter().find(|id| !unread(id)) {
             return Err(not_posted(lease.run, *id));
+        }
+        let ends = entries.last().is_some_and(|last| last.kind.is_end());
+        if let Some(seen) = seen.filter(|_| ends)
+            && run.posted.iter().any(|posted| posted.id > seen && !consumed.contains(&posted.id))
+        {
+            return Err(not_seen(lease.run));
         }
         run.entries.append(entries);
         run.kept.record.entries = run.entries.len() as u64;

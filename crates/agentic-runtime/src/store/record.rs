@@ -205,6 +205,13 @@ pub(super) fn not_posted(run: RunId, post: u64) -> JournalError {
     JournalError::new(Kind::Invalid, message)
 }
 
+/// A run is to end before its owner has seen this.
+pub(super) fn not_seen(run: RunId) -> JournalError {
+    let message =
+        format!("something was posted to run {run} that its end does not know of; take it in first");
+    JournalError::new(Kind::Unseen, message)
+}
+
 /// There is no such run.
 pub(super) fn not_found(run: RunId) -> JournalError {
     JournalError::new(Kind::NotFound, format!("there is no run {run} in this store"))

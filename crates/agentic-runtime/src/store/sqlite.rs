@@ -167,13 +167,13 @@ impl JournalStore for SqliteStore {
     }
 
     fn append(&self, append: Append) {
-        let Append { lease, entries, consumed, done } = append;
+        let Append { lease, entries, consumed, seen, done } = append;
         let first = entries.first().map_or(Seq(1), |first| first.seq);
         // What is wrong with them is told in its turn, hence by the writer.
         let entries = Encoded::of(lease.run, &entries, first);
         let weight = entries.as_ref().map_or(0, Encoded::weight);
         let work = move |db: &Connection| {
-            changes::append(db, &lease, entries.as_ref().map_err(JournalError::clone)?, &consumed)
+            changes::append(db, &lease, entries.as_ref().map_err(JournalError::clone)?, &consumed, seen)
         };
         self.writer.send(Job::new(weight, work, move |appended| done.tell(appended)));
     }

@@ -171,6 +171,9 @@ pub struct Append {
     pub entries: Vec<Entry>,
     /// What was posted and is taken in with them, in the same transaction. Each can be consumed once.
     pub consumed: Vec<u64>,
+    /// For entries that end the run: the last [post](Posted::id) that its owner has seen. If something was posted after
+    /// that, the run does not end. `None` looks at no posts.
+    pub seen: Option<u64>,
     /// Told when they are durable, or that they never will be.
     pub done: Commit,
 }

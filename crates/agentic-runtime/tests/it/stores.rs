@@ -64,7 +64,7 @@ mod sqlite {
                 let entries = vec![Entry { seq: Seq(seq), at: now, kind }];
                 let tell = tell.clone();
                 let done = Commit::new(move |result| tell.send(result).unwrap());
-                store.append(Append { lease: lease.clone(), entries, consumed: vec![], done });
+                store.append(Append { lease: lease.clone(), entries, consumed: vec![], seen: None, done });
             }
             drop(tell);
             while let Some(result) = told.recv().await {

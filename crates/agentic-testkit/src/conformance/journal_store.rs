@@ -29,8 +29,8 @@ pub use owning::{
 };
 pub use posting::{
     a_key_is_taken_for_ever, a_post_wakes_a_run_that_waits, a_refused_append_consumes_nothing,
-    a_release_does_not_oversleep_a_post, nothing_is_posted_to_a_run_that_ended, posts_are_consumed_once,
-    posts_come_in_order, posts_find_their_owner,
+    a_release_does_not_oversleep_a_post, an_end_does_not_miss_a_post, nothing_is_posted_to_a_run_that_ended,
+    posts_are_consumed_once, posts_come_in_order, posts_find_their_owner,
 };
 pub use sharing::{claims_exclude_each_other, what_one_writes_the_other_reads};
 
@@ -66,6 +66,7 @@ pub async fn all(store: &Arc<dyn JournalStore>) {
     a_refused_append_consumes_nothing(store).await;
     a_post_wakes_a_run_that_waits(store).await;
     a_release_does_not_oversleep_a_post(store).await;
+    an_end_does_not_miss_a_post(store).await;
     posts_find_their_owner(store).await;
     nothing_is_posted_to_a_run_that_ended(store).await;
 

@@ -144,11 +144,11 @@ impl Inner {
         match self.fate() {
             Fate::Made => self.store.append(append),
             Fate::MadeAndCrashed => {
-                let Append { lease, entries, consumed, done } = append;
+                let Append { lease, entries, consumed, seen, done } = append;
                 // Told to nobody.
                 std::mem::forget(done);
                 let done = agentic_runtime::Commit::new(drop);
-                self.store.append(Append { lease, entries, consumed, done });
+                self.store.append(Append { lease, entries, consumed, seen, done });
             }
             Fate::Lost => std::mem::forget(append.done),
         }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::failure::Failure;
 use super::rows::{self, Encoded, find, id, int, save, time};
 use crate::journal::Seq;
-use crate::store::record::{Kept, exists, holds, no_entries, not_found, not_posted, out_of_order};
+use crate::store::record::{Kept, exists, holds, no_entries, not_found, not_posted, not_seen, out_of_order};
 use crate::store::types::{Claim, Lease, Post, Release, Which};
 
 pub(super) fn create(db: &Connection, run: &Kept, entries: &Encoded) -> Result<(), Failure> {
@@ -23,6 +23,7 @@ pub(super) fn append(
     lease: &Lease,
     entries: &Encoded,
     consumed: &[u64],
+    seen: Option<u64>,
 ) -> Result<(), Failure> {
     let run = lease.run;
     let mut owner = db.prepare_cached(
@@ -47,6 +48,16 @@ pub(super) fn append(
             db.prepare_cached("SELECT 1 FROM posts WHERE id = ? AND run = ? AND content IS NOT NULL")?;
         if !unread.exists(params![int(*post), n])? {
             return Err(not_posted(run, *post).into());
+        }
+    }
+    if let (Some(_), Some(seen)) = (&entries.end, seen) {
+        let mut unread =
+            db.prepare_cached("SELECT id FROM posts WHERE run = ? AND content IS NOT NULL AND id > ?")?;
+        let mut unread = unread.query(params![n, int(seen)])?;
+        while let Some(row) = unread.next()? {
+            if !consumed.contains(&rows::number(row, 0)?) {
+                return Err(not_seen(run).into());
+            }
         }
     }
     insert(db, n, entries)?;

@@ -72,7 +72,7 @@ async fn owned(store: &SqliteStore, n: u128) -> Lease {
 fn append(store: &SqliteStore, lease: &Lease, entries: Vec<Entry>) -> Answer {
     let (tell, answer) = oneshot::channel();
     let done = Commit::new(move |result| drop(tell.send(result)));
-    store.append(Append { lease: lease.clone(), entries, consumed: vec![], done });
+    store.append(Append { lease: lease.clone(), entries, consumed: vec![], seen: None, done });
     answer
 }
 
@@ -141,7 +141,7 @@ async fn whoever_is_told_of_a_commit_may_hold_the_last_handle() {
         drop(last);
         let _ = tell.send(result);
     });
-    store.append(Append { lease, entries: vec![told(2, "x")], consumed: vec![], done });
+    store.append(Append { lease, entries: vec![told(2, "x")], consumed: vec![], seen: None, done });
     drop(store);
     go.send(()).unwrap();
     answer.await.unwrap().unwrap();
@@ -442,7 +442,13 @@ async fn a_panic_of_who_is_told_stops_nobody() {
     let store = open(&path).await;
     let lease = owned(&store, 1).await;
     let done = Commit::new(|_| panic!("a test panics here"));
-    store.append(Append { lease: lease.clone(), entries: vec![told(2, "x")], consumed: vec![], done });
+    store.append(Append {
+        lease: lease.clone(),
+        entries: vec![told(2, "x")],
+        consumed: vec![],
+        seen: None,
+        done,
+    });
     add(&store, &lease, told(3, "x")).await.unwrap();
 }
 

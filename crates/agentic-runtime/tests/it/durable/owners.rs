@@ -11,7 +11,7 @@ use agentic_runtime::{
     Runtime, Seq, Which, WorkerOptions,
 };
 use agentic_testkit::FakeSources;
-use agentic_testkit::durability::World;
+use agentic_testkit::durability::{Crash, FaultyStore, Lag, World};
 use serde_json::json;
 
 use crate::support::{Scripted, Trace, agent, slow};
@@ -294,7 +294,7 @@ async fn the_first_that_asks_for_the_end_counts() {
     let kind = EntryKind::CancelRequested { reason: CancelReason::TimedOut };
     let entries = vec![Entry { seq: Seq(2), at: now, kind }];
     let done = Commit::new(|written| written.unwrap());
-    store.append(Append { lease, entries, consumed: Vec::new(), done });
+    store.append(Append { lease, entries, consumed: Vec::new(), seen: None, done });
     here.cancel(run).await.unwrap();
     let worker = here.worker(quick());
     until(&store, run, RunStatus::Failed).await;
@@ -305,6 +305,28 @@ async fn the_first_that_asks_for_the_end_counts() {
     let asked = journal.iter().filter(|entry| matches!(entry.kind, EntryKind::CancelRequested { .. }));
     assert_eq!(asked.count(), 1, "{journal:#?}");
     drop(worker);
+}
+
+/// However late it comes: while the run's end is on its way to the disk, too.
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_that_is_accepted_before_the_end_is_heard() {
+    let (mut heard, mut late) = (0, 0);
+    for millis in 0..40 {
+        let (store, sources) = (Arc::new(MemoryStore::new()), FakeSources::seeded(millis));
+        let slow = FaultyStore::new(store.clone(), sources.clone(), Crash::Never, Lag::UpTo(8));
+        let here = Runtime::builder(slow).sources(sources).build();
+        let world = World::new();
+        let run = here.start(walker(&world, 0), "go").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        let ended = store.run(run.id()).await.unwrap().status.has_ended();
+        process(&store, 99).build().cancel(run.id()).await.unwrap();
+        let report = run.report().await.unwrap();
+        let expected = if ended { RunStatus::Completed } else { RunStatus::Cancelled };
+        assert_eq!(report.status, expected, "after {millis} ms: {report:?}");
+        assert_eq!(store.run(run.id()).await.unwrap().status, expected);
+        *(if ended { &mut late } else { &mut heard }) += 1;
+    }
+    assert!(heard > 3 && late > 3, "{heard} heard, {late} too late");
 }
 
 /// What came of an effect that was at work when its process was asked to end is kept, so that nobody has to ask.

@@ -216,7 +216,7 @@ pub async fn appends_keep_their_order(store: &Store) {
                 answers.lock().expect("nobody panics while it is held").push((run, call));
             });
             let entries = (2 + 2 * call..4 + 2 * call).map(note).collect();
-            store.append(Append { lease: lease.clone(), entries, consumed: Vec::new(), done });
+            store.append(Append { lease: lease.clone(), entries, consumed: Vec::new(), seen: None, done });
         }
     }
     for lease in &leases {

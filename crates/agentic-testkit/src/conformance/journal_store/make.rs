@@ -127,9 +127,20 @@ pub(super) fn begin_append(
     entries: Vec<Entry>,
     consumed: Vec<u64>,
 ) -> oneshot::Receiver<Result<(), JournalError>> {
+    begin_end(store, lease, entries, consumed, None)
+}
+
+/// Appends entries of which the last may be the run's end, for which this was seen.
+pub(super) fn begin_end(
+    store: &Store,
+    lease: &Lease,
+    entries: Vec<Entry>,
+    consumed: Vec<u64>,
+    seen: Option<u64>,
+) -> oneshot::Receiver<Result<(), JournalError>> {
     let (told, answer) = oneshot::channel();
     let done = Commit::new(move |result| drop(told.send(result)));
-    store.append(Append { lease: lease.clone(), entries, consumed, done });
+    store.append(Append { lease: lease.clone(), entries, consumed, seen, done });
     answer
 }
 

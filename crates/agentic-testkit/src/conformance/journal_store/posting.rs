@@ -4,8 +4,8 @@ use agentic_core::RunStatus;
 use agentic_runtime::{JournalErrorKind as Kind, Which};
 
 use super::make::{
-    LATER, Store, append, append_and_consume, at, begin_append, claim_of, create, finished, load, next, note,
-    owned, pending, post, posted, queue, record, refused, send, take, waiting,
+    LATER, Store, append, append_and_consume, at, begin_append, begin_end, claim_of, create, finished, load,
+    next, note, owned, pending, post, posted, queue, record, refused, send, take, waiting,
 };
 
 /// What was posted is read in the order of posting, with what was said, and numbers that rise over all runs.
@@ -145,6 +145,39 @@ pub async fn posts_find_their_owner(store: &Store) {
     assert_eq!(to().await, [], "not what belongs to nobody");
     take(store, leases[2].run, 6).await;
     assert_eq!(to().await, [], "not what belongs to another");
+}
+
+/// A run does not end before its owner has seen what was posted to it; what was consumed, or seen before, is no hindrance.
+pub async fn an_end_does_not_miss_a_post(store: &Store) {
+    let lease = owned(store).await;
+    send(store, lease.run, "a", 1).await;
+    send(store, lease.run, "b", 1).await;
+    let (_, ids) = posted(store, lease.run).await;
+    for (entries, consumed, seen) in [
+        (vec![finished(2)], vec![], 0),
+        (vec![finished(2)], vec![], ids[0]),
+        (vec![finished(2)], vec![ids[0]], ids[0]),
+        (vec![note(2), finished(3)], vec![], 0),
+    ] {
+        let answer = begin_end(store, &lease, entries, consumed, Some(seen));
+        refused(
+            answer.await.expect("an append is answered"),
+            Kind::Unseen,
+            "an end that has not seen a post",
+        );
+    }
+    assert_eq!(posted(store, lease.run).await.1, ids, "nothing is consumed");
+    assert_eq!(record(store, lease.run).await.status, RunStatus::Running, "it has not ended");
+    let goes_on = begin_end(store, &lease, vec![note(2)], vec![], Some(0));
+    goes_on.await.expect("an append is answered").expect("what is no end need not see anything");
+    let ends = begin_end(store, &lease, vec![finished(3)], vec![ids[1]], Some(ids[0]));
+    ends.await.expect("an append is answered").expect("what it consumes it has seen");
+
+    let lease = owned(store).await;
+    send(store, lease.run, "a", 1).await;
+    let (_, ids) = posted(store, lease.run).await;
+    let ends = begin_end(store, &lease, vec![finished(2)], vec![], Some(ids[0]));
+    ends.await.expect("an append is answered").expect("it has seen all");
 }
 
 /// A run that has ended takes no posts; what was posted before can still be read.

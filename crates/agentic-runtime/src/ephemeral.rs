@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ApprovalRule, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId, Sources,
+    Agent, AgentError, ApprovalRule, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId,
+    Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};

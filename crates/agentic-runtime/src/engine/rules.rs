@@ -35,13 +35,7 @@ impl Engine {
     }
 
     /// A rule that was posted to be revoked holds no more.
-    pub(super) fn revoke_rule(
-        &self,
-        state: &mut State,
-        rule: ApprovalRule,
-        by: Option<String>,
-        post: u64,
-    ) {
+    pub(super) fn revoke_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: u64) {
         let (at, held) = (self.sources.now(), state.rules.revoke(&rule));
         let Some(record) = &mut state.record else { return };
         if held {

@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind,
-    StepRequest, Ticket, Timestamp,
+    Approval, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
+    StepKind, StepRequest, Ticket, Timestamp,
 };
 use tokio::task::AbortHandle;
 

@@ -1,8 +1,8 @@
 //! One line of a journal.
 
 use agentic_core::{
-    AgentError, ApprovalRule, Budget, CancelReason, Digest, EffectClass, EventKind, Goal, Held, Json, Outcome, Reason,
-    RunId, RunStatus, Spend, StepError, StepId, StepKind, Timestamp,
+    AgentError, ApprovalRule, Budget, CancelReason, Digest, EffectClass, EventKind, Goal, Held, Json,
+    Outcome, Reason, RunId, RunStatus, Spend, StepError, StepId, StepKind, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 

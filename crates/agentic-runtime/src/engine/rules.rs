@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agentic_core::{ApprovalRule, Delivered, Json, Spend, StepKind, Ticket};
 
 use super::slots::Stage;
+use super::wait::Input;
 use super::{Engine, State};
 use crate::journal::EntryKind;
 
@@ -45,6 +46,24 @@ impl Engine {
         }
     }
 
+    /// Takes in the rules that have come, ahead of all else: what was given or taken back before a question was asked
+    /// counts for it.
+    fn take_rules(self: &Arc<Self>, state: &mut State) {
+        while let Some(record) = &mut state.record {
+            let is_rule = |(input, _): &(Option<Input>, u64)| {
+                matches!(input, Some(Input::Rule { .. } | Input::RevokeRule { .. }))
+            };
+            let place = record.inputs.iter().position(is_rule);
+            let Some((input, post)) = place.and_then(|place| record.inputs.remove(place)) else { return };
+            record.taken = record.taken.max(post);
+            match input {
+                Some(Input::Rule { rule, by }) => self.give_rule(state, rule, by, Some(post), None),
+                Some(Input::RevokeRule { rule, by }) => self.revoke_rule(state, rule, by, post),
+                _ => {}
+            }
+        }
+    }
+
     /// Whoever answers this question has given a rule for others.
     pub(super) fn learn_rule(self: &Arc<Self>, ticket: Ticket, rule: ApprovalRule) {
         let mut state = self.state();
@@ -56,6 +75,7 @@ impl Engine {
     /// Answers a question that no answer has come for, if a rule does. Gives whether. Once its time is over, it stays
     /// unanswered.
     pub(super) fn answer_by_rule(self: &Arc<Self>, state: &mut State, ticket: Ticket) -> bool {
+        self.take_rules(state);
         if state.slots.has_arrived(ticket) {
             return false;
         }

@@ -3,11 +3,13 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::LazyLock;
 
-use agentic::core::{Approval, Decision, StepId};
+use agentic::core::{Approval, ApprovalRule, Decision, StepId};
 pub(crate) use agentic::runtime::ApproveAll;
-use agentic::runtime::Approver;
+use agentic::runtime::{Answer, Approver};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
+
+use crate::rules;
 
 /// Asks at the terminal, one question at a time.
 #[derive(Debug, Default)]
@@ -24,24 +26,61 @@ impl TerminalApprover {
 
 #[async_trait]
 impl Approver for TerminalApprover {
-    async fn decide(&self, _: &StepId, approval: &Approval) -> Decision {
+    async fn decide(&self, _: &StepId, approval: &Approval) -> Answer {
         let _turn = self.turn.lock().await;
-        crate::render::question(&format!("{} [y]es, [n]o, [e]dit: ", approval.question));
-        match answer().await.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => Decision::Approve,
-            "e" | "edit" => {
+        crate::render::question(&format!("{} {}: ", approval.question, Choice::offered(approval)));
+        match Choice::of(&answer().await, approval) {
+            Choice::Answer(answer) => answer,
+            Choice::Edit => {
                 crate::render::question("arguments as JSON: ");
                 match serde_json::from_str(answer().await.trim()) {
-                    Ok(arguments) => Decision::Edit { arguments },
+                    Ok(arguments) => Decision::Edit { arguments }.into(),
                     Err(error) => {
-                        Decision::Deny { reason: format!("the edited arguments are not JSON: {error}") }
+                        let reason = format!("the edited arguments are not JSON: {error}");
+                        Decision::Deny { reason }.into()
                     }
                 }
             }
-            "" | "n" | "no" => Decision::Deny { reason: "the user said no".into() },
-            // Whatever else was typed tells the model why.
-            why => Decision::Deny { reason: why.to_owned() },
         }
+    }
+}
+
+/// What a person chooses.
+#[derive(Debug, PartialEq)]
+enum Choice {
+    Answer(Answer),
+    Edit,
+}
+
+impl Choice {
+    /// What there is to choose from. Rules are for tools alone.
+    fn offered(approval: &Approval) -> &'static str {
+        match (&approval.tool, rules::allowing(approval, true)) {
+            (None, _) => "[y]es, [n]o, [e]dit",
+            (_, None) => "[y]es, [n]o, [e]dit, [a]lways, ne[v]er",
+            _ => "[y]es, [n]o, [e]dit, [a]lways, [s]ame always, ne[v]er",
+        }
+    }
+
+    fn of(typed: &str, approval: &Approval) -> Self {
+        let deny = |reason: &str| Decision::Deny { reason: reason.into() };
+        let word = typed.trim().to_ascii_lowercase();
+        let rule = match (word.as_str(), &approval.tool) {
+            ("a" | "always", _) => rules::allowing(approval, false),
+            ("s" | "same", _) => rules::allowing(approval, true),
+            ("v" | "never", Some(tool)) => Some(ApprovalRule::deny(tool, "the user said never")),
+            _ => None,
+        };
+        if let Some(rule) = rule {
+            return Self::Answer(rule.into());
+        }
+        Self::Answer(match word.as_str() {
+            "y" | "yes" => Decision::Approve.into(),
+            "e" | "edit" => return Self::Edit,
+            "" | "n" | "no" => deny("the user said no").into(),
+            // Whatever else was typed tells the model why.
+            _ => deny(typed.trim()).into(),
+        })
     }
 }
 
@@ -51,10 +90,9 @@ pub(crate) struct Unattended;
 
 #[async_trait]
 impl Approver for Unattended {
-    async fn decide(&self, _: &StepId, _: &Approval) -> Decision {
-        Decision::Deny {
-            reason: "nobody is there to approve it; run with --yes to approve every call".into(),
-        }
+    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+        let reason = "nobody is there to approve it; run with --allow TOOL, or --yes to approve every call";
+        Decision::Deny { reason: reason.into() }.into()
     }
 }
 
@@ -83,4 +121,43 @@ pub(crate) async fn line() -> Option<String> {
 
 async fn answer() -> String {
     line().await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_word_is_an_answer_and_other_words_are_a_reason() {
+        let shell = Approval::of_tool("shell", json!({"command": "ls"}));
+        let asked = |typed: &str, approval: &Approval| match Choice::of(typed, approval) {
+            Choice::Answer(Answer { decision, rule }) => {
+                let rule = rule.map(|rule| format!(" {rule}")).unwrap_or_default();
+                match decision {
+                    Decision::Deny { reason } => format!("no: {reason};{rule}"),
+                    _ => format!("yes;{rule}"),
+                }
+            }
+            Choice::Edit => "edit".into(),
+        };
+        for (typed, expected) in [
+            ("Y\n", "yes;"),
+            ("", "no: the user said no;"),
+            ("e", "edit"),
+            ("always", "yes; allow `shell`"),
+            ("s", "yes; allow `shell` with exactly {\"command\":\"ls\"}"),
+            ("v", "no: the user said never; deny `shell`: the user said never"),
+            (" Not in /etc ", "no: Not in /etc;"),
+        ] {
+            assert_eq!(asked(typed, &shell), expected, "{typed}");
+        }
+        let other = Approval::new("go on?");
+        for typed in ["a", "s", "never"] {
+            assert_eq!(asked(typed, &other), format!("no: {typed};"), "no tool's");
+        }
+        assert!(!Choice::offered(&other).contains("always"));
+        assert!(!Choice::offered(&Approval::of_tool("shell", json!(1))).contains("same"));
+    }
 }

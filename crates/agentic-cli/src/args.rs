@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agentic::core::ApprovalRule;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::runs::{Became, Fork, List, One, Question, Runs, RunsCommand, State};
 use crate::exit::{self, Failure};
-use crate::render;
+use crate::{render, rules};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -109,7 +110,14 @@ pub(crate) struct AgentArgs {
     /// Makes drawing repeatable, where the model supports it
     #[arg(long, value_name = "N", env = "AGENTIC_SEED")]
     pub(crate) seed: Option<u64>,
-    /// Approve every call that asks for it; adds no tools
+    /// Approve calls of this tool, all of them or those that have these arguments, for example shell={"command":"ls"};
+    /// repeat for more
+    #[arg(long, value_name = "TOOL[=JSON]", value_parser = rules::allow)]
+    pub(crate) allow: Vec<ApprovalRule>,
+    /// Deny calls of this tool, all of them or those that have these arguments; wins over --allow and --yes; repeat for more
+    #[arg(long, value_name = "TOOL[=JSON]", value_parser = rules::deny)]
+    pub(crate) deny: Vec<ApprovalRule>,
+    /// Approve every call that asks for it and that no rule denies; adds no tools
     #[arg(long)]
     pub(crate) yes: bool,
 }

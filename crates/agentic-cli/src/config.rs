@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agentic::core::ApprovalRule;
 use serde::{Deserialize, Deserializer};
 
 use crate::args::{AgentArgs, AgentKind, at_least_one, dollars_in_range, duration, temperature_in_range};
 use crate::exit::Failure;
-use crate::models;
+use crate::{models, rules};
 
 /// What an agent is set to, from all sources.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) temperature: Option<f32>,
     pub(crate) seed: Option<u64>,
+    /// What answers the questions of its tools before anybody is asked.
+    pub(crate) rules: Vec<ApprovalRule>,
     pub(crate) yes: bool,
 }
 
@@ -45,6 +48,10 @@ struct File {
     #[serde(deserialize_with = "temperature")]
     temperature: Option<f32>,
     seed: Option<u64>,
+    #[serde(deserialize_with = "allowed")]
+    allow: Vec<ApprovalRule>,
+    #[serde(deserialize_with = "denied")]
+    deny: Vec<ApprovalRule>,
 }
 
 /// Reads a value and holds it to what the flag of the same name is held to.
@@ -71,6 +78,23 @@ fn temperature<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>
     checked(deserializer, temperature_in_range)
 }
 
+fn read_rules<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    rule: fn(&str) -> Result<ApprovalRule, String>,
+) -> Result<Vec<ApprovalRule>, D::Error> {
+    let texts: Vec<String> = Vec::deserialize(deserializer)?;
+    let rule = |text: &String| rule(text).map_err(|why| serde::de::Error::custom(format!("`{text}`: {why}")));
+    texts.iter().map(rule).collect()
+}
+
+fn allowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ApprovalRule>, D::Error> {
+    read_rules(deserializer, rules::allow)
+}
+
+fn denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ApprovalRule>, D::Error> {
+    read_rules(deserializer, rules::deny)
+}
+
 impl Settings {
     /// Flags and environment, which clap has merged, over the file, over the defaults.
     pub(crate) fn of(args: AgentArgs) -> Result<Self, Failure> {
@@ -94,6 +118,8 @@ impl Settings {
             timeout: args.timeout.or(file.timeout),
             temperature: args.temperature.or(file.temperature),
             seed: args.seed.or(file.seed),
+            // Those of the file hold beside those of the flags: what it denies stays denied.
+            rules: [file.allow, file.deny, args.allow, args.deny].concat(),
             yes: args.yes,
         })
     }
@@ -152,6 +178,16 @@ mod tests {
         );
         assert_eq!(settings.tools, ["calculator"]);
         assert_eq!(merged("", AgentArgs::default()).unwrap().model, "local:qwen2.5-coder-1.5b");
+    }
+
+    #[test]
+    fn rules_of_the_file_hold_beside_those_of_the_flags() {
+        let flag = rules::allow("shell={\"command\":\"ls\"}").unwrap();
+        let args = AgentArgs { allow: vec![flag.clone()], ..AgentArgs::default() };
+        let settings = merged("deny = [\"shell\"]", args).unwrap();
+        assert_eq!(settings.rules, [rules::deny("shell").unwrap(), flag]);
+        let error = merged("seed = 1\nallow = [\"shel\"]", AgentArgs::default()).unwrap_err();
+        assert!(error.message().contains("line 2: `shel`: there is no tool"), "{}", error.message());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod models;
 mod pick;
 mod recipe;
 mod render;
+mod rules;
 
 use std::process::ExitCode;
 

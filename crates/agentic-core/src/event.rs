@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::approval::{Approval, Decision};
+use crate::approval_rule::ApprovalRule;
 use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::effect::EffectClass;
@@ -53,6 +54,9 @@ pub enum EventKind {
         agent: String,
         /// The goal's text.
         goal: String,
+        /// The rules that it was given, which answer questions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<ApprovalRule>,
     },
     /// A process took the run over, to begin it or to go on.
     RunResumed {
@@ -180,13 +184,29 @@ pub enum EventKind {
         /// The question.
         approval: Approval,
     },
-    /// A person answered.
+    /// A person answered, or a rule did.
     ApprovalDecided {
         /// The step.
         step: StepId,
         /// The answer.
         decision: Decision,
-        /// Who answered, if that is known.
+        /// Who answered, if that is known: `rule: …` for a rule.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A rule answers questions from now on, those that are open as well.
+    RuleGiven {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who gave it, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A rule answers no more questions.
+    RuleRevoked {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who revoked it, if that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },

@@ -2,6 +2,7 @@
 
 mod agent;
 mod approval;
+mod approval_rule;
 mod budget;
 mod cancel;
 mod context;
@@ -41,6 +42,7 @@ pub use run::{Reason, RunStatus};
 
 // The one way to the world.
 pub use approval::{Approval, Decision};
+pub use approval_rule::{ApprovalRule, RuleAnswer, RuleArguments};
 pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Resource};
 pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;

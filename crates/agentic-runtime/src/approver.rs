@@ -2,16 +2,40 @@
 
 use std::fmt::Debug;
 
-use agentic_core::{Approval, Decision, StepId, async_trait};
+use agentic_core::{Approval, ApprovalRule, Decision, StepId, async_trait};
 
-/// Answers the approvals of ephemeral runs.
+/// Answers the questions of runs in this process, if no [rule](ApprovalRule) does.
 #[async_trait]
 pub trait Approver: Debug + Send + Sync + 'static {
     /// Answers one question; may take as long as it likes.
     ///
     /// # Cancel safety
-    /// Dropped when the run is cancelled or nobody waits for the answer any more.
-    async fn decide(&self, step: &StepId, approval: &Approval) -> Decision;
+    /// Dropped when the run is cancelled or nobody waits for the answer any more, as when a rule that came meanwhile
+    /// has answered.
+    async fn decide(&self, step: &StepId, approval: &Approval) -> Answer;
+}
+
+/// What an [`Approver`] answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The answer to this question.
+    pub decision: Decision,
+    /// A rule for all other questions of the run, those that are open and those that come.
+    pub rule: Option<ApprovalRule>,
+}
+
+/// An answer to this question alone.
+impl From<Decision> for Answer {
+    fn from(decision: Decision) -> Self {
+        Self { decision, rule: None }
+    }
+}
+
+/// What the rule says is the answer to this question, too.
+impl From<ApprovalRule> for Answer {
+    fn from(rule: ApprovalRule) -> Self {
+        Self { decision: rule.decision(), rule: Some(rule) }
+    }
 }
 
 /// Says no to everything: what holds where nobody was appointed to answer.
@@ -20,18 +44,18 @@ pub struct DenyAll;
 
 #[async_trait]
 impl Approver for DenyAll {
-    async fn decide(&self, _: &StepId, _: &Approval) -> Decision {
-        Decision::Deny { reason: "nobody is there to approve it".into() }
+    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+        Decision::Deny { reason: "nobody is there to approve it".into() }.into()
     }
 }
 
-/// Says yes to everything.
+/// Says yes to everything that no rule denies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApproveAll;
 
 #[async_trait]
 impl Approver for ApproveAll {
-    async fn decide(&self, _: &StepId, _: &Approval) -> Decision {
-        Decision::Approve
+    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+        Decision::Approve.into()
     }
 }

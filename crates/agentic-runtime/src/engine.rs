@@ -12,6 +12,7 @@ mod record;
 mod repeat;
 mod replay;
 mod rest;
+mod rules;
 mod slots;
 mod start;
 mod wait;
@@ -31,6 +32,7 @@ use self::driver::EngineDriver;
 use self::slots::Slots;
 use crate::approver::Approver;
 use crate::journal::{EntryKind, Seq};
+use crate::rules::Rules;
 use crate::watch::Watch;
 
 pub(crate) use self::deliver::Rest;
@@ -69,6 +71,8 @@ pub(crate) struct Engine {
 #[derive(Debug)]
 struct State {
     slots: Slots,
+    /// They answer questions before anybody is asked.
+    rules: Rules,
     record: Option<Record>,
     /// Why the run can't go on now. From then on nothing is started, delivered or recorded.
     halt: Option<Halt>,
@@ -97,12 +101,13 @@ impl Engine {
         watch: Watch,
         approver: Arc<dyn Approver>,
         cancellation: Cancellation,
+        rules: Rules,
     ) -> Self {
         let started = sources.now();
-        Self::new(run, budget, sources, watch, Some(approver), cancellation, started, None)
+        Self::new(run, budget, sources, watch, Some(approver), cancellation, started, rules, None)
     }
 
-    /// A run that is recorded.
+    /// A run that is recorded. Its rules are in its journal.
     pub(crate) fn recorded(
         run: RunId,
         budget: Budget,
@@ -111,8 +116,8 @@ impl Engine {
         approver: Option<Arc<dyn Approver>>,
         record: Record,
     ) -> Self {
-        let started = record.started();
-        Self::new(run, budget, sources, watch, approver, Cancellation::new(), started, Some(record))
+        let (started, rules, cancellation) = (record.started(), Rules::default(), Cancellation::new());
+        Self::new(run, budget, sources, watch, approver, cancellation, started, rules, Some(record))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of the struct")]
@@ -124,6 +129,7 @@ impl Engine {
         approver: Option<Arc<dyn Approver>>,
         cancellation: Cancellation,
         started: Timestamp,
+        rules: Rules,
         record: Option<Record>,
     ) -> Self {
         let tokio = OnceLock::new();
@@ -144,6 +150,7 @@ impl Engine {
             tokio,
             state: Mutex::new(State {
                 slots: Slots::default(),
+                rules,
                 record,
                 halt: None,
                 closed: false,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId, Sources,
+    Agent, AgentError, ApprovalRule, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId,
+    Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -13,6 +14,7 @@ use crate::driven::Driven;
 use crate::engine::Engine;
 use crate::journal::{Begin, EntryKind};
 use crate::report::{RunError, RunReport};
+use crate::rules::Rules;
 use crate::sources::SystemSources;
 use crate::watch::Watch;
 
@@ -27,6 +29,7 @@ pub struct Ephemeral {
     sources: Arc<dyn Sources>,
     events: Option<Arc<dyn EventSink>>,
     approver: Arc<dyn Approver>,
+    rules: Vec<ApprovalRule>,
     cancellation: Cancellation,
 }
 
@@ -37,6 +40,7 @@ impl Default for Ephemeral {
             sources: Arc::new(SystemSources),
             events: None,
             approver: Arc::new(DenyAll),
+            rules: Vec::new(),
             cancellation: Cancellation::new(),
         }
     }
@@ -66,9 +70,15 @@ impl Ephemeral {
         self
     }
 
-    /// With approvals answered by this.
+    /// With approvals answered by this, if no rule does.
     pub fn approver(mut self, approver: impl Approver) -> Self {
         self.approver = Arc::new(approver);
+        self
+    }
+
+    /// With this rule, which answers approvals before anybody is asked.
+    pub fn rule(mut self, rule: ApprovalRule) -> Self {
+        self.rules.push(rule);
         self
     }
 
@@ -95,12 +105,12 @@ impl Ephemeral {
     /// # Cancel safety
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.
     pub async fn run(self, agent: &dyn Agent, goal: impl Into<Goal>) -> RunReport {
-        let (goal, budget) = (goal.into(), self.budget);
+        let (goal, budget, rules) = (goal.into(), self.budget, self.rules.clone());
         let engine = self.engine();
         engine.drive_from_root();
         let cx = engine.context();
         engine.watch.take(Some(agent.name()));
-        let (name, begin) = (agent.name(), Begin { goal: goal.clone(), ..Begin::default() });
+        let (name, begin) = (agent.name(), Begin { goal: goal.clone(), rules, ..Begin::default() });
         // A goal is plain data: it has a JSON form.
         if let Ok(started) = EntryKind::started(name, String::new(), Digest::default(), budget, &begin) {
             engine.watch.tell(|| started);
@@ -129,8 +139,9 @@ impl Ephemeral {
         let watch = Watch::new(run, self.sources.clone(), self.events);
         // A child: what ends one run must not end others that share the caller's flag.
         let cancellation = self.cancellation.child();
-        let engine = Engine::ephemeral(run, self.budget, self.sources, watch, self.approver, cancellation);
-        Arc::new(engine)
+        let rules: Rules = self.rules.into_iter().collect();
+        let (budget, sources, approver) = (self.budget, self.sources, self.approver);
+        Arc::new(Engine::ephemeral(run, budget, sources, watch, approver, cancellation, rules))
     }
 }
 

@@ -11,7 +11,8 @@ use crate::runtime::{RuntimeError, RuntimeErrorKind};
 
 /// Where a fork leaves the run, and what is different from there on.
 ///
-/// All that was delivered before is taken over as it is, so it costs nothing and happens no second time. Steps that were
+/// All that was delivered before is taken over as it is, so it costs nothing and happens no second time. Rules hold as they
+/// did at that place. Steps that were
 /// under way at that place, in parallel branches, run again in the fork.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]

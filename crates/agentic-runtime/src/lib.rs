@@ -12,6 +12,7 @@ mod journal;
 mod replay;
 mod report;
 mod resolution;
+mod rules;
 mod runtime;
 mod sources;
 mod store;
@@ -19,7 +20,7 @@ mod store;
 mod telemetry;
 mod watch;
 
-pub use approver::{ApproveAll, Approver, DenyAll};
+pub use approver::{Answer, ApproveAll, Approver, DenyAll};
 pub use bundle::Bundle;
 pub use diff::{Difference, Differs, Side, diff};
 pub use divergence::Divergence;

@@ -6,6 +6,7 @@ mod error;
 mod lookup;
 mod options;
 mod outside;
+mod rules;
 mod run;
 mod tend;
 mod work;
@@ -147,11 +148,11 @@ impl Runtime {
         options: RunOptions,
     ) -> Result<RunId, RuntimeError> {
         let inner = &self.0;
-        let RunOptions { id, queue, budget, config } = options;
+        let RunOptions { id, queue, budget, config, rules } = options;
         let (goal, id) = (goal.into(), id.unwrap_or_else(|| RunId(inner.sources.id())));
         let text = goal.text.clone();
         let seed = inner.seed(id);
-        let begin = Begin { goal, config };
+        let begin = Begin { goal, config, rules };
         let (at, code) = (inner.sources.now(), inner.code.clone());
         let kind = EntryKind::started(agent, code, seed, budget, &begin).map_err(RuntimeError::no_json)?;
         let first = Entry { seq: Seq(1), at, kind };

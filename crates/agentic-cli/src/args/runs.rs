@@ -27,7 +27,7 @@ pub(crate) enum RunsCommand {
     Resume {
         #[command(flatten)]
         run: One,
-        /// Approve every call that asks for it
+        /// Approve every call that asks for it and that no rule denies
         #[arg(long)]
         yes: bool,
     },
@@ -38,8 +38,14 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         question: Question,
         /// Call it with these arguments instead, a JSON object
-        #[arg(long, value_name = "JSON")]
+        #[arg(long, value_name = "JSON", conflicts_with_all = ["always", "always_same"])]
         edit: Option<String>,
+        /// Give the run a rule: approve each call of this tool, whatever its arguments
+        #[arg(long, conflicts_with = "always_same")]
+        always: bool,
+        /// Give the run a rule: approve each call of this tool with exactly these arguments
+        #[arg(long)]
+        always_same: bool,
     },
     /// Say no to what a run asks; it goes on when it is resumed
     Deny {
@@ -48,6 +54,16 @@ pub(crate) enum RunsCommand {
         /// Why, for the model to read
         #[arg(long, value_name = "WHY", default_value = "the user said no")]
         reason: String,
+        /// Give the run a rule: deny each call of this tool, whatever its arguments
+        #[arg(long)]
+        always: bool,
+    },
+    /// Take back the rules that a run has for a tool: its calls are asked about again
+    Revoke {
+        #[command(flatten)]
+        run: One,
+        /// The tool; `agentic runs show` lists the rules
+        tool: String,
     },
     /// Say what became of an effect of which it is unknown whether it happened
     Resolve {
@@ -201,7 +217,7 @@ pub(crate) struct Fork {
     /// Go on with it at once
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Approve every call that asks for it
+    /// Approve every call that asks for it and that no rule denies
     #[arg(long, requires = "resume")]
     pub(crate) yes: bool,
 }

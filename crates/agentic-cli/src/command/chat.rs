@@ -24,6 +24,8 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
     }
     let mut conversation = Messages::new();
     let mut code = exit::OK;
+    // What was answered for always holds for the whole conversation.
+    let mut rules = settings.rules.clone();
     // Budgets are for the whole conversation; the time is that of the runs, not of the person who reads and types.
     let (mut spent, mut time) = (Spend::default(), Duration::ZERO);
     loop {
@@ -50,7 +52,8 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         }
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
         let live = Arc::new(Live::new());
-        let run = Ephemeral::new().budget(agents::budget(&settings, &spent, time));
+        let run = rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
+        let run = run.budget(agents::budget(&settings, &spent, time));
         let run = agents::approvals(run, settings.yes).cancellation(interrupt.clone()).events(live.clone());
         let report = run.run(&said, Goal::new(line.trim())).await;
         live.finish(&report);
@@ -58,6 +61,7 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         if interrupt.is_cancelled() {
             return Ok(code);
         }
+        rules.extend(live.rules());
         spent += report.spend;
         time = time.saturating_add(live.time());
         if let Some(after) = said.after.into_inner().unwrap_or_else(PoisonError::into_inner) {

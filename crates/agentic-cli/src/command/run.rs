@@ -35,7 +35,8 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let (agent, recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));
     if args.ephemeral {
-        let run = agents::approvals(Ephemeral::new().budget(budget), settings.yes);
+        let run = settings.rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
+        let run = agents::approvals(run.budget(budget), settings.yes);
         let shown = Shown::new(args.output, true);
         let report = run.cancellation(interrupt.clone()).events(shown.sink()).run(&agent, goal).await;
         shown.finish(&report);
@@ -44,6 +45,7 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let store = journals::open().await.map_err(|failure| failure.and(OR_EPHEMERAL))?;
     let (runtime, shown) = durable::shown(agents::waiting_approvals(store, settings.yes), args.output, true);
     let options = RunOptions::default().with_budget(budget).with_config(recipe.to_config()?);
+    let options = settings.rules.into_iter().fold(options, RunOptions::with_rule);
     let run = runtime.start_with(agent, goal, options).await;
     let run = run.map_err(|error| durable::failed(error).and(OR_EPHEMERAL))?;
     durable::follow(&runtime, &run, &shown, interrupt).await

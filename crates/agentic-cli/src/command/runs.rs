@@ -6,12 +6,14 @@ mod copies;
 mod list;
 mod remove;
 mod resume;
+mod revoke;
 mod show;
 mod watch;
 
 use agentic::core::Cancellation;
 use serde_json::Value;
 
+use self::answer::Scope;
 use crate::args::{Output, RunsCommand};
 use crate::exit::Failure;
 use crate::interrupt::unless_raised as left;
@@ -27,8 +29,14 @@ pub(crate) async fn runs(command: RunsCommand, interrupt: &Cancellation) -> Resu
         C::Show(run) => left(interrupt, show::show(&run)).await,
         C::Watch(run) => left(interrupt, watch::watch(&run)).await,
         C::Cancel(run) => left(interrupt, answer::cancel(&run)).await,
-        C::Approve { question, edit } => left(interrupt, answer::approve(&question, edit.as_deref())).await,
-        C::Deny { question, reason } => left(interrupt, answer::deny(&question, reason)).await,
+        C::Approve { question, edit, always, always_same } => {
+            let scope = Scope::of(always, always_same);
+            left(interrupt, answer::approve(&question, edit.as_deref(), scope)).await
+        }
+        C::Deny { question, reason, always } => {
+            left(interrupt, answer::deny(&question, reason, Scope::of(always, false))).await
+        }
+        C::Revoke { run, tool } => left(interrupt, revoke::revoke(&run, &tool)).await,
         C::Resolve { question, became } => left(interrupt, answer::resolve(&question, became)).await,
         C::Replay { run, printed } => left(interrupt, compare::replay(&run, printed.output)).await,
         C::Diff { left: one, right, printed } => {

@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentic::core::{Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp};
+use agentic::core::{
+    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp,
+};
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ struct Shown {
     ended: Option<Timestamp>,
     /// Whether a call was cut off, so that what it took is known only as a bound.
     cut: bool,
+    /// The rules that were given in the run.
+    rules: Vec<ApprovalRule>,
 }
 
 impl fmt::Debug for Live {
@@ -49,8 +53,14 @@ const CALL: usize = 600;
 
 impl Live {
     pub(crate) fn new() -> Self {
-        let shown =
-            Shown { bar: Bar::hidden(), words: String::new(), started: None, ended: None, cut: false };
+        let shown = Shown {
+            bar: Bar::hidden(),
+            words: String::new(),
+            started: None,
+            ended: None,
+            cut: false,
+            rules: Vec::new(),
+        };
         Self { terminal: io::stderr().is_terminal(), tools: false, shown: Mutex::new(shown) }
     }
 
@@ -66,6 +76,11 @@ impl Live {
     /// How long the run took, as far as its events tell.
     pub(crate) fn time(&self) -> Duration {
         self.shown().time().unwrap_or_default()
+    }
+
+    /// The rules that were given in the run, beside those that it had.
+    pub(crate) fn rules(&self) -> Vec<ApprovalRule> {
+        self.shown().rules.clone()
     }
 
     /// Shows how the run ended.
@@ -217,6 +232,15 @@ impl EventSink for Live {
                     Decision::Deny { reason } => format!("denied: {}", one_line(reason, LINE)),
                 };
                 super::note(&format!("{what} (by {})", one_line(by, LINE)));
+            }
+            EventKind::RuleGiven { rule, .. } => {
+                shown.bar.clear();
+                super::note(&format!("from now on: {}", one_line(&rule.to_string(), LINE)));
+                shown.rules.push(rule.clone());
+            }
+            EventKind::RuleRevoked { rule, .. } => {
+                shown.bar.clear();
+                super::note(&format!("no longer: {}", one_line(&rule.to_string(), LINE)));
             }
             EventKind::Note { text } => {
                 shown.bar.clear();

@@ -107,6 +107,9 @@ pub(crate) fn questions(run: RunId, waits: &[Wait]) -> (Vec<String>, Vec<String>
                 let no = format!("agentic runs deny {run}{step} --reason WHY");
                 lines.push(format!("the run waits for an answer: {}", approval.question));
                 lines.push(format!("  say yes with: {yes}"));
+                if approval.tool.is_some() {
+                    lines.push(format!("  always with:  {yes} --always"));
+                }
                 lines.push(format!("  or no with:   {no}"));
                 next.extend([yes, no]);
             }

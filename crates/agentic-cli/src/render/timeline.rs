@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use agentic::core::{Approval, Decision, Json, ModelResponse, Part, Spend, StepId, StepKind, Timestamp};
+use agentic::core::{
+    Approval, ApprovalRule, Decision, Json, ModelResponse, Part, Spend, StepId, StepKind, Timestamp,
+};
 use agentic::runtime::{Entry, EntryKind};
 
 use super::one_line;
@@ -68,6 +70,11 @@ impl Rows {
         self.rows.push(Row::Mark(text));
     }
 
+    fn rule(&mut self, did: &str, rule: &ApprovalRule, by: Option<&str>) {
+        let by = by.map(|by| format!(" (by {})", one_line(by, 40))).unwrap_or_default();
+        self.mark(format!("— {did}: {}{by}", one_line(&rule.to_string(), SHOWN)));
+    }
+
     fn begins(&mut self, id: &StepId, at: Timestamp, what: String) {
         self.places.insert(id.clone(), self.rows.len());
         let (ended, spend, came) = Default::default();
@@ -115,7 +122,7 @@ impl Rows {
                     None => format!("→ {}", gave(*kind, value)),
                 };
                 if let Some(by) = by {
-                    came.push_str(&format!(" (by {})", one_line(by, 40)));
+                    came.push_str(&format!(" (by {})", one_line(by, SHOWN)));
                 }
                 self.ends(step, at, *spend, came);
             }
@@ -131,6 +138,8 @@ impl Rows {
                 let came = error.as_ref().map_or_else(|| gave(*kind, value), ToString::to_string);
                 self.mark(format!("— `{step}` ended late: {}", one_line(&came, SHOWN)));
             }
+            EntryKind::RuleGiven { rule, by } => self.rule("rule", rule, by.as_deref()),
+            EntryKind::RuleRevoked { rule, by } => self.rule("revoked", rule, by.as_deref()),
             EntryKind::Message { mailbox, content, .. } => {
                 let content = one_line(content.as_str(), SHOWN);
                 self.mark(format!("— message in {}: {content}", one_line(mailbox, 40)));

@@ -7,5 +7,6 @@ mod commands;
 mod copies;
 mod durable;
 mod journals;
+mod rules;
 mod runs;
 mod support;

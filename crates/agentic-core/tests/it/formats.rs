@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use agentic_core::{
-    AgentError, Budget, BudgetError, CancelReason, Decision, Event, EventKind, Goal, GoalVerdict, Message,
-    ModelDelta, ModelError, ModelErrorKind, NanoUsd, Outcome, Part, Partial, Reason, Resource, Role, RunId,
-    RunStatus, Spend, StepError, Timestamp, ToolCall, ToolError, ToolErrorKind, ToolResult, Usage,
+    AgentError, ApprovalRule, Budget, BudgetError, CancelReason, Decision, Event, EventKind, Goal,
+    GoalVerdict, Message, ModelDelta, ModelError, ModelErrorKind, NanoUsd, Outcome, Part, Partial, Reason,
+    Resource, Role, RunId, RunStatus, Spend, StepError, Timestamp, ToolCall, ToolError, ToolErrorKind,
+    ToolResult, Usage,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +36,10 @@ fn events_are_flat_objects_with_a_type() {
     let run = RunId(uuid::Uuid::from_u128(7));
     let event = |seq, kind| Event { run, seq, at: Timestamp::from_millis(1_000), scope: "turn".into(), kind };
     check(
-        &event(Some(1), EventKind::RunStarted { format: 1, agent: "a".into(), goal: "g".into() }),
+        &event(
+            Some(1),
+            EventKind::RunStarted { format: 1, agent: "a".into(), goal: "g".into(), rules: Vec::new() },
+        ),
         json!({
             "run": "00000000-0000-0000-0000-000000000007", "seq": 1, "at": 1000, "scope": "turn",
             "type": "run_started", "format": 1, "agent": "a", "goal": "g",
@@ -118,6 +122,36 @@ fn goals_outcomes_decisions_and_budgets() {
     check(&Decision::Deny { reason: "no".into() }, json!({"decision": "deny", "reason": "no"}));
     let budget: Budget = serde_json::from_value(json!({"tokens": 100})).unwrap();
     assert_eq!(budget, Budget::unlimited().with_tokens(100), "what is left out has its default");
+}
+
+#[test]
+fn rules_that_say_more_than_is_known_are_refused() {
+    check(&ApprovalRule::allow("shell"), json!({"tool": "shell", "answer": "allow"}));
+    let command = json!({"command": "ls"}).as_object().unwrap().clone();
+    check(
+        &ApprovalRule::deny("shell", "no").having(command.clone()),
+        json!({
+            "tool": "shell", "arguments": {"having": {"command": "ls"}}, "answer": {"deny": {"reason": "no"}},
+        }),
+    );
+    check(
+        &EventKind::RuleGiven { rule: ApprovalRule::allow("shell").exactly(command), by: Some("Ada".into()) },
+        json!({
+            "type": "rule_given", "by": "Ada",
+            "rule": {"tool": "shell", "arguments": {"exactly": {"command": "ls"}}, "answer": "allow"},
+        }),
+    );
+    for wrong in [
+        json!({"tool": "shell", "answer": "allow", "until": 5}),
+        json!({"tool": "shell", "answer": "allow", "arguments": {"command": "ls"}}),
+        json!({"tool": "shell", "answer": "allow", "arguments": {"having": "ls"}}),
+        json!({"tool": "shell", "answer": "perhaps"}),
+        json!({"tool": "shell"}),
+        json!({"answer": "allow"}),
+    ] {
+        let read: Result<ApprovalRule, _> = serde_json::from_value(wrong.clone());
+        assert!(read.is_err(), "{wrong} is {read:?}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, pending, select};
 
 use super::{Engine, GRACE};
+use crate::approver::Answer;
 use crate::runtime::said;
 
 type Outcome = Result<Done, StepError>;
@@ -20,6 +21,7 @@ type Outcome = Result<Done, StepError>;
 /// The work of a step as one future.
 pub(super) fn perform(
     engine: &Arc<Engine>,
+    ticket: Ticket,
     step: &StepId,
     launch: Launch,
     until: Option<Timestamp>,
@@ -32,14 +34,22 @@ pub(super) fn perform(
         }
         Launch::Approval(approval) => {
             let Some(approver) = engine.approver.clone() else { return pending().boxed() };
-            let (step, sources) = (step.clone(), engine.sources.clone());
+            let (step, engine) = (step.clone(), engine.clone());
             async move {
                 let answer = approver.decide(&step, &approval);
-                let Some(until) = until else { return done(answer.await) };
-                match select(answer, sources.sleep(until.since(sources.now()))).await {
-                    Either::Left((decision, _)) => done(decision),
-                    Either::Right(_) => done(Decision::unanswered()),
+                let time = until.map(|until| until.since(engine.sources.now()));
+                let Answer { decision, rule } = match time {
+                    None => answer.await,
+                    Some(time) => match select(answer, engine.sources.sleep(time)).await {
+                        Either::Left((answer, _)) => answer,
+                        Either::Right(_) => Decision::unanswered().into(),
+                    },
+                };
+                // Before the answer: a crash between the two asks no second time.
+                if let Some(rule) = rule {
+                    engine.learn_rule(ticket, rule);
                 }
+                done(decision)
             }
             .boxed()
         }

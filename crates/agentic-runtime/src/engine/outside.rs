@@ -37,10 +37,11 @@ impl Engine {
                 state.slots.arrivals.push_back(Arrival { seq, at, what });
             }
             Input::Decide { step, digest, decision, by } => {
-                let asks = state.slots.in_order().into_iter().find(|(_, slot)| {
-                    let open = matches!(slot.stage, Stage::Asking | Stage::Starting | Stage::AtWork);
-                    slot.kind == StepKind::Approval && open && slot.id == step && slot.digest == Some(digest)
-                });
+                let asks = state
+                    .slots
+                    .in_order()
+                    .into_iter()
+                    .find(|(_, slot)| slot.asks() && slot.id == step && slot.digest == Some(digest));
                 let ticket = asks.map(|(ticket, _)| ticket);
                 let answered = ticket.is_some_and(|ticket| state.slots.has_arrived(ticket));
                 match (ticket, Json::of(&decision)) {
@@ -55,6 +56,8 @@ impl Engine {
                     ),
                 }
             }
+            Input::Rule { rule, by } => self.give_rule(state, rule, by, Some(post), None),
+            Input::RevokeRule { rule, by } => self.revoke_rule(state, rule, by, post),
             Input::Resolve { step, resolution, by } => self.resolve(state, step, resolution, by, post),
         }
         true

@@ -19,6 +19,7 @@ impl Engine {
         wakers: &mut Vec<Waker>,
     ) -> Result<bool, Halt> {
         let at = entry.at;
+        state.rules.learn(&entry.kind);
         match entry.kind {
             EntryKind::Forked { seed, effects, .. } => {
                 self.passes(state, at);
@@ -72,6 +73,8 @@ impl Engine {
             }
             EntryKind::Late { .. }
             | EntryKind::Version { .. }
+            | EntryKind::RuleGiven { .. }
+            | EntryKind::RuleRevoked { .. }
             | EntryKind::Ignored { .. }
             | EntryKind::Told { .. } => {}
         }

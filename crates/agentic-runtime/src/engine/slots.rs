@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
-    CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind,
-    StepRequest, Ticket, Timestamp,
+    Approval, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
+    StepKind, StepRequest, Ticket, Timestamp,
 };
 use tokio::task::AbortHandle;
 
@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) digest: Option<Digest>,
     pub(super) held: Held,
     pub(super) stage: Stage,
+    /// What it asks a person.
+    pub(super) asked: Option<Approval>,
     /// Until its effect is started.
     pub(super) request: Option<Box<StepRequest>>,
     /// Which attempt this is, from 1.
@@ -64,6 +66,7 @@ impl Slot {
             digest,
             held: Held::default(),
             stage: Stage::Waiting,
+            asked: request.approval().cloned(),
             request: Some(request),
             attempt: 1,
             until: None,
@@ -95,6 +98,11 @@ impl Slot {
             }
             Err(_) => self.held.calls(),
         }
+    }
+
+    /// Whether it is a question that may be answered now.
+    pub(super) fn asks(&self) -> bool {
+        self.asked.is_some() && matches!(self.stage, Stage::Asking | Stage::Starting | Stage::AtWork)
     }
 
     /// Whether its start was written down or told.
@@ -326,7 +334,7 @@ impl Slot {
                 Some(Wait::Message { step, mailbox })
             }
             (Stage::Asking, StepKind::Approval) => {
-                let approval = self.request.as_ref()?.approval()?.clone();
+                let approval = self.asked.clone()?;
                 Some(Wait::Approval { step, digest, approval })
             }
             (_, StepKind::Sleep) => {

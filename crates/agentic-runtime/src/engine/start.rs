@@ -192,6 +192,10 @@ impl Engine {
 
     fn launch(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
         let approver = self.approver.is_some();
+        let asks = state.slots.get_mut(ticket).is_some_and(|slot| slot.kind == StepKind::Approval);
+        if asks && self.answer_by_rule(state, ticket) {
+            return;
+        }
         let Some(slot) = state.slots.get_mut(ticket) else { return };
         match slot.kind {
             StepKind::Receive => {
@@ -224,7 +228,7 @@ impl Engine {
             deltas: if kind == StepKind::Model { self.watch.deltas(&id) } else { None },
             output_tokens: slot.held.output_tokens(),
         });
-        let work = perform(self, &id, launch, until);
+        let work = perform(self, ticket, &id, launch, until);
         let effect = Effect { engine: self.clone(), ticket, id, kind, name, may_be_cut, limit };
         // The task is noted under the lock under which it is spawned: it can't end before that.
         let task = tokio.spawn(effect.run(work)).abort_handle();

@@ -1,6 +1,6 @@
 //! Why a run stops short of its end, and what may come from outside.
 
-use agentic_core::{CancelReason, Decision, Digest, Json, StepId, Timestamp};
+use agentic_core::{ApprovalRule, CancelReason, Decision, Digest, Json, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::divergence::Divergence;
@@ -41,6 +41,20 @@ pub(crate) enum Input {
         /// The answer.
         decision: Decision,
         /// Who answers.
+        by: Option<String>,
+    },
+    /// A rule that answers questions from now on.
+    Rule {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who gives it.
+        by: Option<String>,
+    },
+    /// A rule that holds no more.
+    RevokeRule {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who takes it back.
         by: Option<String>,
     },
     /// What became of an effect.

@@ -1,8 +1,8 @@
 //! One line of a journal.
 
 use agentic_core::{
-    AgentError, Budget, CancelReason, Digest, EffectClass, EventKind, Goal, Held, Json, Outcome, Reason,
-    RunId, RunStatus, Spend, StepError, StepId, StepKind, Timestamp,
+    AgentError, ApprovalRule, Budget, CancelReason, Digest, EffectClass, EventKind, Goal, Held, Json,
+    Outcome, Reason, RunId, RunStatus, Spend, StepError, StepId, StepKind, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +132,7 @@ pub enum EntryKind {
         /// What it took.
         #[serde(default, skip_serializing_if = "is_default", serialize_with = "Spend::sparse")]
         spend: Spend,
-        /// Who decided, if it was a person.
+        /// Who decided, if it was a person or a rule (`rule: …`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         /// The value.
@@ -181,6 +181,22 @@ pub enum EntryKind {
         change: StepId,
         /// The version; 0 is the code from before the change.
         version: u32,
+    },
+    /// A rule answers questions from here on. Questions are steps as ever, and what a rule answers is their outcome.
+    RuleGiven {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who gave it, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A rule answers no more questions.
+    RuleRevoked {
+        /// The rule.
+        rule: ApprovalRule,
+        /// Who revoked it, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Something came from outside. Durable before the sender is told, and before the agent is.
     Message {
@@ -244,6 +260,9 @@ pub struct Begin {
     /// What the program needs to make the agent again.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub config: serde_json::Value,
+    /// Rules that answer questions before anybody is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<ApprovalRule>,
 }
 
 /// What an agent gave.

@@ -30,6 +30,8 @@ impl EntryKind {
             | Self::Resumed { .. }
             | Self::Forked { .. }
             | Self::Version { .. }
+            | Self::RuleGiven { .. }
+            | Self::RuleRevoked { .. }
             | Self::Message { .. }
             | Self::Ignored { .. }
             | Self::CancelRequested { .. }
@@ -41,8 +43,8 @@ impl EntryKind {
     pub(crate) fn event(&self) -> EventKind {
         match self.clone() {
             Self::Started { agent, begin, .. } => {
-                let goal = begin.read::<Begin>().unwrap_or_default().goal.text;
-                EventKind::RunStarted { format: EVENT_FORMAT, agent, goal }
+                let Begin { goal, rules, .. } = begin.read().unwrap_or_default();
+                EventKind::RunStarted { format: EVENT_FORMAT, agent, goal: goal.text, rules }
             }
             Self::Resumed { attempt, .. } => EventKind::RunResumed { attempt },
             Self::Forked { from, .. } => EventKind::RunForked { from },
@@ -77,6 +79,8 @@ impl EntryKind {
                 EventKind::StepLate { step, kind, result, error }
             }
             Self::Version { change, version } => EventKind::VersionChosen { change, version },
+            Self::RuleGiven { rule, by } => EventKind::RuleGiven { rule, by },
+            Self::RuleRevoked { rule, by } => EventKind::RuleRevoked { rule, by },
             Self::Message { mailbox, content, .. } => {
                 EventKind::MessageReceived { mailbox, content: content.value() }
             }

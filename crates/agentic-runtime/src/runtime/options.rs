@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{Budget, EventSink, RunId, Sources};
+use agentic_core::{ApprovalRule, Budget, EventSink, RunId, Sources};
 use serde_json::Value;
 
 use super::agents::{AgentSource, Agents};
@@ -54,7 +54,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// With approvals answered at once by this. Without it a run waits until somebody
+    /// With approvals answered at once by this, if no rule of the run does. Without it a run waits until somebody
     /// [decides](Runtime::decide), and frees its memory meanwhile.
     pub fn approver(mut self, approver: impl Approver) -> Self {
         self.approver = Some(Arc::new(approver));
@@ -131,11 +131,14 @@ pub struct RunOptions {
     pub budget: Budget,
     /// What the [source of agents](AgentSource) needs to make its agent again.
     pub config: Value,
+    /// Rules that answer its questions before anybody is asked. They are kept with it.
+    pub rules: Vec<ApprovalRule>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { id: None, queue: "default".into(), budget: Budget::default(), config: Value::Null }
+        let (id, queue, budget) = (None, "default".into(), Budget::default());
+        Self { id, queue, budget, config: Value::Null, rules: Vec::new() }
     }
 }
 
@@ -161,6 +164,12 @@ impl RunOptions {
     /// The same options with this configuration.
     pub fn with_config(mut self, config: Value) -> Self {
         self.config = config;
+        self
+    }
+
+    /// The same options with this rule more.
+    pub fn with_rule(mut self, rule: ApprovalRule) -> Self {
+        self.rules.push(rule);
         self
     }
 }

@@ -195,7 +195,7 @@ impl Runtime {
         }
     }
 
-    async fn post(&self, run: RunId, key: String, input: &Input) -> Result<(), RuntimeError> {
+    pub(super) async fn post(&self, run: RunId, key: String, input: &Input) -> Result<(), RuntimeError> {
         let content = Json::of(input).map_err(RuntimeError::no_json)?;
         self.0.store.post(run, Post { key, content, at: self.0.now() }).await?;
         let active = self.0.active().get(&run).cloned();

@@ -70,6 +70,20 @@ impl RunSpans {
                     "agentic.content" = content.then(|| said.to_string()),
                 });
             }
+            EventKind::RuleGiven { rule, by } => {
+                say!(INFO, self.place(""), run, "rule given", {
+                    "gen_ai.tool.name" = rule.tool.as_str(),
+                    "agentic.content" = content.then(|| rule.to_string()),
+                    "agentic.approval.by" = by.as_deref().filter(|_| content),
+                });
+            }
+            EventKind::RuleRevoked { rule, by } => {
+                say!(INFO, self.place(""), run, "rule revoked", {
+                    "gen_ai.tool.name" = rule.tool.as_str(),
+                    "agentic.content" = content.then(|| rule.to_string()),
+                    "agentic.approval.by" = by.as_deref().filter(|_| content),
+                });
+            }
             EventKind::CancelRequested { reason } => {
                 let reason = word(reason);
                 say!(INFO, self.place(""), run, "cancellation requested", { "agentic.reason" = reason });

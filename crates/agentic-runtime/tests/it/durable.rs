@@ -6,3 +6,4 @@ mod crashes;
 mod golden;
 mod handing_back;
 mod owners;
+mod rules;

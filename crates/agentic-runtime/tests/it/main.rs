@@ -5,6 +5,7 @@ mod budget;
 mod cancel;
 mod delivery;
 mod durable;
+mod rules;
 mod stores;
 mod support;
 #[cfg(feature = "tracing")]

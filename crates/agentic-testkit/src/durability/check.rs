@@ -194,7 +194,8 @@ async fn live(
     let runtime = Runtime::builder(faulty.clone()).sources(sources.clone()).events(log).build();
     let works = async {
         // A caller that does not know whether it was heard asks again.
-        let options = RunOptions::default().with_id(run).with_budget(subject.budget);
+        let mut options = RunOptions::default().with_id(run).with_budget(subject.budget);
+        options.rules.clone_from(&subject.rules);
         let started = runtime.start_with(subject.agent.clone(), subject.goal.clone(), options).await;
         let handle = match started {
             Ok(handle) => handle,

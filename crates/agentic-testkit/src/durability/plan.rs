@@ -116,17 +116,21 @@ impl Planned {
                     Ok(said.to_string())
                 }
                 Plan::Sleeps(ms) => cx.sleep(Duration::from_millis(ms)).await.map(|()| String::new()),
-                Plan::Asks => match cx.approve(Approval::new(format!("at {}?", cx.path()))).await? {
-                    Decision::Edit { arguments } => {
-                        assert_eq!(
-                            arguments,
-                            json!(format!("at {}?", cx.path())),
-                            "the answer to another question"
-                        );
-                        Ok("edited".into())
+                Plan::Asks => {
+                    // Every other place asks for a tool, so that rules may answer.
+                    let asked = match cx.path().len() % 2 {
+                        0 => Approval::new(format!("at {}?", cx.path())),
+                        _ => Approval::of_tool("door", json!({"at": cx.path()})),
+                    };
+                    let question = json!(asked.question);
+                    match cx.approve(asked).await? {
+                        Decision::Edit { arguments } => {
+                            assert_eq!(arguments, question, "the answer to another question");
+                            Ok("edited".into())
+                        }
+                        other => Ok(format!("{other:?}")),
                     }
-                    other => Ok(format!("{other:?}")),
-                },
+                }
                 Plan::Hears => Ok(cx.receive::<u64>("news").await?.to_string()),
                 Plan::Draws => {
                     let drawn = json!({"id": cx.next_id(), "random": cx.random(), "now": cx.now()});

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agentic_core::{Budget, Decision, RunId, RunStatus, Sources as _, Timestamp};
+use agentic_core::{
+    Approval, ApprovalRule, Budget, Decision, RunId, RunStatus, Sources as _, StepKind, Timestamp,
+};
 use agentic_runtime::{
-    Entry, EntryKind, JournalStore, MemoryStore, Resolution, RunOptions, Runtime, Wait, Worker,
+    Begin, Entry, EntryKind, JournalStore, MemoryStore, Resolution, RunOptions, Runtime, Wait, Worker,
     WorkerOptions, replay,
 };
 use fastrand::Rng;
@@ -37,6 +39,8 @@ pub struct Simulated {
     pub cancelled: u64,
     /// A digest of all journals: equal seeds give equal ones.
     pub trace: u64,
+    /// Questions that a rule answered.
+    pub ruled: u64,
 }
 
 impl std::ops::AddAssign for Simulated {
@@ -48,6 +52,7 @@ impl std::ops::AddAssign for Simulated {
         self.doubts += other.doubts;
         self.cancelled += other.cancelled;
         self.trace ^= other.trace;
+        self.ruled += other.ruled;
     }
 }
 
@@ -123,7 +128,10 @@ impl System {
             if self.rng.u8(..) < 30 {
                 budget = budget.with_wall_time(Duration::from_millis(self.rng.u64(5..60_000)));
             }
-            let options = RunOptions::default().with_id(id).with_budget(budget);
+            let mut options = RunOptions::default().with_id(id).with_budget(budget);
+            if self.rng.u8(..) < 40 {
+                options.rules.push(self.rule());
+            }
             let goal = self.rng.u64(..).to_string();
             self.outside.submit("planned", goal, options).await.expect("a run is accepted");
             self.runs.push(id);
@@ -203,6 +211,14 @@ impl System {
                 self.outside.cancel(run).await.expect("a run can be cancelled");
                 self.cancelled.entry(run).or_insert(self.sources.now());
             }
+            if whims && self.rng.u8(..) < 12 {
+                let rule = self.rule();
+                // It may have ended by now.
+                let _ = match self.rng.bool() {
+                    true => self.outside.give_rule(run, rule, None).await,
+                    false => self.outside.revoke_rule(run, rule, None).await,
+                };
+            }
             for wait in self.outside.questions(run).await.expect("questions of a run") {
                 self.answer(run, &wait).await;
             }
@@ -212,6 +228,10 @@ impl System {
                 let _ = self.outside.send(run, "news", &key.to_string(), &key).await;
             }
         }
+    }
+
+    fn rule(&mut self) -> ApprovalRule {
+        if self.rng.bool() { ApprovalRule::allow("door") } else { ApprovalRule::deny("door", "shut") }
     }
 
     async fn answer(&mut self, run: RunId, wait: &Wait) {
@@ -257,6 +277,7 @@ impl System {
             let journal = self.store.load(run, Default::default()).await.expect("a journal");
             let numbers: Vec<_> = journal.iter().map(|entry| entry.seq.0).collect();
             assert_eq!(numbers, (1..=journal.len() as u64).collect::<Vec<_>>(), "a journal has gaps");
+            self.seen.ruled += ruled(&journal);
             let mine = self.world.deeds().into_iter().filter(|deed| deed.key.starts_with(&run.to_string()));
             as_written(&mine.collect::<Vec<_>>(), &journal, "the simulation");
             // What was accepted before it ended has happened.
@@ -296,6 +317,32 @@ fn trace(run: RunId, journal: &[Entry]) -> u64 {
     let mut hasher = DefaultHasher::new();
     (run, format!("{journal:?}")).hash(&mut hasher);
     hasher.finish()
+}
+
+/// How many questions of a run a rule has answered: one that held, that matches, and as it says.
+fn ruled(journal: &[Entry]) -> u64 {
+    let (mut rules, mut asked, mut count) = (Vec::new(), BTreeMap::new(), 0);
+    for entry in journal {
+        match &entry.kind {
+            EntryKind::Started { begin, .. } => rules = begin.read::<Begin>().expect("a start").rules,
+            EntryKind::RuleGiven { rule, .. } => rules.push(rule.clone()),
+            EntryKind::RuleRevoked { rule, .. } => rules.retain(|held| held != rule),
+            EntryKind::Intent { step, kind: StepKind::Approval, asked: approval, .. } => {
+                asked.insert(step.clone(), approval.read::<Approval>().expect("a question"));
+            }
+            EntryKind::Outcome { step, by: Some(by), value, .. } if by.starts_with("rule: ") => {
+                let decision: Decision = value.read().expect("a decision");
+                let matching = rules.iter().filter(|rule| rule.matches(&asked[step]));
+                let says: Vec<_> = matching.map(ApprovalRule::decision).collect();
+                let denies = |decision: &Decision| matches!(decision, Decision::Deny { .. });
+                assert!(says.contains(&decision), "no rule says {decision:?} to `{step}`: {rules:?}");
+                assert!(denies(&decision) || !says.iter().any(denies), "a rule denies `{step}`: {rules:?}");
+                count += 1;
+            }
+            _ => {}
+        }
+    }
+    count
 }
 
 impl Process {

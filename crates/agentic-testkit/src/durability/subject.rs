@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentic_core::{Agent, Budget, Decision, Goal, Timestamp};
+use agentic_core::{Agent, ApprovalRule, Budget, Decision, Goal, Timestamp};
 use agentic_runtime::{Resolution, Run, Runtime, Wait};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ pub struct Subject {
     pub(super) agent: Arc<dyn Agent>,
     pub(super) goal: Goal,
     pub(super) budget: Budget,
+    pub(super) rules: Vec<ApprovalRule>,
     pub(super) world: World,
     pub(super) operator: Operator,
     pub(super) outside: Option<Arc<Outside>>,
@@ -36,6 +37,7 @@ impl Subject {
             agent: Arc::new(agent),
             goal: goal.into(),
             budget: Budget::default(),
+            rules: Vec::new(),
             world,
             operator: Operator::default(),
             outside: None,
@@ -45,6 +47,12 @@ impl Subject {
     /// The same, with these limits.
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// The same, with this rule for what it asks.
+    pub fn with_rule(mut self, rule: ApprovalRule) -> Self {
+        self.rules.push(rule);
         self
     }
 

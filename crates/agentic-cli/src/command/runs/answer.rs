@@ -1,7 +1,7 @@
 //! `agentic runs approve`, `deny`, `resolve` and `cancel`: what comes to a run from outside.
 
 use agentic::Runtime;
-use agentic::core::{Decision, Json, RunStatus};
+use agentic::core::{Approval, ApprovalRule, Decision, Json, RunStatus};
 use agentic::runtime::{Resolution, RunRecord, Wait};
 use serde_json::{Value, json};
 
@@ -9,26 +9,72 @@ use super::done;
 use crate::args::{Became, One, Question, State};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
-use crate::pick;
+use crate::render::one_line;
+use crate::{pick, rules};
 
-pub(super) async fn approve(args: &Question, edit: Option<&str>) -> Result<u8, Failure> {
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// This question.
+    Once,
+    /// Each question of the tool.
+    Always,
+    /// Each question of the tool with the same arguments.
+    AlwaysSame,
+}
+
+impl Scope {
+    pub(super) fn of(always: bool, same: bool) -> Self {
+        match (always, same) {
+            (_, true) => Self::AlwaysSame,
+            (true, _) => Self::Always,
+            _ => Self::Once,
+        }
+    }
+}
+
+pub(super) async fn approve(args: &Question, edit: Option<&str>, scope: Scope) -> Result<u8, Failure> {
     let decision = match edit {
         None => Decision::Approve,
         Some(text) => Decision::Edit { arguments: object(text)? },
     };
-    decide(args, decision, "approved").await
+    let rule = |approval: &Approval| rules::allowing(approval, scope == Scope::AlwaysSame);
+    decide(args, decision, scope, rule, "approved").await
 }
 
-pub(super) async fn deny(args: &Question, reason: String) -> Result<u8, Failure> {
-    decide(args, Decision::Deny { reason }, "denied").await
+pub(super) async fn deny(args: &Question, reason: String, scope: Scope) -> Result<u8, Failure> {
+    let rule = |approval: &Approval| Some(ApprovalRule::deny(approval.tool.as_deref()?, &reason));
+    decide(args, Decision::Deny { reason: reason.clone() }, scope, rule, "denied").await
 }
 
-async fn decide(args: &Question, decision: Decision, did: &str) -> Result<u8, Failure> {
+async fn decide(
+    args: &Question,
+    decision: Decision,
+    scope: Scope,
+    rule: impl Fn(&Approval) -> Option<ApprovalRule>,
+    did: &str,
+) -> Result<u8, Failure> {
     let (runtime, run) = pick::existing(&args.run.run).await?;
     let asked = open(&runtime, &run, args, |wait| matches!(wait, Wait::Approval { .. })).await?;
-    let Wait::Approval { step, digest, .. } = &asked else { return Err(nothing(&run)) };
-    runtime.decide(run.id, step, *digest, decision, user()).await.map_err(failed)?;
-    told(args, &run, did, step.as_str());
+    let Wait::Approval { step, digest, approval } = &asked else { return Err(nothing(&run)) };
+    if scope == Scope::Once {
+        runtime.decide(run.id, step, *digest, decision, user()).await.map_err(failed)?;
+        told(args, &run, did, step.as_str());
+        return Ok(exit::OK);
+    }
+    let rule = rule(approval).ok_or_else(|| {
+        Failure::usage(format!(
+            "step `{step}` asks for no tool's call that a rule could be about; answer it once"
+        ))
+    })?;
+    // The rule answers this question too: there is no moment in which one is given without the other.
+    runtime.give_rule(run.id, rule.clone(), user()).await.map_err(failed)?;
+    let json = json!({ "run": run.id, "did": did, "step": step, "rule": rule });
+    done(
+        args.run.printed.output,
+        &format!("{did} always: {}; {}", one_line(&rule.to_string(), 200), next(&run)),
+        &json,
+    );
     Ok(exit::OK)
 }
 
@@ -81,14 +127,16 @@ fn nothing(run: &RunRecord) -> Failure {
 }
 
 fn told(args: &Question, run: &RunRecord, did: &str, step: &str) {
-    let at_work = pick::state(run) == State::Running;
-    let next = if at_work {
-        "the process that works on it goes on".into()
-    } else {
-        format!("go on with: agentic runs resume {}", run.id)
-    };
     let json = json!({ "run": run.id, "did": did, "step": step });
-    done(args.run.printed.output, &format!("{did}; {next}"), &json);
+    done(args.run.printed.output, &format!("{did}; {}", next(run)), &json);
+}
+
+/// How the run goes on.
+fn next(run: &RunRecord) -> String {
+    if pick::state(run) == State::Running {
+        return "the process that works on it goes on".into();
+    }
+    format!("go on with: agentic runs resume {}", run.id)
 }
 
 pub(super) async fn cancel(args: &One) -> Result<u8, Failure> {
@@ -116,6 +164,6 @@ fn object(text: &str) -> Result<Value, Failure> {
 }
 
 /// Who answers, for those who read the run later.
-fn user() -> Option<String> {
+pub(super) fn user() -> Option<String> {
     ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty())
 }

@@ -1,6 +1,6 @@
 //! `agentic runs show`: what happened in a run.
 
-use agentic::core::RunStatus;
+use agentic::core::{ApprovalRule, RunStatus};
 use agentic::runtime::{AgentResult, Entry, EntryKind, RunRecord};
 use serde::Serialize;
 
@@ -15,19 +15,23 @@ use crate::{journals, pick};
 #[derive(Serialize)]
 struct Whole<'a> {
     record: Line<'a>,
+    /// The rules that hold, with those that were posted and not yet taken in.
+    rules: &'a [ApprovalRule],
     entries: &'a [Entry],
 }
 
 pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     let (runtime, record) = pick::existing(&args.run).await?;
     let entries = runtime.journal(record.id).await.map_err(failed)?;
+    let rules = runtime.rules(record.id).await.map_err(failed)?;
     if args.printed.output == Output::Json {
-        render::json_line(&Whole { record: Line::of(&record), entries: &entries });
+        render::json_line(&Whole { record: Line::of(&record), rules: &rules, entries: &entries });
         return Ok(exit::OK);
     }
     let seen = timeline::of(&entries);
     head(&record, &seen.spend);
     made_of(&record, &entries);
+    rules.iter().for_each(|rule| render::result(&format!("rule     {}", one_line(&rule.to_string(), 400))));
     render::result("");
     seen.lines.iter().for_each(|line| render::result(line));
     let questions = asks(&record);

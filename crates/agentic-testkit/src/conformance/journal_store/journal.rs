@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{
-    BudgetError, CancelReason, Digest, EffectClass, Json, Reason, Resource, RunStatus, StepError, StepId,
-    StepKind,
+    ApprovalRule, BudgetError, CancelReason, Digest, EffectClass, Json, Reason, Resource, RunStatus,
+    StepError, StepId, StepKind,
 };
 use agentic_runtime::{
     Append, Commit, Entry, EntryKind, ForkEffects, JournalErrorKind as Kind, NewRun, Release, RunRecord, Seq,
@@ -34,6 +34,7 @@ fn one_of_each() -> Vec<EntryKind> {
     let held = || read(json!({ "spend": { "input_tokens": 5, "output_tokens": 7 }, "limited": true }));
     let error =
         StepError::Budget(BudgetError { what: Resource::Turns, limit: 5, spent: 4, reserved: 1, asked: 1 });
+    let rule = ApprovalRule::deny("ask", "größer").having(read(json!({ "n": 1.5, "of": [null, "🦀"] })));
     let finished = |status, reason, error: Option<&str>| EntryKind::Finished {
         status,
         reason,
@@ -74,6 +75,8 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::Dropped { step: step.clone(), spend: spend(3), begun: true },
         EntryKind::Late { step, kind, error: Some(error), value: json(&json!("late")) },
         EntryKind::Version { change: read(json!("change")), version: 3 },
+        EntryKind::RuleGiven { rule: rule.clone(), by: Some("Åsa".into()) },
+        EntryKind::RuleRevoked { rule, by: None },
         EntryKind::Message { mailbox: "mail".into(), key: "k".into(), content: json(&json!("hi")) },
         EntryKind::Ignored { what: "it came too late".into() },
         EntryKind::CancelRequested { reason: CancelReason::Requested },

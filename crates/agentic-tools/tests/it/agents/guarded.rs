@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{Agent as _, Approval, Decision, Reason, Sampling, StepId, ToolPolicy, async_trait};
-use agentic_runtime::{ApproveAll, Approver, Ephemeral};
+use agentic_runtime::{Answer, ApproveAll, Approver, Ephemeral};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::FunctionCallingAgent;
 use serde_json::{Value, json};
@@ -58,9 +58,9 @@ struct Asked(Arc<Mutex<Vec<Approval>>>, Option<Decision>);
 
 #[async_trait]
 impl Approver for Asked {
-    async fn decide(&self, _: &StepId, approval: &Approval) -> Decision {
+    async fn decide(&self, _: &StepId, approval: &Approval) -> Answer {
         self.0.lock().unwrap().push(approval.clone());
-        self.1.clone().unwrap_or(Decision::Deny { reason: "not today".into() })
+        self.1.clone().unwrap_or(Decision::Deny { reason: "not today".into() }).into()
     }
 }
 

@@ -1,0 +1,115 @@
+//! Rules: questions that are answered in place of a person.
+
+use std::sync::Arc;
+
+use agentic_core::{ApprovalRule, Delivered, Json, Spend, StepKind, Ticket};
+
+use super::slots::Stage;
+use super::wait::Input;
+use super::{Engine, State};
+use crate::journal::EntryKind;
+
+/// Characters of a rule that are noted with an answer of it.
+const NOTED: usize = 200;
+
+impl Engine {
+    /// A rule holds from now on, and answers what is open, but for one question. `post` is what it was posted as.
+    pub(super) fn give_rule(
+        self: &Arc<Self>,
+        state: &mut State,
+        rule: ApprovalRule,
+        by: Option<String>,
+        post: Option<u64>,
+        but: Option<Ticket>,
+    ) {
+        let given = EntryKind::RuleGiven { rule: rule.clone(), by };
+        match &mut state.record {
+            Some(record) => drop(record.append(self.sources.now(), given, post)),
+            None => self.watch.tell(|| given),
+        }
+        state.rules.give(rule);
+        let open = state.slots.in_order().into_iter().filter(|(_, slot)| slot.asks());
+        let open: Vec<_> = open.map(|(ticket, _)| ticket).filter(|ticket| Some(*ticket) != but).collect();
+        for ticket in open {
+            self.answer_by_rule(state, ticket);
+        }
+    }
+
+    /// A rule that was posted to be revoked holds no more.
+    pub(super) fn revoke_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: u64) {
+        let (at, held) = (self.sources.now(), state.rules.revoke(&rule));
+        let Some(record) = &mut state.record else { return };
+        if held {
+            record.append(at, EntryKind::RuleRevoked { rule, by }, Some(post));
+        } else {
+            record.ignore(at, format!("the end of a rule that does not hold: {rule}"), post);
+        }
+    }
+
+    /// Takes in the rules that have come, ahead of all else: what was given or taken back before a question was asked
+    /// counts for it.
+    fn take_rules(self: &Arc<Self>, state: &mut State) {
+        while let Some(record) = &mut state.record {
+            let is_rule = |(input, _): &(Option<Input>, u64)| {
+                matches!(input, Some(Input::Rule { .. } | Input::RevokeRule { .. }))
+            };
+            let place = record.inputs.iter().position(is_rule);
+            let Some((input, post)) = place.and_then(|place| record.inputs.remove(place)) else { return };
+            record.taken = record.taken.max(post);
+            match input {
+                Some(Input::Rule { rule, by }) => self.give_rule(state, rule, by, Some(post), None),
+                Some(Input::RevokeRule { rule, by }) => self.revoke_rule(state, rule, by, post),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whoever answers this question has given a rule for others.
+    pub(super) fn learn_rule(self: &Arc<Self>, ticket: Ticket, rule: ApprovalRule) {
+        let mut state = self.state();
+        if state.halt.is_none() {
+            self.give_rule(&mut state, rule, None, None, Some(ticket));
+        }
+    }
+
+    /// Answers a question that no answer has come for, if a rule does. Gives whether. Once its time is over, it stays
+    /// unanswered.
+    pub(super) fn answer_by_rule(self: &Arc<Self>, state: &mut State, ticket: Ticket) -> bool {
+        self.take_rules(state);
+        if state.slots.has_arrived(ticket) {
+            return false;
+        }
+        let State { slots, rules, .. } = state;
+        let Some(slot) = slots.get_mut(ticket) else { return false };
+        let now = self.sources.now();
+        let in_time = slot.until.is_none_or(|until| until > now);
+        let asked = slot.asked.as_ref().filter(|_| in_time);
+        let Some(rule) = asked.and_then(|asked| rules.of(asked)) else { return false };
+        let decision = rule.decision();
+        let Ok(value) = Json::of(&decision) else { return false };
+        let by = Some(format!("rule: {}", noted(rule)));
+        slot.stage = Stage::AtWork;
+        if let Some(task) = slot.task.take() {
+            task.abort();
+        }
+        let (step, kind, spend) = (slot.id.clone(), StepKind::Approval, Spend::default());
+        let answer = if self.recorded {
+            Delivered::Recorded(value.clone())
+        } else {
+            Delivered::Value(Box::new(decision))
+        };
+        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, value };
+        self.arrive(state, ticket, Ok(answer), spend, self.keeps_values().then_some(outcome));
+        true
+    }
+}
+
+/// A rule in a line that is not too long.
+fn noted(rule: &ApprovalRule) -> String {
+    let mut line = rule.to_string();
+    if let Some((end, _)) = line.char_indices().nth(NOTED) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}

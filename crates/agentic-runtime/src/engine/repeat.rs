@@ -73,6 +73,7 @@ impl Engine {
             EntryKind::Late { .. }
             | EntryKind::Version { .. }
             | EntryKind::Ignored { .. }
+            | EntryKind::Foreign { .. }
             | EntryKind::Told { .. } => {}
         }
         Ok(false)

@@ -145,6 +145,7 @@ impl Runtime {
             engine.stop();
             engine.settled().await;
         }
+        engine.tell_foreign();
         let (at, spend) = (inner.now(), engine.ledger.state().spent);
         let mut report = RunReport::new(lease.run, result, spend);
         match &report.result {

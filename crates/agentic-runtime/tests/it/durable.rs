@@ -3,6 +3,8 @@
 mod changes;
 mod copies;
 mod crashes;
+mod foreign;
 mod golden;
 mod handing_back;
+mod others;
 mod owners;

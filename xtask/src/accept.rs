@@ -35,6 +35,7 @@ const ROWS: &[Row] = &[
     Row { name: "schemas", what: "JSON Schema suite and function descriptions, in a release build", run: |_| suites::schemas() },
     Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
+    Row { name: "others", what: "what went wrong with other projects, as tests", run: |_| suites::others() },
     Row { name: "replay", what: "every example and sample workload, repeated from its file", run: |_| replay::run() },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },

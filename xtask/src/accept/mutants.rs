@@ -120,12 +120,6 @@ const MUTANTS: &[Mutant] = &[
         broken: "if busy != this_thread() && false {",
     },
     Mutant {
-        rule: "an agent that has more to do is not taken to rest",
-        file: "../driven.rs",
-        kept: "let polled = Pin::new(&mut this.root).poll(",
-        broken: "let polled = Pin::new(&mut this.root).get_mut().get_mut().poll(",
-    },
-    Mutant {
         rule: "who has lost a lease writes nothing",
         file: "../store/record.rs",
         kept: "if epoch == lease.epoch && status == RunStatus::Running {",

@@ -12,9 +12,11 @@ use agentic::prelude::*;
 use agentic::runtime::RunFilter;
 use agentic::{EffectClass, SqliteOptions, SqliteStore};
 
-/// Counts to ten, a second a step.
-#[derive(Debug)]
-struct Counter;
+pub(crate) const GOAL: &str = "Count to ten.";
+
+/// Counts to ten, a second a step, and says each number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counter(pub(crate) fn(u64));
 
 #[async_trait]
 impl Agent for Counter {
@@ -23,13 +25,14 @@ impl Agent for Counter {
     }
 
     async fn run(&self, _: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let Self(say) = *self;
         for n in 1..=10 {
             cx.sleep(Duration::from_secs(1)).await?;
-            let say = cx.effect("say", EffectClass::Idempotent, &n, move |_| async move {
-                println!("{n}");
+            let said = cx.effect("say", EffectClass::Idempotent, &n, move |_| async move {
+                say(n);
                 Ok::<_, String>(())
             });
-            say.await?;
+            said.await?;
         }
         Ok(Outcome::new("counted to ten", Spend::default()))
     }
@@ -41,14 +44,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Runtime::builder(SqliteStore::open(&path, SqliteOptions::new()).await?)
         .lease(Duration::from_secs(3))
         .build();
-    runtime.register(Counter);
+    let counter = Counter(|n| println!("{n}"));
+    runtime.register(counter);
     // The youngest run, unless it has ended.
     let mut youngest = RunFilter::default();
     youngest.limit = Some(1);
     let begun = runtime.list(&youngest).await?.into_iter().find(|run| !run.status.has_ended());
     let run = match begun {
         Some(run) => runtime.resume(run.id).await?,
-        None => runtime.start(Counter, "Count to ten.").await?,
+        None => runtime.start(counter, GOAL).await?,
     };
     println!("run {}", run.id());
     println!("{}", run.report().await?.result?.text());

@@ -3,8 +3,11 @@
 mod bench;
 pub(crate) mod durable;
 mod fuzz;
+mod journal;
+mod kill_main_job;
 mod main_job;
 mod mutants;
+mod replay;
 mod run;
 mod suites;
 
@@ -22,15 +25,18 @@ struct Row {
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     Row { name: "main-job", what: "the agent on generated folders of invoices", run: main_job::run },
+    Row { name: "kill-main-job", what: "the same, killed in its middle and gone on with", run: kill_main_job::run },
     Row { name: "prefix", what: "prompt tokens processed from the second turn on", run: |_| bench::local("reuse") },
     Row { name: "shared-prefix", what: "four agents with one prefix against four without", run: |_| bench::local("shared") },
-    Row { name: "cancel", what: "how soon a cancelled local model is gone", run: |_| bench::local("cancel") },
+    Row { name: "cancel", what: "how soon a cancelled HTTP stream, child process and local model are gone", run: |_| bench::cancel() },
     Row { name: "speed", what: "prompt and decoding speed of the local model", run: |_| bench::local("speed") },
     Row { name: "framework-cost", what: "CPU, instructions and memory against a bare client", run: bench::framework },
     Row { name: "parsers", what: "lenient JSON, ReAct and tool-call text, in a release build", run: |_| suites::parsers() },
     Row { name: "schemas", what: "JSON Schema suite and function descriptions, in a release build", run: |_| suites::schemas() },
     Row { name: "openai", what: "recorded provider streams, whole and cut", run: |_| suites::openai() },
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
+    Row { name: "others", what: "what went wrong with other projects, as tests", run: |_| suites::others() },
+    Row { name: "replay", what: "every example and sample workload, repeated from its file", run: |_| replay::run() },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },
     Row { name: "kills", what: "a process at work on 200 runs, killed 300 times", run: |_| durable::kills(300, true) },

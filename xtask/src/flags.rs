@@ -18,7 +18,7 @@ cargo xtask COMMAND
   notices                   writes THIRD-PARTY-NOTICES.md
   accept [ROW] [OPTIONS]    runs one row of the acceptance table in docs/TESTING.md; without a row lists them
 
-Options of `accept main-job`:
+Options of `accept main-job` and, but for the third, of `accept kill-main-job`:
   --seeds A..B              these seeds, both ends included (default 1..10)
   --fresh N                 and N seeds that nobody saw before (default 10)
   --distractor-amounts      the note has an amount too

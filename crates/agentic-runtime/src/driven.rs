@@ -2,10 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
+use tokio::task::coop::{Unconstrained, unconstrained};
 
 use crate::engine::Rest;
 
@@ -16,21 +17,27 @@ pub(crate) trait Deliver {
 
     /// Delivers the next outcome, if there is one.
     fn deliver_next(&self) -> Rest;
+
+    /// Where wakes are counted that no delivery caused.
+    fn foreign_wakes(&self) -> Arc<AtomicU64>;
 }
 
 /// A root future, driven: polled until it rests, then given one outcome, and so on.
 ///
 /// So the order in which an agent sees outcomes is the order in which they are delivered, whatever combinators
-/// it uses.
+/// it uses. What wakes it while it is neither polled nor delivered to is no step of its run: that is counted.
 pub(crate) struct Driven<'a, F, D: ?Sized> {
-    root: F,
+    // Tokio would let a root that has worked for long rest in the middle of its work, and the next outcome would come
+    // too early. Others get their turn after `ROUNDS`.
+    root: Unconstrained<F>,
     outcomes: &'a D,
     waker: Arc<RootWaker>,
 }
 
 impl<'a, F, D: Deliver + ?Sized> Driven<'a, F, D> {
     pub(crate) fn new(root: F, outcomes: &'a D) -> Self {
-        Self { root, outcomes, waker: Arc::new(RootWaker::default()) }
+        let waker = RootWaker { foreign: outcomes.foreign_wakes(), ..RootWaker::default() };
+        Self { root: unconstrained(root), outcomes, waker: Arc::new(waker) }
     }
 }
 
@@ -47,7 +54,7 @@ impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
         this.waker.task.register(cx.waker());
         let root_waker = Waker::from(this.waker.clone());
         for _ in 0..ROUNDS {
-            this.waker.busy.store(true, Ordering::SeqCst);
+            this.waker.busy.store(this_thread(), Ordering::SeqCst);
             this.waker.woken.store(false, Ordering::SeqCst);
             let polled = Pin::new(&mut this.root).poll(&mut Context::from_waker(&root_waker));
             if let Poll::Ready(output) = polled {
@@ -56,7 +63,7 @@ impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
             // A wake from here on goes to the task; one from before was noted.
             let woken = this.waker.woken.load(Ordering::SeqCst);
             let rest = if woken { Rest::Nothing } else { this.outcomes.deliver_next() };
-            this.waker.busy.store(false, Ordering::SeqCst);
+            this.waker.busy.store(NOBODY, Ordering::SeqCst);
             match rest {
                 Rest::Halted => return Poll::Ready(None),
                 Rest::Nothing if !this.waker.woken.load(Ordering::SeqCst) => return Poll::Pending,
@@ -73,7 +80,9 @@ impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
 struct RootWaker {
     task: AtomicWaker,
     woken: AtomicBool,
-    busy: AtomicBool,
+    /// The thread that is at work on the run.
+    busy: AtomicUsize,
+    foreign: Arc<AtomicU64>,
 }
 
 impl Wake for RootWaker {
@@ -83,8 +92,24 @@ impl Wake for RootWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.woken.store(true, Ordering::SeqCst);
-        if !self.busy.load(Ordering::SeqCst) {
+        let busy = self.busy.load(Ordering::SeqCst);
+        if busy != this_thread() {
+            self.foreign.fetch_add(1, Ordering::Relaxed);
+        }
+        if busy == NOBODY {
             self.task.wake();
         }
     }
+}
+
+/// No thread is known by this.
+const NOBODY: usize = 0;
+
+thread_local! {
+    static HERE: u8 = const { 0 };
+}
+
+/// What this thread is known by as long as it lives: where something of its own lies.
+fn this_thread() -> usize {
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }

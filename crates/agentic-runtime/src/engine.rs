@@ -17,7 +17,9 @@ mod slots;
 mod start;
 mod wait;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
@@ -59,6 +61,8 @@ pub(crate) struct Engine {
     settles: Notify,
     /// Whoever polls the run's root future.
     root: Arc<AtomicWaker>,
+    /// How often the root was woken by something that is no step of the run.
+    foreign: Arc<AtomicU64>,
     started: Timestamp,
     /// Whether a time limit is kept here, effect by effect, or by whoever drives the run.
     recorded: bool,
@@ -81,6 +85,8 @@ struct State {
     patience: Patience,
     /// How often something was delivered.
     delivered: u64,
+    /// Of steps that were answered beside a delivery: the next one wakes them.
+    unwoken: Vec<Waker>,
 }
 
 /// With an agent that waits for something that is no step of its run: a channel, a lock, a timer that is not the run's.
@@ -146,6 +152,7 @@ impl Engine {
             cancellation,
             settles: Notify::new(),
             root: record.as_ref().map_or_else(Arc::default, Record::waker),
+            foreign: Arc::default(),
             recorded: record.is_some(),
             tokio,
             state: Mutex::new(State {
@@ -156,6 +163,7 @@ impl Engine {
                 closed: false,
                 patience: Patience::Unspent,
                 delivered: 0,
+                unwoken: Vec::new(),
             }),
         }
     }
@@ -172,6 +180,14 @@ impl Engine {
     /// From now on outcomes are delivered when the run's root has come to rest.
     pub(crate) fn drive_from_root(&self) {
         self.state().slots.driven = true;
+    }
+
+    /// Tells if the root was woken by something that is no step of the run.
+    pub(crate) fn tell_foreign(&self) {
+        let wakes = self.foreign.load(Ordering::Relaxed);
+        if wakes > 0 {
+            self.note(&mut self.state(), || EntryKind::Foreign { wakes });
+        }
     }
 
     /// Waits for the effects that must not be cut off.

@@ -126,6 +126,7 @@ impl Ephemeral {
             }
         };
         engine.settled().await;
+        engine.tell_foreign();
         let report = RunReport::new(cx.run_id(), result, engine.ledger.state().spent);
         if let Some(end) = report.entry(false) {
             engine.watch.tell(|| end);

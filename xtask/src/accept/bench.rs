@@ -28,6 +28,15 @@ pub(super) fn local(part: &str) -> Result<()> {
     Ok(())
 }
 
+/// How soon what a cancelled run had at work is gone: an HTTP stream, child processes, the local model.
+pub(super) fn cancel() -> Result<()> {
+    setup::ensure()?;
+    for example in ["http_cancel", "shell_cancel"] {
+        process::run(&mut Command::new(demo::built(&["--example", example])?))?;
+    }
+    local("cancel")
+}
+
 /// What a figure may be at most.
 enum Bar {
     /// So many times what the peer has.

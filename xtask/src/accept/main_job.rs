@@ -12,7 +12,7 @@ use crate::stopwatch::Stopwatch;
 use crate::{amount, demo, process, setup};
 
 /// The bars: right answers in a hundred, and the median's seconds on an idle machine with two cores.
-const RIGHT_PERCENT: usize = 80;
+pub(super) const RIGHT_PERCENT: usize = 80;
 const MEDIAN_SECONDS: f64 = 60.0;
 
 /// Runs the program on each folder and prints a line for each, then the figures.
@@ -83,6 +83,14 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
 }
 
 fn ask(binary: &Path, model: &str, agent: Option<&str>, folder: &Path) -> Result<Run> {
+    let mut command = command(binary, model, agent, folder);
+    let out = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let out = out.with_context(|| format!("can't start `{}`", process::shown(&command)))?;
+    Ok(Run::read(&String::from_utf8_lossy(&out.stdout)))
+}
+
+/// The main job on a folder, as one would type it.
+pub(super) fn command(binary: &Path, model: &str, agent: Option<&str>, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command
         .args([
@@ -102,9 +110,7 @@ fn ask(binary: &Path, model: &str, agent: Option<&str>, folder: &Path) -> Result
     if let Some(agent) = agent {
         command.args(["--agent", agent]);
     }
-    let out = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let out = out.with_context(|| format!("can't start `{}`", process::shown(&command)))?;
-    Ok(Run::read(&String::from_utf8_lossy(&out.stdout)))
+    command
 }
 
 /// The middle of sorted numbers; not a number if there are none.

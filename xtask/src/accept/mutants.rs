@@ -114,6 +114,12 @@ const MUTANTS: &[Mutant] = &[
         broken: "(Ok(outcome), Some(reason)) if false => {",
     },
     Mutant {
+        rule: "what an agent awaits beside its run is noticed",
+        file: "../driven.rs",
+        kept: "if busy != this_thread() {",
+        broken: "if busy != this_thread() && false {",
+    },
+    Mutant {
         rule: "who has lost a lease writes nothing",
         file: "../store/record.rs",
         kept: "if epoch == lease.epoch && status == RunStatus::Running {",

@@ -106,12 +106,23 @@ pub(super) fn openai() -> Result<()> {
     }])
 }
 
+pub(super) fn others() -> Result<()> {
+    run(&[Suite {
+        package: "agentic-runtime",
+        features: "",
+        target: &["--test", "it"],
+        filter: "durable::others",
+        release: false,
+        within: ANY,
+    }])
+}
+
 pub(super) fn bad_input() -> Result<()> {
     run(&[Suite {
         package: "agentic-cli",
         features: "",
         target: &["--test", "it"],
-        filter: "bad_input",
+        filter: "bad_",
         release: false,
         within: ANY,
     }])

@@ -145,6 +145,9 @@ impl Rows {
                 self.mark(format!("— message in {}: {content}", one_line(mailbox, 40)));
             }
             EntryKind::Ignored { what } => self.mark(format!("— {}", one_line(what, SHOWN))),
+            EntryKind::Foreign { wakes } => {
+                self.mark(format!("— woken by something that is no step of the run: {wakes} times"));
+            }
             EntryKind::CancelRequested { .. } => self.mark(format!("— cancelled, {}", utc(at))),
             _ => {}
         }

@@ -116,6 +116,64 @@ fn folders_that_can_hold_no_runs() {
     assert_eq!((ephemeral.code, ephemeral.out.as_str()), (0, "hello\n"), "{ephemeral:?}");
 }
 
+/// The kernel's own file system takes no files, not even from root.
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_that_may_not_be_written() {
+    let place = Place::new().with("AGENTIC_HOME", "/sys/agentic");
+    place.file("script.yaml", "turns:\n  - text: hello");
+    refused(&place, &["run", "hi", "--model", "scripted:script.yaml"], 1, &["/sys/agentic", "--ephemeral"]);
+    // One that could be written when its runs were made.
+    let place = ended();
+    let folder = place.folder.path().join("store");
+    let set = |mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o555);
+    if std::fs::write(folder.join("new"), "").is_ok() {
+        println!("skipped: this user (root?) may write what nobody may; run it as another");
+    } else {
+        refused(&place, &["run", "hi", "--model", "scripted:script.yaml"], 1, &["runs.db"]);
+    }
+    set(0o755);
+    let listed = place.run(&["runs", "list"]);
+    assert!(listed.code == 0 && listed.out.contains("completed"), "nothing is lost: {listed:?}");
+}
+
+/// Files can't grow beyond a limit, as on a disk that is full.
+#[cfg(unix)]
+#[test]
+fn disks_that_are_full() {
+    let place = Place::new();
+    let mut script = "turns:\n".to_owned();
+    for n in 0..40 {
+        let text: String = (0..1_500).map(|m| format!("{} ", n * 10_000 + m)).collect();
+        place.file(&format!("{n}.txt"), text);
+        script.push_str(&format!("  - calls: [{{ name: read_file, arguments: {{ path: {n}.txt }} }}]\n"));
+    }
+    place.file("script.yaml", script + "  - text: Read all.");
+    assert_eq!(place.run(&["runs", "list"]).code, 0);
+    let run = place.command(&["run", "hi", "--model", "scripted:script.yaml", "--max-turns", "99"]);
+    let mut limited = std::process::Command::new("sh");
+    // A write beyond the limit is to fail, not to kill.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\""]).arg(run.get_program());
+    limited
+        .args(run.get_args())
+        .env_clear()
+        .envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(place.folder.path().join("work")).stdin(std::process::Stdio::null());
+    let ended = crate::support::Ended::of(limited.output().unwrap());
+    let errors: Vec<_> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(ended.code == 1 && errors.len() == 1 && errors[0].contains("runs.db"), "{ended:?}");
+    assert!(!ended.err.contains("panicked"), "{}", ended.err);
+    // What was told to be durable is, and the run goes on from there once there is space.
+    let before = place.run(&["runs", "show", "last"]);
+    assert!(before.code == 0 && before.out.contains("read_file"), "{before:?}");
+    let resumed = place.run(&["runs", "resume", "last"]);
+    assert_eq!((resumed.code, resumed.out.as_str()), (0, "Read all.\n"), "{resumed:?}");
+}
+
 #[test]
 fn runs_that_were_begun_otherwise() {
     // The folder is gone.

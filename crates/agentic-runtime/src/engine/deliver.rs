@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Waker;
 
 use agentic_core::{Delivered, Done, Json, StepError, Ticket, Timestamp};
@@ -111,6 +112,11 @@ impl Engine {
         loop {
             if state.halt.is_some() {
                 return Rest::Halted;
+            }
+            if !state.unwoken.is_empty() {
+                wakers.append(&mut state.unwoken);
+                state.goes_on();
+                return Rest::Delivered;
             }
             let durable = match &mut state.record {
                 None => None,
@@ -251,6 +257,10 @@ impl Deliver for Arc<Engine> {
 
     fn deliver_next(&self) -> Rest {
         self.next()
+    }
+
+    fn foreign_wakes(&self) -> Arc<AtomicU64> {
+        self.foreign.clone()
     }
 }
 

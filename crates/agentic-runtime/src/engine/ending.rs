@@ -51,6 +51,10 @@ impl Engine {
         if !self.recorded && state.halt.is_none() {
             self.cancel_open(&mut state, reason, &mut wakers);
         }
+        if state.slots.driven {
+            state.unwoken.append(&mut wakers);
+            self.root.wake();
+        }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         self.settles.notify_waiters();

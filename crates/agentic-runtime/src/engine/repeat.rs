@@ -76,6 +76,7 @@ impl Engine {
             | EntryKind::RuleGiven { .. }
             | EntryKind::RuleRevoked { .. }
             | EntryKind::Ignored { .. }
+            | EntryKind::Foreign { .. }
             | EntryKind::Told { .. } => {}
         }
         Ok(false)

@@ -213,6 +213,12 @@ pub enum EntryKind {
         /// What it was, and why, in one line.
         what: String,
     },
+    /// Since a process took the run over, its agent was woken by something that is no step of the run: a timer, a channel
+    /// or a task that it did not reach through its run context. Such a run may not repeat as it went.
+    Foreign {
+        /// How often.
+        wakes: u64,
+    },
     /// The run is to end. Durable before whoever asked for it is told.
     CancelRequested {
         /// Why.

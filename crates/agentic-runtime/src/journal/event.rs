@@ -34,6 +34,7 @@ impl EntryKind {
             | Self::RuleRevoked { .. }
             | Self::Message { .. }
             | Self::Ignored { .. }
+            | Self::Foreign { .. }
             | Self::CancelRequested { .. }
             | Self::Finished { .. } => "",
         }
@@ -85,6 +86,7 @@ impl EntryKind {
                 EventKind::MessageReceived { mailbox, content: content.value() }
             }
             Self::Ignored { what } => EventKind::Note { text: what },
+            Self::Foreign { wakes } => EventKind::Note { text: foreign(wakes) },
             Self::CancelRequested { reason } => EventKind::CancelRequested { reason },
             Self::Told { event, .. } => event.read().unwrap_or(EventKind::Unknown),
             Self::Finished { status, reason, spend, error, result, .. } => {
@@ -101,6 +103,14 @@ impl EntryKind {
             }
         }
     }
+}
+
+fn foreign(wakes: u64) -> String {
+    let times = if wakes == 1 { "once".into() } else { format!("{wakes} times") };
+    format!(
+        "the agent was woken {times} by something that is no step of its run; it must reach timers, channels and tasks \
+         through its run context, or the run may not repeat as it went"
+    )
 }
 
 fn told(value: &Json, error: Option<&StepError>) -> (serde_json::Value, Option<String>) {

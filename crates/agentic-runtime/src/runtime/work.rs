@@ -139,6 +139,7 @@ impl Runtime {
         let stop = Stop(inner.clone(), active.clone());
         engine.watch.take(Some(agent.name()));
         let gave = drive(engine, &*agent, begin).await;
+        engine.tell_foreign();
         let report = self.conclude(&active, gave).await;
         engine.close();
         if let Err(error) = &report.result

@@ -3,7 +3,9 @@
 mod changes;
 mod copies;
 mod crashes;
+mod foreign;
 mod golden;
 mod handing_back;
+mod others;
 mod owners;
 mod rules;

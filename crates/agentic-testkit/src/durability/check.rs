@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{EffectClass, RunId, RunStatus, Timestamp};
+use agentic_core::{Budget, EffectClass, RunId, RunStatus, Spend, Timestamp};
 use agentic_runtime::{
-    Entry, EntryKind, JournalStore, MemoryStore, RunError, RunOptions, RunReport, Runtime, Seq, replay,
+    Bundle, Entry, EntryKind, JournalStore, MemoryStore, RunError, RunOptions, RunReport, Runtime,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ pub struct Proof {
     pub runs: u64,
     /// Runs that were crashed, each at another write, and resumed.
     pub crashes: u64,
-    /// Repetitions from the journal alone.
+    /// Repetitions from the run's file alone, with the same report and the same file, byte for byte.
     pub replays: u64,
     /// Effects of which a person had to say whether they had happened.
     pub doubts: u64,
@@ -45,6 +45,8 @@ pub struct Proof {
 /// How a run of a subject went.
 struct Ran {
     report: RunReport,
+    /// The run as it is exported.
+    file: String,
     journal: Vec<Entry>,
     deeds: Vec<Deed>,
     writes: u64,
@@ -81,8 +83,9 @@ impl<F: Fn() -> Subject> Check<F> {
     /// Runs the check.
     ///
     /// # Panics
-    /// If a run does not end; ends otherwise than without a crash; an effect is applied twice, or not at all; its journal
-    /// has gaps, or can't be repeated without effects; an event is told twice.
+    /// If a run does not end; ends otherwise than without a crash; spends more than its budget; an effect is applied twice,
+    /// or not at all; its journal has gaps; the run can't be repeated from its file without effects, with the same report
+    /// and the same file, byte for byte; an event is told twice; the agent awaits something that is no step of its run.
     pub fn run(self) -> Proof {
         #[allow(clippy::print_stderr)]
         let say = |proof: &Proof| eprintln!("{proof:?}");
@@ -93,6 +96,7 @@ impl<F: Fn() -> Subject> Check<F> {
                 let live = self.one(seed, lag, &[Crash::Never], &name);
                 proof.runs += 1;
                 self.repeats(&live, &name);
+                proof.replays += 1;
                 for n in 1..=live.writes {
                     for crash in [Crash::Before(n), Crash::After(n)] {
                         // Every third run crashes again, soon after.
@@ -129,9 +133,15 @@ impl<F: Fn() -> Subject> Check<F> {
             writes = writes.max(lived.writes);
             now = lived.now.after(Duration::from_secs(60));
             if let Some(report) = lived.report {
-                let journal = in_process(|| async { store.load(run, Seq(0)).await.expect("a journal") });
+                let bundle = in_process(|| async {
+                    let reader = Runtime::builder(store.clone()).sources(FakeSources::seeded(seed)).build();
+                    reader.export(run).await.expect("a run that can be exported")
+                });
+                let (file, journal) = (bundle.to_text().expect("a run's file"), bundle.journal);
                 gap_free(&journal, &log, name);
-                return Ran { report, journal, deeds: subject.world.deeds(), writes, doubts };
+                within(subject.budget, report.spend, name);
+                nothing_foreign(run, &journal, name);
+                return Ran { report, file, journal, deeds: subject.world.deeds(), writes, doubts };
             }
         }
         panic!("{name}: the run does not end");
@@ -157,16 +167,20 @@ impl<F: Fn() -> Subject> Check<F> {
         }
     }
 
-    /// Repeats a run from its journal: no effect, the same report.
+    /// Repeats a run from its file: no effect, the same report, the same file.
     fn repeats(&self, ran: &Ran, name: &str) {
         let subject = (self.make)();
-        let run = ran.report.run;
-        let again = in_process(|| async {
-            replay(&*subject.agent, run, &ran.journal).await.expect("a journal of a run")
+        let (again, file) = in_process(|| async {
+            let runtime = Runtime::builder(MemoryStore::new()).sources(FakeSources::seeded(0)).build();
+            let bundle = Bundle::parse(&ran.file).expect("the file of a run");
+            let run = runtime.import(bundle).await.expect("a run that can be imported").id();
+            let again = runtime.replay(run, &*subject.agent).await.expect("a journal of a run");
+            let file = runtime.export(run).await.expect("a run that can be exported").to_text();
+            (again, file.expect("a run's file"))
         });
-        assert_eq!(status(&again), status(&ran.report), "{name}: the journal gives another outcome");
-        assert_eq!(again.spend, ran.report.spend, "{name}: the journal gives another spend");
-        assert_eq!(subject.world.attempts(), 0, "{name}: repeating a journal did something");
+        assert_eq!(file, ran.file, "{name}: the run's file is another one once it was read");
+        assert_eq!(written(&again), written(&ran.report), "{name}: the file gives another report");
+        assert_eq!(subject.world.attempts(), 0, "{name}: repeating a run did something");
     }
 }
 
@@ -252,6 +266,33 @@ fn status(report: &RunReport) -> (RunStatus, String) {
     (report.status, result)
 }
 
+/// A report as text.
+fn written(report: &RunReport) -> String {
+    let RunReport { run, result, status, reason, spend, .. } = report;
+    let result = match result {
+        Err(RunError::Agent(error)) => {
+            Err(serde_json::to_value(error).expect("an error that can be written"))
+        }
+        Err(error) => Err(error.to_string().into()),
+        Ok(outcome) => Ok(outcome),
+    };
+    serde_json::to_string(&(run, result, status, reason, spend)).expect("a report as JSON")
+}
+
+/// Nothing was spent beyond the limits.
+pub(super) fn within(budget: Budget, spend: Spend, name: &str) {
+    let limits = [
+        ("tokens", budget.tokens, spend.tokens()),
+        ("nano-dollars", budget.cost.map(|cost| cost.0), spend.cost.0),
+        ("model calls", budget.model_calls, spend.model_calls),
+        ("tool calls", budget.tool_calls, spend.tool_calls),
+        ("turns", budget.turns, spend.turns),
+    ];
+    for (what, limit, spent) in limits {
+        assert!(spent <= limit.unwrap_or(u64::MAX), "{name}: {spent} {what}, the limit is {limit:?}");
+    }
+}
+
 /// Nothing was applied twice that must not be.
 pub(super) fn once(deeds: &[Deed], name: &str) {
     for (at, deed) in deeds.iter().enumerate() {
@@ -276,6 +317,14 @@ pub(super) fn as_written(deeds: &[Deed], journal: &[Entry], name: &str) {
         // An effect of the agent's own writes no arguments.
         let Some(asked) = asked.filter(|asked| !asked.is_null()) else { continue };
         assert_eq!(*arguments, asked, "{name}: `{deed}` was done with something else than was written down");
+    }
+}
+
+/// The agent awaited steps of its run, and nothing else.
+fn nothing_foreign(run: RunId, journal: &[Entry], name: &str) {
+    let foreign = |entry: &&Entry| matches!(entry.kind, EntryKind::Foreign { .. });
+    if let Some(entry) = journal.iter().find(foreign) {
+        panic!("{name}: {:?}", entry.event(run).kind);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Agents that do anything, drawn from a seed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, Approval, Decision, EffectClass, Goal, Outcome, RunContext, Spend, StepError,
-    async_trait,
+    Agent, AgentError, Approval, ChatModel, Decision, EffectClass, Goal, Message, ModelRequest, Outcome,
+    RunContext, Spend, StepError, async_trait,
 };
 use fastrand::Rng;
 use futures_util::FutureExt as _;
@@ -19,6 +20,8 @@ use super::World;
 enum Plan {
     /// A deed of this class.
     Does(EffectClass),
+    /// Asks a model.
+    Thinks,
     /// Asks an oracle, whose answers differ, and notes what it said.
     Notes,
     /// Waits for some milliseconds.
@@ -51,8 +54,9 @@ impl Plan {
     fn drawn(rng: &mut Rng, depth: u32) -> Self {
         let leaf = depth == 0 || rng.u8(..) < 90;
         if leaf {
-            return match rng.u8(0..12) {
+            return match rng.u8(0..14) {
                 0 | 1 => Self::Notes,
+                6 | 7 => Self::Thinks,
                 2 => Self::Sleeps(if rng.bool() { rng.u64(1..50) } else { rng.u64(1_000..100_000) }),
                 3 => Self::Asks,
                 4 => Self::Hears,
@@ -74,6 +78,7 @@ impl Plan {
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
     pub(super) world: World,
+    pub(super) model: Arc<dyn ChatModel>,
     /// Only effects that may be attempted by two processes at the same time.
     pub(super) shared: bool,
 }
@@ -103,6 +108,13 @@ impl Planned {
                     match cx.tool(&tool, json!({"at": cx.path()})).await {
                         Err(StepError::Budget(_)) => Ok("refused".into()),
                         done => Ok(done?["did"].to_string()),
+                    }
+                }
+                Plan::Thinks => {
+                    let request = ModelRequest::new([Message::user(cx.path())].into_iter().collect());
+                    match cx.model(&self.model, request.with_max_output_tokens(20)).await {
+                        Err(StepError::Budget(_)) => Ok("refused".into()),
+                        said => Ok(said?.text()),
                     }
                 }
                 Plan::Notes => {

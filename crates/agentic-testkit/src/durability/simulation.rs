@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, ApprovalRule, Budget, Decision, RunId, RunStatus, Sources as _, StepKind, Timestamp,
+    Approval, ApprovalRule, Budget, Decision, Reason, RunId, RunStatus, Sources as _, StepKind, Timestamp,
 };
 use agentic_runtime::{
     Begin, Entry, EntryKind, JournalStore, MemoryStore, Resolution, RunOptions, Runtime, Wait, Worker,
@@ -16,10 +16,11 @@ use agentic_runtime::{
 use fastrand::Rng;
 use uuid::Uuid;
 
-use super::check::{as_written, once};
+use super::check::{as_written, once, within};
 use super::plan::Planned;
 use super::subject::START;
 use super::{Crash, FaultyStore, Lag, World};
+use crate::rule_model::{RuleModel, Says};
 use crate::sources::FakeSources;
 
 /// What happened in a simulation.
@@ -63,11 +64,19 @@ const LEASE: Duration = Duration::from_secs(5);
 ///
 /// # Panics
 /// If in the end a run has not ended, an effect was applied twice, something else was done than was written down, a
-/// journal has gaps or can't be repeated, a budget was overrun, or a run changed after its end.
+/// journal has gaps or can't be repeated, a budget was overrun, a cancelled run was completed, or a run changed after its
+/// end.
 pub fn simulate(seed: u64) -> Simulated {
     let process = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     // Made inside: clocks outside of it are real ones.
     process.expect("a tokio runtime").block_on(async { System::new(seed).run().await })
+}
+
+/// A model that says what it hears.
+fn echo() -> RuleModel {
+    RuleModel::new(|request| {
+        Says::text(request.messages.iter().map(|message| message.text()).collect::<String>())
+    })
 }
 
 struct System {
@@ -83,7 +92,8 @@ struct System {
     /// Works and never crashes: what people use.
     outside: Runtime,
     runs: Vec<RunId>,
-    ended: BTreeMap<RunId, RunStatus>,
+    /// How those ended that have: their status, its reason and the length of their journals.
+    ended: BTreeMap<RunId, (RunStatus, Option<Reason>, u64)>,
     /// When their cancellation was accepted.
     cancelled: BTreeMap<RunId, Timestamp>,
     seen: Simulated,
@@ -124,6 +134,12 @@ impl System {
             let mut budget = Budget::unlimited();
             if self.rng.u8(..) < 60 {
                 budget = budget.with_tool_calls(self.rng.u64(1..6));
+            }
+            if self.rng.u8(..) < 60 {
+                budget = budget.with_tokens(self.rng.u64(1..300));
+            }
+            if self.rng.u8(..) < 30 {
+                budget = budget.with_model_calls(self.rng.u64(1..4));
             }
             if self.rng.u8(..) < 30 {
                 budget = budget.with_wall_time(Duration::from_millis(self.rng.u64(5..60_000)));
@@ -192,7 +208,7 @@ impl System {
             .max_attempts(u32::MAX)
             .build();
         let (world, shared) = (self.world.of_process(alive.clone()), !self.honest);
-        runtime.register(Planned { world, shared });
+        runtime.register(Planned { world, model: Arc::new(echo()), shared });
         let mut options = WorkerOptions::default();
         options.poll = Duration::from_millis(rng.u64(10..500));
         options.max_runs = rng.usize(1..4);
@@ -260,11 +276,11 @@ impl System {
     async fn observe(&mut self) {
         for run in &self.runs {
             let record = self.store.run(*run).await.expect("an accepted run is known");
-            let over = record.status.has_ended();
+            let now = (record.status, record.reason, record.entries);
             if let Some(before) = self.ended.get(run) {
-                assert_eq!(record.status, *before, "run {run} changed after its end");
-            } else if over {
-                self.ended.insert(*run, record.status);
+                assert_eq!(now, *before, "run {run} changed after its end");
+            } else if record.status.has_ended() {
+                self.ended.insert(*run, now);
             }
         }
     }
@@ -290,18 +306,14 @@ impl System {
             let asked = journal.iter().any(|entry| matches!(entry.kind, EntryKind::CancelRequested { .. }));
             assert!(!asked || record.status != RunStatus::Completed, "a cancelled run was completed");
             if let Some(EntryKind::Started { budget, .. }) = journal.first().map(|entry| &entry.kind) {
-                let calls = record.spend.tool_calls;
-                assert!(
-                    calls <= budget.tool_calls.unwrap_or(u64::MAX),
-                    "{calls} calls of {:?}",
-                    budget.tool_calls
-                );
+                within(*budget, record.spend, "the simulation");
             }
-            let nowhere = World::new();
-            let agent = Planned { world: nowhere.clone(), shared: !self.honest };
+            let (nowhere, nobody) = (World::new(), echo());
+            let model = Arc::new(nobody.clone());
+            let agent = Planned { world: nowhere.clone(), model, shared: !self.honest };
             let again = replay(&agent, run, &journal).await.expect("a journal of a run");
             assert_eq!((again.status, again.reason), (record.status, record.reason), "{:?}", again.result);
-            assert_eq!(nowhere.attempts(), 0, "repeating a journal did something");
+            assert_eq!((nowhere.attempts(), nobody.calls()), (0, 0), "repeating a journal did something");
             self.seen.runs += 1;
             self.seen.entries += journal.len() as u64;
             let taken = journal.iter().filter(|entry| matches!(entry.kind, EntryKind::Resumed { .. }));

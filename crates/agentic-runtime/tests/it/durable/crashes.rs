@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use crate::support::agent;
 
 /// A subject whose agent is this function of its world.
-fn subject<F>(body: impl Fn(RunContext, World) -> F + Send + Sync + Clone + 'static) -> impl Fn() -> Subject
+pub(super) fn subject<F>(
+    body: impl Fn(RunContext, World) -> F + Send + Sync + Clone + 'static,
+) -> impl Fn() -> Subject
 where
     F: Future<Output = Result<String, StepError>> + Send + 'static,
 {
@@ -29,7 +31,12 @@ where
     }
 }
 
-async fn does(cx: &RunContext, world: &World, name: &str, class: EffectClass) -> Result<String, StepError> {
+pub(super) async fn does(
+    cx: &RunContext,
+    world: &World,
+    name: &str,
+    class: EffectClass,
+) -> Result<String, StepError> {
     let value = cx.tool(&world.tool(name, class), json!({"n": name})).await?;
     Ok(value["did"].as_str().unwrap_or_default().to_owned())
 }

@@ -79,6 +79,7 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::RuleRevoked { rule, by: None },
         EntryKind::Message { mailbox: "mail".into(), key: "k".into(), content: json(&json!("hi")) },
         EntryKind::Ignored { what: "it came too late".into() },
+        EntryKind::Foreign { wakes: 2 },
         EntryKind::CancelRequested { reason: CancelReason::Requested },
         EntryKind::Told { scope: "a/b".into(), event: json(&json!({ "type": "custom" })) },
         finished(RunStatus::Cancelled, Some(Reason::Cancelled), Some("somebody cancelled it")),

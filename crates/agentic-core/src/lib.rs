@@ -10,6 +10,7 @@ mod driver;
 mod effect;
 mod embed;
 mod event;
+mod exhausted;
 mod goal;
 mod id;
 mod json;
@@ -45,6 +46,7 @@ pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Re
 pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;
 pub use effect::{EffectClass, EffectContext, EffectGrant};
+pub use exhausted::{Budgeted, WhenExhausted};
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
 pub use step::{Step, StepDetail, StepError, StepKind};
 

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::LazyLock;
 
 use agentic::core::{Approval, Decision, StepId};
-pub(crate) use agentic::runtime::ApproveAll;
 use agentic::runtime::Approver;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
@@ -41,6 +40,25 @@ impl Approver for TerminalApprover {
             "" | "n" | "no" => Decision::Deny { reason: "the user said no".into() },
             // Whatever else was typed tells the model why.
             why => Decision::Deny { reason: why.to_owned() },
+        }
+    }
+}
+
+/// Approves every call. What else is asked is for the person at the terminal, if there is one.
+#[derive(Debug)]
+pub(crate) struct Calls(pub(crate) Option<TerminalApprover>);
+
+#[async_trait]
+impl Approver for Calls {
+    fn answers(&self, approval: &Approval) -> bool {
+        approval.tool.is_some() || self.0.is_some()
+    }
+
+    async fn decide(&self, step: &StepId, approval: &Approval) -> Decision {
+        match &self.0 {
+            _ if approval.tool.is_some() => Decision::Approve,
+            Some(person) => person.decide(step, approval).await,
+            None => Decision::Deny { reason: "--yes approves calls alone, and nobody is there to be asked".into() },
         }
     }
 }

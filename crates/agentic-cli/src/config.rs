@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::args::{AgentArgs, AgentKind, at_least_one, dollars_in_range, duration, temperature_in_range};
+use crate::exhausted::Exhausted;
 use crate::exit::Failure;
 use crate::models;
 
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) temperature: Option<f32>,
     pub(crate) seed: Option<u64>,
+    /// Of the file alone: only `agentic run` has the flag.
+    pub(crate) when_exhausted: Exhausted,
     pub(crate) yes: bool,
 }
 
@@ -45,6 +48,7 @@ struct File {
     #[serde(deserialize_with = "temperature")]
     temperature: Option<f32>,
     seed: Option<u64>,
+    when_exhausted: Exhausted,
 }
 
 /// Reads a value and holds it to what the flag of the same name is held to.
@@ -94,6 +98,7 @@ impl Settings {
             timeout: args.timeout.or(file.timeout),
             temperature: args.temperature.or(file.temperature),
             seed: args.seed.or(file.seed),
+            when_exhausted: file.when_exhausted,
             yes: args.yes,
         })
     }
@@ -175,11 +180,14 @@ mod tests {
             "temperature = 9",
             "temperature = nan",
             "timeout = \"0s\"",
+            "when-exhausted = \"panic\"",
         ] {
             let error = merged(&format!("seed = 1\n{line}"), AgentArgs::default()).unwrap_err();
             assert!(error.message().contains("config.toml, line 2: "), "{line}: {}", error.message());
         }
-        let good = "budget-usd = 1\nmax-turns = 1\ntemperature = 0";
-        assert_eq!(merged(good, AgentArgs::default()).unwrap().budget_usd, Some(1.0));
+        let good = "budget-usd = 1\nmax-turns = 1\ntemperature = 0\nwhen-exhausted = \"openai:small\"";
+        let settings = merged(good, AgentArgs::default()).unwrap();
+        assert_eq!(settings.budget_usd, Some(1.0));
+        assert_eq!(settings.when_exhausted, Exhausted::Degrade("openai:small".into()));
     }
 }

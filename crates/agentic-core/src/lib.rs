@@ -46,8 +46,8 @@ pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Re
 pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;
 pub use effect::{EffectClass, EffectContext, EffectGrant};
-pub use exhausted::{Budgeted, WhenExhausted};
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
+pub use exhausted::{Budgeted, WhenExhausted};
 pub use step::{Step, StepDetail, StepError, StepKind};
 
 // What drivers implement.

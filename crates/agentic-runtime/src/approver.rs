@@ -1,12 +1,19 @@
-//! Who answers when an agent asks a person.
+//! Who answers when an agent asks.
 
 use std::fmt::Debug;
 
 use agentic_core::{Approval, Decision, StepId, async_trait};
 
-/// Answers the approvals of ephemeral runs.
+/// Answers the approvals of runs.
 #[async_trait]
 pub trait Approver: Debug + Send + Sync + 'static {
+    /// Whether this one answers such a question. One that is left open waits in a durable run for somebody outside; in
+    /// an ephemeral one there is nobody else, and it is asked all the same.
+    fn answers(&self, approval: &Approval) -> bool {
+        let _ = approval;
+        true
+    }
+
     /// Answers one question; may take as long as it likes.
     ///
     /// # Cancel safety

@@ -53,7 +53,8 @@ impl<'a> Question<'a> {
             Decision::Edit { arguments } => {
                 let asked = self.arguments();
                 let edited = arguments.as_object()?;
-                let agrees = |(name, value): (&String, &Value)| name == "raise" || asked.get(name) == Some(value);
+                let agrees =
+                    |(name, value): (&String, &Value)| name == "raise" || asked.get(name) == Some(value);
                 let raise = edited.get("raise")?.as_u64().filter(|raise| *raise > 0)?;
                 edited.iter().all(agrees).then_some(raise)
             }

@@ -3,6 +3,7 @@
 mod changes;
 mod copies;
 mod crashes;
+mod exhausted;
 mod golden;
 mod handing_back;
 mod owners;

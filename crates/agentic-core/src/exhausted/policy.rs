@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::WhenExhausted;
 use super::question::Question;
-use crate::budget::{BudgetError, Resource};
+use crate::budget::{Budget, BudgetError, Resource};
 use crate::context::RunContext;
 use crate::event::EventKind;
 use crate::model::ChatModel;
@@ -49,12 +49,13 @@ impl Policy {
         loop {
             request = self.degraded(request);
             let Some(mut again) = request.again() else { return cx.take(request).await };
+            let before = cx.budget().limits;
             let refused = match cx.take(request).await {
                 Err(StepError::Budget(refused)) => refused,
                 taken => return taken,
             };
             if !self.gives_up(cx, &again, &refused) {
-                self.raise(cx, refused).await?;
+                self.raise(cx, refused, &before).await?;
             }
             again.id = cx.step_id("again");
             request = again;
@@ -102,28 +103,32 @@ impl Policy {
         models.get(place.map_or(0, |place| place + 1))
     }
 
-    /// Waits until the limit is higher than it was; an error if it stays as it is.
-    async fn raise(&self, cx: &RunContext, refused: BudgetError) -> Result<(), StepError> {
+    /// Waits until the limit is higher than it was before the step; an error if it stays as it is.
+    async fn raise(&self, cx: &RunContext, refused: BudgetError, before: &Budget) -> Result<(), StepError> {
         let Some(asks) = self.when.asks.filter(|_| refused.fits_if_raised()) else {
             return Err(refused.into());
         };
         let mut denied = self.denied.lock().await;
-        let ledger = cx.driver().ledger();
-        if ledger.state().limits.limit(refused.what) > Some(refused.limit) {
+        let (what, ledger) = (refused.what, cx.driver().ledger());
+        let limit = ledger.state().limits.limit(what);
+        if limit > before.limit(what) {
             return Ok(());
         }
-        if denied.contains(&refused.what) {
+        if denied.contains(&what) {
             return Err(refused.into());
         }
-        let question = Question::new(&refused, ledger.budget().limit(refused.what));
+        // Of the refusal, which is recorded: a fork may have other limits.
+        let raised =
+            limit.unwrap_or_default().saturating_sub(ledger.budget().limit(what).unwrap_or_default());
+        let question = Question::new(&refused, refused.limit.saturating_sub(raised));
         let decision = cx.approve(question.approval(asks.expires_after)).await?;
         match question.raise(&decision) {
             Some(by) => {
-                ledger.raise(refused.what, by);
+                ledger.raise(what, by);
                 Ok(())
             }
             None => {
-                denied.push(refused.what);
+                denied.push(what);
                 Err(refused.into())
             }
         }

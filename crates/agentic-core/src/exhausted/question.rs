@@ -16,8 +16,8 @@ pub(super) struct Question<'a> {
 
 impl<'a> Question<'a> {
     /// About the limit that refused a step; `given` is what it was at first.
-    pub(super) fn new(refused: &'a BudgetError, given: Option<u64>) -> Self {
-        let raise = given.unwrap_or_default().max(refused.asked).max(refused.missing());
+    pub(super) fn new(refused: &'a BudgetError, given: u64) -> Self {
+        let raise = given.max(refused.asked).max(refused.missing());
         Self { refused, raise }
     }
 
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_question_is_one_line_with_all_numbers() {
         let tokens = refused(Resource::Tokens, 5_000, 4_800, 0, 600);
-        let asked = Question::new(&tokens, Some(5_000)).approval(None);
+        let asked = Question::new(&tokens, 5_000).approval(None);
         assert_eq!(
             asked.question,
             "The budget of 5,000 tokens is exhausted: 4,800 spent, 600 more asked for. Raise it by 5,000?"
@@ -104,14 +104,14 @@ mod tests {
         let arguments = json!({"what": "tokens", "limit": 5000, "spent": 4800, "asked": 600, "raise": 5000});
         assert_eq!(asked.arguments, arguments);
         let money = refused(Resource::NanoUsd, 1_500_000_000, 1_499_000_000, 0, 1_050_000);
-        let asked = Question::new(&money, Some(1_500_000_000)).approval(Some(Duration::from_secs(60)));
+        let asked = Question::new(&money, 1_500_000_000).approval(Some(Duration::from_secs(60)));
         assert_eq!(
             asked.question,
             "The budget of $1.50 is exhausted: $1.499 spent, $0.00105 more asked for. Raise it by $1.50?"
         );
         assert_eq!(asked.expires_after, Some(Duration::from_secs(60)));
         let calls = refused(Resource::ModelCalls, 2, 0, 2, 1);
-        let asked = Question::new(&calls, Some(2)).approval(None);
+        let asked = Question::new(&calls, 2).approval(None);
         assert_eq!(
             asked.question,
             "The budget of 2 model calls is exhausted: 0 spent, 2 held by calls in flight, 1 more asked for. Raise it by 2?"
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_raise_is_at_least_what_is_missing() {
-        let raise = |refused: BudgetError| Question::new(&refused, Some(100)).raise(&Decision::Approve);
+        let raise = |refused: BudgetError| Question::new(&refused, 100).raise(&Decision::Approve);
         assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 50)), Some(100), "as much as there was");
         assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 700)), Some(700), "what is asked for");
         assert_eq!(raise(refused(Resource::Tokens, 100, 900, 0, 50)), Some(850), "what is missing");
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_clear_yes_is_a_no() {
         let error = refused(Resource::Tokens, 100, 90, 0, 50);
-        let question = Question::new(&error, Some(100));
+        let question = Question::new(&error, 100);
         let edited = |arguments: Value| question.raise(&Decision::Edit { arguments });
         assert_eq!(edited(json!({"raise": 7})), Some(7));
         let whole = json!({"what": "tokens", "limit": 100, "spent": 90, "asked": 50, "raise": 8});

@@ -1,17 +1,21 @@
 //! Exhausted budgets in durable runs: questions and cheaper models over crashes at every write, and how much is spent.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use agentic_core::EffectClass::{Keyed, Unsafe};
 use agentic_core::{
-    Budget, Budgeted, ChatModel, Decision, Goal, Message, ModelRequest, NanoUsd, Price, Reason, RunContext,
-    StepError, WhenExhausted,
+    Budget, Budgeted, ChatModel, Decision, Goal, Message, ModelContext, ModelError, ModelEvent, ModelInfo,
+    ModelRequest, ModelStream, NanoUsd, Price, Reason, RunContext, Spend, StepError, Usage, WhenExhausted,
+    async_trait,
 };
-use agentic_runtime::{EntryKind, MemoryStore, RunError, RunOptions, Runtime, Wait, replay};
-use agentic_testkit::durability::{Check, Operator, Subject, World};
+use agentic_runtime::{
+    EntryKind, Fork, ForkEffects, MemoryStore, RunError, RunOptions, Runtime, Wait, replay,
+};
+use agentic_testkit::durability::{Check, Lag, Operator, Subject, World};
 use agentic_testkit::{FakeSources, RuleModel, Says};
 use fastrand::Rng;
+use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use serde_json::json;
 
@@ -118,6 +122,41 @@ async fn a_run_that_waits_for_a_raise_is_parked_and_goes_on_elsewhere() {
     let nowhere = World::new();
     let again = replay(&make(&nowhere), run.id(), &journal).await.unwrap();
     assert_eq!((again.result.unwrap().text(), nowhere.attempts()), ("6 true of 13".into(), 0));
+}
+
+/// What a person raised is raised in a fork as well, whatever limits that has.
+#[tokio::test(start_paused = true)]
+async fn a_fork_with_other_limits_repeats_what_was_asked() {
+    let runtime = Runtime::builder(MemoryStore::new()).sources(FakeSources::seeded(1)).build();
+    let make = || {
+        let world = World::new();
+        Budgeted::new(agent(move |cx| tools(cx, world.clone())), WhenExhausted::ask())
+    };
+    let options = RunOptions::default().with_budget(some_calls());
+    let mut run = runtime.start_with(make(), "go", options).await.unwrap();
+    let text = loop {
+        match run.report().await.unwrap().result {
+            Ok(outcome) => break outcome.text(),
+            Err(RunError::Waits { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        for wait in runtime.questions(run.id()).await.unwrap() {
+            let Wait::Approval { step, digest, .. } = wait else { panic!("{wait:?}") };
+            runtime.decide(run.id(), &step, digest, Decision::Approve, None).await.unwrap();
+        }
+        run = runtime.resume_with(run.id(), make()).await.unwrap();
+    };
+    assert_eq!(text, "6 true of 9", "raised twice");
+    let journal = runtime.journal(run.id()).await.unwrap();
+    let last = journal.iter().find_map(|entry| match &entry.kind {
+        EntryKind::Refused { step, .. } if step.as_str().contains("last") => Some(step.clone()),
+        _ => None,
+    });
+    let fork = Fork::at(last.unwrap()).with_effects(ForkEffects::Allow);
+    let fork = fork.with_budget(Budget::unlimited().with_tool_calls(100));
+    let forked = runtime.fork(run.id(), &fork).await.unwrap();
+    let report = runtime.resume_with(forked.id(), make()).await.unwrap().report().await.unwrap();
+    assert_eq!(report.result.unwrap().text(), "6 true of 103", "the first raise alone was before it");
 }
 
 /// A model that says the same each time, for so many nano-dollars a token.
@@ -271,43 +310,124 @@ impl Tree {
     }
 }
 
-/// Many trees of calls at the same time, under budgets that do not suffice, with each policy, crashed at every write. What
-/// is booked never passes the limits: a call whose outcome a crash took is booked with all that it could have taken.
+/// How many calls may be in flight at the same time.
+fn width(tree: &Tree) -> u64 {
+    match tree {
+        Tree::Model(_) => 1,
+        Tree::Tool => 0,
+        Tree::Sequence(parts) => parts.iter().map(width).max().unwrap_or_default(),
+        Tree::Parallel(parts) => parts.iter().map(width).sum(),
+        Tree::Agent(part) | Tree::Within(_, part) => width(part),
+    }
+}
+
+/// What the models of a run count, whoever hears of it: outside of all processes.
+#[derive(Clone, Debug, Default)]
+struct Meter(Arc<Mutex<Counted>>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// What all calls cost that were made; one that was cut off all that it could have cost.
+    cost: u64,
+    /// The most that one call could have cost.
+    most: u64,
+    /// How often a process began.
+    processes: u64,
+    /// How high the limit of money was in the end.
+    limit: u64,
+}
+
+impl Meter {
+    fn count(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap()
+    }
+
+    fn model(&self, name: &str, each: u64) -> Metered {
+        Metered { inner: model(name, each), meter: self.clone() }
+    }
+}
+
+#[derive(Debug)]
+struct Metered {
+    inner: RuleModel,
+    meter: Meter,
+}
+
+#[async_trait]
+impl ChatModel for Metered {
+    fn info(&self) -> &ModelInfo {
+        self.inner.info()
+    }
+
+    async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        let price = self.info().price.unwrap();
+        let (input_tokens, output_tokens) =
+            (request.token_bound(&self.info().id), request.max_output_tokens.unwrap());
+        let bound = price.of(&Usage { input_tokens, output_tokens, ..Usage::default() }).0;
+        {
+            let mut counted = self.meter.count();
+            counted.cost += bound;
+            counted.most = counted.most.max(bound);
+        }
+        let events: Vec<_> = self.inner.stream(request, mcx).await?.collect().await;
+        let took = events.iter().find_map(|event| match event {
+            Ok(ModelEvent::Finished(response)) => Some(price.of(&response.usage).0),
+            _ => None,
+        });
+        self.meter.count().cost -= bound - took.unwrap();
+        Ok(futures_util::stream::iter(events).boxed())
+    }
+}
+
+/// Many trees of calls at the same time, under budgets that do not suffice, with each policy, crashed at every write.
+///
+/// What is booked never passes the limits, as high as they are. What the models count passes them by no more than what
+/// the calls in flight at a crash had reserved, and by nothing where nothing crashed.
 #[test]
 fn no_tree_of_calls_spends_more_than_its_budget() {
-    let mut crashes = 0;
+    let (mut crashes, mut stretched) = (0, 0);
     for seed in 0..24 {
+        let runs: Arc<Mutex<Vec<Meter>>> = Arc::default();
+        let mut rng = Rng::with_seed(seed);
+        let tree = Tree::Parallel((0..3).map(|_| Tree::drawn(&mut rng, 2)).collect());
+        let mut budget = Budget::unlimited().with_cost(NanoUsd(rng.u64(1_000..5_000)));
+        if rng.bool() {
+            budget = budget.with_tokens(rng.u64(60..400)).with_tool_calls(rng.u64(1..3));
+        }
+        let at_once = width(&tree);
+        let (trees, metered) = (tree.clone(), runs.clone());
         let make = move || {
-            let mut rng = Rng::with_seed(seed);
-            let tree = Tree::Parallel((0..3).map(|_| Tree::drawn(&mut rng, 2)).collect());
-            let small = || model("test:small", 2);
+            let (tree, meter) = (trees.clone(), Meter::default());
+            metered.lock().unwrap().push(meter.clone());
+            let small = || meter.model("test:small", 2);
             let when = match seed % 4 {
                 0 => WhenExhausted::stop(),
                 1 => WhenExhausted::ask(),
                 2 => WhenExhausted::degrade_to(small()),
                 _ => WhenExhausted::degrade_to(small()).then_ask(),
             };
-            let mut budget = Budget::unlimited().with_cost(NanoUsd(rng.u64(300..2_500)));
-            if rng.bool() {
-                budget = budget.with_tokens(rng.u64(60..400)).with_tool_calls(rng.u64(1..3));
-            }
-            let large: Arc<dyn ChatModel> = Arc::new(model("test:large", 10));
+            let large: Arc<dyn ChatModel> = Arc::new(meter.model("test:large", 10));
             subject(when, budget, move |cx, world| {
                 let followed = tree.clone().follow(cx.clone(), world, large.clone());
+                let meter = meter.clone();
                 async move {
+                    meter.count().processes += 1;
                     let done = followed.await?;
                     within(&cx);
-                    assert_eq!(cx.budget().held, Default::default(), "nothing stays held");
+                    assert_eq!(cx.budget().held, Spend::default(), "nothing stays held");
+                    meter.count().limit = cx.budget().limits.cost.unwrap().0;
                     Ok(done.to_string())
                 }
             })
         };
-        let lag = if seed % 2 == 0 {
-            agentic_testkit::durability::Lag::None
-        } else {
-            agentic_testkit::durability::Lag::UpTo(8)
-        };
+        let lag = if seed % 2 == 0 { Lag::None } else { Lag::UpTo(8) };
         crashes += Check::new(make).seeds(1).lags([lag]).order_matters().run().crashes;
+        for meter in runs.lock().unwrap().iter() {
+            let Counted { cost, most, processes, limit } = *meter.count();
+            let in_flight = processes.saturating_sub(1) * at_once * most;
+            assert!(cost <= limit + in_flight, "seed {seed}: {cost} of {limit}, {tree:?}");
+            stretched += u64::from(cost > limit);
+        }
     }
-    assert!(crashes > 1_000, "{crashes}");
+    assert!(crashes > 1_000 && stretched > 0, "{crashes} crashes, {stretched} beyond the limit");
 }

@@ -3,3 +3,4 @@
 #![doc = include_str!("../docs/guides/first-agent.md")]
 #![doc = include_str!("../docs/guides/durability.md")]
 #![doc = include_str!("../docs/guides/observability.md")]
+#![doc = include_str!("../docs/guides/budgets.md")]

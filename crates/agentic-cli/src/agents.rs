@@ -12,7 +12,7 @@ use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
 use agentic::{ChatModel, Ephemeral};
 use async_trait::async_trait;
 
-use crate::approve::{ApproveAll, TerminalApprover, Unattended};
+use crate::approve::{Calls, TerminalApprover, Unattended};
 use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exit::Failure;
@@ -131,19 +131,19 @@ pub(crate) fn budget(settings: &Settings, spent: &Spend, time: Duration) -> Budg
     budget
 }
 
-/// A run that is not kept, whose approvals are answered by `--yes`, else by a person at the terminal, else denied.
+/// A run that is not kept, whose calls are approved by `--yes`; what else is asked is answered by a person at the terminal, else denied.
 pub(crate) fn approvals(run: Ephemeral, yes: bool) -> Ephemeral {
     match TerminalApprover::new() {
-        _ if yes => run.approver(ApproveAll),
+        person if yes => run.approver(Calls(person)),
         Some(person) => run.approver(person),
         None => run.approver(Unattended),
     }
 }
 
-/// Durable runs whose approvals are answered by `--yes`, else by a person at the terminal; else they wait.
+/// Durable runs whose calls are approved by `--yes`; what else is asked is answered by a person at the terminal; else they wait.
 pub(crate) fn waiting_approvals(runtime: RuntimeBuilder, yes: bool) -> RuntimeBuilder {
     match TerminalApprover::new() {
-        _ if yes => runtime.approver(ApproveAll),
+        person if yes => runtime.approver(Calls(person)),
         Some(person) => runtime.approver(person),
         None => runtime,
     }

@@ -84,6 +84,25 @@ impl Choice {
     }
 }
 
+/// Approves every call. What else is asked is for the person at the terminal, if there is one.
+#[derive(Debug)]
+pub(crate) struct Calls(pub(crate) Option<TerminalApprover>);
+
+#[async_trait]
+impl Approver for Calls {
+    fn answers(&self, approval: &Approval) -> bool {
+        approval.tool.is_some() || self.0.is_some()
+    }
+
+    async fn decide(&self, step: &StepId, approval: &Approval) -> Answer {
+        match &self.0 {
+            _ if approval.tool.is_some() => Decision::Approve.into(),
+            Some(person) => person.decide(step, approval).await,
+            None => Decision::Deny { reason: "--yes approves calls alone, and nobody is there to be asked".into() }.into(),
+        }
+    }
+}
+
 /// Denies, for nobody is there to be asked.
 #[derive(Debug)]
 pub(crate) struct Unattended;

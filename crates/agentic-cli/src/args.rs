@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::runs::{Became, Fork, List, One, Question, Runs, RunsCommand, State};
+use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
 use crate::{render, rules};
 
@@ -63,6 +64,10 @@ pub(crate) struct Run {
     pub(crate) goal: String,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
+    /// What to do when a budget is exhausted: `stop`; `ask` somebody to raise it, as a call is approved; or the address of a
+    /// cheaper model that is asked from there on [default: stop]
+    #[arg(long, value_name = "stop|ask|URL", env = "AGENTIC_WHEN_EXHAUSTED")]
+    pub(crate) when_exhausted: Option<Exhausted>,
     /// Keep nothing: the run is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
     #[arg(long)]
     pub(crate) ephemeral: bool,
@@ -117,7 +122,7 @@ pub(crate) struct AgentArgs {
     /// Deny calls of this tool, all of them or those that have these arguments; wins over --allow and --yes; repeat for more
     #[arg(long, value_name = "TOOL[=JSON]", value_parser = rules::deny)]
     pub(crate) deny: Vec<ApprovalRule>,
-    /// Approve every call that asks for it and that no rule denies; adds no tools
+    /// Approve every call that asks for it and that no rule denies; adds no tools and raises no budget
     #[arg(long)]
     pub(crate) yes: bool,
 }

@@ -7,6 +7,7 @@ use agentic::core::ApprovalRule;
 use serde::{Deserialize, Deserializer};
 
 use crate::args::{AgentArgs, AgentKind, at_least_one, dollars_in_range, duration, temperature_in_range};
+use crate::exhausted::Exhausted;
 use crate::exit::Failure;
 use crate::{models, rules};
 
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     /// What answers the questions of its tools before anybody is asked.
     pub(crate) rules: Vec<ApprovalRule>,
+    /// Of the file alone: only `agentic run` has the flag.
+    pub(crate) when_exhausted: Exhausted,
     pub(crate) yes: bool,
 }
 
@@ -52,6 +55,7 @@ struct File {
     allow: Vec<ApprovalRule>,
     #[serde(deserialize_with = "denied")]
     deny: Vec<ApprovalRule>,
+    when_exhausted: Exhausted,
 }
 
 /// Reads a value and holds it to what the flag of the same name is held to.
@@ -120,6 +124,7 @@ impl Settings {
             seed: args.seed.or(file.seed),
             // Those of the file hold beside those of the flags: what it denies stays denied.
             rules: [file.allow, file.deny, args.allow, args.deny].concat(),
+            when_exhausted: file.when_exhausted,
             yes: args.yes,
         })
     }
@@ -211,11 +216,14 @@ mod tests {
             "temperature = 9",
             "temperature = nan",
             "timeout = \"0s\"",
+            "when-exhausted = \"panic\"",
         ] {
             let error = merged(&format!("seed = 1\n{line}"), AgentArgs::default()).unwrap_err();
             assert!(error.message().contains("config.toml, line 2: "), "{line}: {}", error.message());
         }
-        let good = "budget-usd = 1\nmax-turns = 1\ntemperature = 0";
-        assert_eq!(merged(good, AgentArgs::default()).unwrap().budget_usd, Some(1.0));
+        let good = "budget-usd = 1\nmax-turns = 1\ntemperature = 0\nwhen-exhausted = \"openai:small\"";
+        let settings = merged(good, AgentArgs::default()).unwrap();
+        assert_eq!(settings.budget_usd, Some(1.0));
+        assert_eq!(settings.when_exhausted, Exhausted::Degrade("openai:small".into()));
     }
 }

@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod config;
 mod durable;
+mod exhausted;
 mod exit;
 mod interrupt;
 mod journals;

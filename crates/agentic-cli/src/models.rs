@@ -16,12 +16,13 @@ use crate::exit::Failure;
 use crate::render::Bar;
 
 /// The process's environment. The user's own models are in `models.toml` beside the configuration, unless
-/// `AGENTIC_MODELS` names another file.
+/// `AGENTIC_MODELS` names another file; prices in `prices.toml`, unless `AGENTIC_PRICES` does.
 fn environment(config: Option<&Path>) -> Environment {
-    match config.and_then(Path::parent).map(|folder| folder.join("models.toml")) {
-        Some(file) => Environment::system().with_default("AGENTIC_MODELS", file.to_string_lossy()),
-        None => Environment::system(),
-    }
+    let Some(folder) = config.and_then(Path::parent) else { return Environment::system() };
+    let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    Environment::system()
+        .with_default("AGENTIC_MODELS", file("models.toml"))
+        .with_default("AGENTIC_PRICES", file("prices.toml"))
 }
 
 /// The user's models.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentic::Agent;
-use agentic::core::{ModelContext, ModelError, ModelErrorKind, ModelInfo, ModelRequest, ModelStream, RunId};
+use agentic::core::{Budgeted, ModelContext, ModelError, ModelErrorKind, ModelInfo, ModelRequest, ModelStream, RunId};
 use agentic::runtime::{AgentSource, Begin, Entry, EntryKind, NoAgent};
 use agentic::{ChatModel, tools::builtin};
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::agents::{self, AnyAgent};
 use crate::args::AgentKind;
 use crate::config::Settings;
+use crate::exhausted::Kept;
 use crate::exit::Failure;
 
 /// The configuration of a run. Fields are only ever added, with a default: older and newer versions read each other's.
@@ -34,6 +35,8 @@ pub(crate) struct Recipe {
     pub(crate) temperature: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Kept::is_stop")]
+    pub(crate) when_exhausted: Kept,
 }
 
 impl Recipe {
@@ -49,6 +52,7 @@ impl Recipe {
             max_turns: *max_turns,
             temperature: *temperature,
             seed: *seed,
+            when_exhausted: Kept::Stop,
         }
     }
 
@@ -80,20 +84,22 @@ impl Recipe {
     }
 
     /// The agent, with its model and its folder.
-    pub(crate) async fn make(&self) -> Result<AnyAgent, Failure> {
+    pub(crate) async fn make(&self) -> Result<Budgeted<AnyAgent>, Failure> {
         let settings = agents::tool_settings(&self.workdir).map_err(|_| {
             let folder = self.workdir.display();
             Failure::failed(format!("the run's folder {folder} is gone; bring it back, or fork the run"))
         })?;
         let tools = self.open_tools(&settings)?;
         let model = crate::models::open(&self.model).await?;
-        agents::assemble(self, model, tools)
+        let agent = agents::assemble(self, model, tools)?;
+        Ok(Budgeted::new(agent, self.when_exhausted.make().await?))
     }
 
     /// The same agent for a repetition: its model can't be asked, and its tools are never called.
-    pub(crate) fn repeat(&self) -> Result<AnyAgent, Failure> {
+    pub(crate) fn repeat(&self) -> Result<Budgeted<AnyAgent>, Failure> {
         let tools = self.open_tools(&builtin::Settings::new("."))?;
-        agents::assemble(self, Arc::new(Recorded(self.model_info.clone())), tools)
+        let agent = agents::assemble(self, Arc::new(Recorded(self.model_info.clone())), tools)?;
+        Ok(Budgeted::new(agent, self.when_exhausted.repeat()))
     }
 
     fn open_tools(&self, settings: &builtin::Settings) -> Result<Vec<Arc<dyn agentic::Tool>>, Failure> {
@@ -137,7 +143,7 @@ impl AgentSource for Recipes {
 
 /// A model of which only the recorded facts are there.
 #[derive(Debug)]
-struct Recorded(ModelInfo);
+pub(crate) struct Recorded(pub(crate) ModelInfo);
 
 #[async_trait]
 impl ChatModel for Recorded {

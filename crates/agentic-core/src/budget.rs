@@ -95,6 +95,34 @@ impl Budget {
         self.depth = Some(depth);
         self
     }
+
+    /// The limit of one resource, in its unit.
+    pub fn limit(&self, what: Resource) -> Option<u64> {
+        match what {
+            Resource::Tokens => self.tokens,
+            Resource::NanoUsd => self.cost.map(|cost| cost.0),
+            Resource::ModelCalls => self.model_calls,
+            Resource::ToolCalls => self.tool_calls,
+            Resource::Turns => self.turns,
+            Resource::WallTimeMs => {
+                self.wall_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+            }
+            Resource::Depth => self.depth.map(u64::from),
+        }
+    }
+
+    /// Adds to a limit, if there is one that can be raised.
+    fn raise(&mut self, what: Resource, by: u64) {
+        let Some(limit) = self.limit(what).map(|limit| limit.saturating_add(by)) else { return };
+        match what {
+            Resource::Tokens => self.tokens = Some(limit),
+            Resource::NanoUsd => self.cost = Some(NanoUsd(limit)),
+            Resource::ModelCalls => self.model_calls = Some(limit),
+            Resource::ToolCalls => self.tool_calls = Some(limit),
+            Resource::Turns => self.turns = Some(limit),
+            Resource::WallTimeMs | Resource::Depth => {}
+        }
+    }
 }
 
 /// A limit would be passed. Nothing was done and nothing was spent.
@@ -133,6 +161,18 @@ impl BudgetError {
         matches!(self.what, Resource::Tokens | Resource::NanoUsd)
             && self.reserved > 0
             && self.asked <= self.limit.saturating_sub(self.spent)
+    }
+
+    /// Whether it fits under a higher limit that can be had in the middle of a run: time and depth can't be raised, and
+    /// no limit is high enough for a price that nobody knows.
+    pub fn fits_if_raised(&self) -> bool {
+        !matches!(self.what, Resource::WallTimeMs | Resource::Depth) && self.asked < u64::MAX
+    }
+
+    /// By how much the limit is too low.
+    pub(crate) fn missing(&self) -> u64 {
+        let Self { limit, spent, reserved, asked, .. } = *self;
+        spent.saturating_add(reserved).saturating_add(asked).saturating_sub(limit)
     }
 }
 
@@ -223,7 +263,7 @@ impl Held {
 /// A run's limits, and what of them is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetState {
-    /// The limits.
+    /// The limits, as high as they were raised.
     pub limits: Budget,
     /// What was settled so far.
     pub spent: Spend,
@@ -240,6 +280,7 @@ pub struct Ledger {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
+    limits: Budget,
     spent: Spend,
     held: Spend,
 }
@@ -250,18 +291,25 @@ const LEAST_OUTPUT: u64 = 16;
 impl Ledger {
     /// A ledger with nothing spent.
     pub fn new(budget: Budget) -> Self {
-        Self { budget, state: Mutex::default() }
+        Self { budget, state: Mutex::new(State { limits: budget, ..State::default() }) }
     }
 
-    /// The limits.
+    /// The limits as they were given.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
     /// The limits, and where the run stands.
     pub fn state(&self) -> BudgetState {
-        let State { spent, held } = *self.lock();
-        BudgetState { limits: self.budget, spent, held }
+        let State { limits, spent, held } = *self.lock();
+        BudgetState { limits, spent, held }
+    }
+
+    /// Raises a limit for the rest of the run. What has no limit has none after it; time and depth stay as they are.
+    ///
+    /// A run that is repeated has to raise it in the same place: after the outcome that it follows from.
+    pub fn raise(&self, what: Resource, by: u64) {
+        self.lock().limits.raise(what, by);
     }
 
     /// Holds what a step may take. A model call that may write more than is left is granted what is left; what calls in
@@ -271,8 +319,8 @@ impl Ledger {
     /// [`BudgetError`] if a limit would be passed; then nothing is held.
     pub fn reserve(&self, reservation: &Reservation) -> Result<Held, BudgetError> {
         let mut state = self.lock();
-        let spend = self.grant(&state, reservation)?;
-        let Budget { tokens, cost, model_calls, tool_calls, turns, .. } = self.budget;
+        let spend = state.grant(reservation)?;
+        let Budget { tokens, cost, model_calls, tool_calls, turns, .. } = state.limits;
         state.room(Resource::Turns, turns, |spend| spend.turns, &spend)?;
         state.room(Resource::ModelCalls, model_calls, |spend| spend.model_calls, &spend)?;
         state.room(Resource::ToolCalls, tool_calls, |spend| spend.tool_calls, &spend)?;
@@ -302,9 +350,11 @@ impl Ledger {
         // The state is plain numbers, changed in one go: a panic elsewhere can't leave it half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl State {
     /// What the step would be granted if no other were in flight.
-    fn grant(&self, state: &State, reservation: &Reservation) -> Result<Spend, BudgetError> {
+    fn grant(&self, reservation: &Reservation) -> Result<Spend, BudgetError> {
         let mut grant = unlimited(reservation);
         let Reservation::Model { input_tokens, output_tokens, price, .. } = *reservation else {
             return Ok(grant);
@@ -312,21 +362,21 @@ impl Ledger {
         let refused = |what, limit, spent, asked| BudgetError { what, limit, spent, reserved: 0, asked };
         let least = output_tokens.min(LEAST_OUTPUT);
         let mut output = output_tokens;
-        if let Some(limit) = self.budget.tokens {
-            let (spent, asked) = (state.spent.tokens(), input_tokens.saturating_add(least));
+        if let Some(limit) = self.limits.tokens {
+            let (spent, asked) = (self.spent.tokens(), input_tokens.saturating_add(least));
             let left = limit.saturating_sub(spent);
             if asked > left {
                 return Err(refused(Resource::Tokens, limit, spent, asked));
             }
             output = output.min(left - input_tokens);
         }
-        if let Some(NanoUsd(limit)) = self.budget.cost {
+        if let Some(NanoUsd(limit)) = self.limits.cost {
             let price_of = |output_tokens| {
                 let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
                 // An unknown price may be any price.
                 price.map_or(u64::MAX, |price| price.of(&usage).0)
             };
-            let (spent, asked) = (state.spent.cost.0, price_of(least));
+            let (spent, asked) = (self.spent.cost.0, price_of(least));
             let left = limit.saturating_sub(spent);
             if asked > left {
                 return Err(refused(Resource::NanoUsd, limit, spent, asked));
@@ -341,9 +391,7 @@ impl Ledger {
         grant.cost = price.map_or(NanoUsd(0), |price| price.of(&grant.usage));
         Ok(grant)
     }
-}
 
-impl State {
     /// Whether it fits beside what is spent and held.
     fn room(
         &self,

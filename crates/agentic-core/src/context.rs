@@ -19,6 +19,7 @@ use crate::driver::Driver;
 use crate::effect::{EffectClass, EffectContext};
 use crate::embed::{Embedder, Embeddings};
 use crate::event::EventKind;
+use crate::exhausted::Policy;
 use crate::goal::{Goal, Outcome};
 use crate::id::{RunId, StepId};
 use crate::model::{ChatModel, ModelRequest, ModelResponse};
@@ -43,6 +44,8 @@ use crate::work::{EffectFuture, Work};
 pub struct RunContext {
     driver: Arc<dyn Driver>,
     scope: Arc<Scope>,
+    /// What to do when a step does not fit into the budget; `None` leaves it refused.
+    exhausted: Option<Arc<Policy>>,
 }
 
 impl fmt::Debug for RunContext {
@@ -51,17 +54,13 @@ impl fmt::Debug for RunContext {
     }
 }
 
-/// A model call that names no output limit, of a model that names none either, reserves this much where tokens or
-/// money are limited, and is granted no more.
-const DEFAULT_OUTPUT_TOKENS: u64 = 4096;
-
 /// Tokens that an embedding model adds around one text, at most.
 const TEXT_OVERHEAD: usize = 8;
 
 impl RunContext {
     /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
     pub fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { driver, scope: Arc::new(Scope::root()) }
+        Self { driver, scope: Arc::new(Scope::root()), exhausted: None }
     }
 
     /// The run.
@@ -92,7 +91,17 @@ impl RunContext {
     }
 
     fn within(&self, scope: Scope) -> Self {
-        Self { driver: self.driver.clone(), scope: Arc::new(scope) }
+        Self { scope: Arc::new(scope), ..self.clone() }
+    }
+
+    /// The same scope, with this for steps that do not fit into the budget, in all of the tree below.
+    pub(crate) fn when_exhausted(&self, policy: Option<Arc<Policy>>) -> Self {
+        Self { exhausted: policy, ..self.clone() }
+    }
+
+    /// The scope for what has to be done before a step can be taken. What is done there is taken as it comes.
+    pub(crate) fn below(&self, step: &StepId) -> Self {
+        Self { scope: Arc::new(self.scope.below(step)), exhausted: None, ..self.clone() }
     }
 
     // ------------------------------------------------------------------------------------------ effects
@@ -105,21 +114,8 @@ impl RunContext {
     ///
     /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails.
     pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
-        let info = model.info();
-        let price = info.price;
-        let turns = self.scope.begins_turn();
-        let reservation = Reservation::Model {
-            input_tokens: request.token_bound(&info.id),
-            output_tokens: request
-                .max_output_tokens
-                .or(info.max_output_tokens)
-                .unwrap_or(DEFAULT_OUTPUT_TOKENS),
-            price,
-            turns,
-        };
-        let (name, model) = (info.id.clone(), model.clone());
-        let work = Work::Model { model, request, turns };
-        self.step("model", StepKind::Model, EffectClass::Idempotent, reservation, None, name, work)
+        let (id, turns) = (self.scope.step("model"), self.scope.begins_turn());
+        self.request(StepRequest::model(id, model.clone(), request, turns))
     }
 
     /// Asks an embedding model for the vectors of some texts.
@@ -215,7 +211,7 @@ impl RunContext {
     ///
     /// # Cancel safety
     /// A step that is dropped takes no message.
-    pub fn receive<T: DeserializeOwned + 'static>(&self, mailbox: &str) -> Step<T> {
+    pub fn receive<T: DeserializeOwned + Send + 'static>(&self, mailbox: &str) -> Step<T> {
         let (name, work) = (Arc::<str>::from(mailbox), Work::Receive(mailbox.into()));
         self.step("receive", StepKind::Receive, EffectClass::Pure, Reservation::Nothing, None, name, work)
     }
@@ -338,7 +334,7 @@ impl RunContext {
     // ------------------------------------------------------------------------------------------ plumbing
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one private struct")]
-    fn step<T>(
+    fn step<T: DeserializeOwned + Send + 'static>(
         &self,
         step: &str,
         kind: StepKind,
@@ -352,8 +348,24 @@ impl RunContext {
         self.request(StepRequest { id, kind, class, reservation, timeout, name, work })
     }
 
-    fn request<T>(&self, request: StepRequest) -> Step<T> {
+    fn request<T: DeserializeOwned + Send + 'static>(&self, request: StepRequest) -> Step<T> {
+        match &self.exhausted {
+            Some(policy) if request.reservation != Reservation::Nothing => policy.step(self, request),
+            _ => self.take(request),
+        }
+    }
+
+    /// The step, refused if it does not fit into the budget.
+    pub(crate) fn take<T>(&self, request: StepRequest) -> Step<T> {
         Step::new(self.driver.clone(), request)
+    }
+
+    pub(crate) fn step_id(&self, name: &str) -> StepId {
+        self.scope.step(name)
+    }
+
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
     }
 }
 

@@ -11,6 +11,7 @@ mod driver;
 mod effect;
 mod embed;
 mod event;
+mod exhausted;
 mod goal;
 mod id;
 mod json;
@@ -48,6 +49,7 @@ pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;
 pub use effect::{EffectClass, EffectContext, EffectGrant};
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
+pub use exhausted::{Budgeted, WhenExhausted};
 pub use step::{Step, StepDetail, StepError, StepKind};
 
 // What drivers implement.

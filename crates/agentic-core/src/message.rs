@@ -257,7 +257,7 @@ impl Messages {
     /// Adds a model's answer and remembers how many tokens the model counted up to here, which makes
     /// [`token_bound`](Self::token_bound) tight for the next turn.
     ///
-    /// `model` and `tools` are those of the request that was answered.
+    /// `model` is the one that was [asked](crate::ModelResponse::asked), `tools` are those of the request.
     pub fn push_response(&mut self, message: Message, model: &Arc<str>, tools: &ToolSet, usage: &Usage) {
         self.push(message);
         if usage.input_tokens > 0 {

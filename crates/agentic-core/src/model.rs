@@ -14,7 +14,7 @@ use crate::message::{Message, Messages, Part, ToolCall};
 use crate::model_context::ModelContext;
 use crate::model_error::{ModelError, ModelErrorKind};
 use crate::tool::ToolSpec;
-use crate::usage::{Price, Usage};
+use crate::usage::{NanoUsd, Price, Usage};
 
 /// The events of one model turn: any number of deltas, then exactly one [`ModelEvent::Finished`].
 pub type ModelStream = BoxStream<'static, Result<ModelEvent, ModelError>>;
@@ -408,12 +408,19 @@ pub struct ModelResponse {
     /// The name of the model that answered, as the provider gives it; may be more exact than what was asked for.
     #[serde(default)]
     pub model: Arc<str>,
+    /// The [id](ModelInfo::id) of the model that was asked: another than the agent's own, where a budget was exhausted.
+    /// The run context writes it; adapters leave it empty.
+    #[serde(default)]
+    pub asked: Arc<str>,
+    /// What it cost; `None` if the price is not known. The run context writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<NanoUsd>,
 }
 
 impl ModelResponse {
     /// An answer.
     pub fn new(message: Message, finish: FinishReason, usage: Usage, model: impl Into<Arc<str>>) -> Self {
-        Self { message, finish, usage, model: model.into() }
+        Self { message, finish, usage, model: model.into(), asked: Arc::default(), cost: None }
     }
 
     /// The answer's text.

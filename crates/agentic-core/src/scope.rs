@@ -38,6 +38,11 @@ impl Scope {
         scope
     }
 
+    /// The scope below a step of this one.
+    pub(crate) fn below(&self, step: &StepId) -> Self {
+        Self::at(step.as_str().into(), self.depth)
+    }
+
     fn at(path: Arc<str>, depth: u32) -> Self {
         Self { path, depth, turn: AtomicBool::new(false), used: Mutex::default() }
     }

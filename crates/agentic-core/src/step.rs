@@ -21,6 +21,7 @@ use crate::driver::{Driver, Ticket};
 use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
 use crate::id::StepId;
 use crate::json::Json;
+use crate::model::{ChatModel, ModelRequest};
 use crate::model_error::ModelError;
 use crate::tool::ToolError;
 use crate::usage::Spend;
@@ -175,6 +176,10 @@ pub struct StepRequest {
     pub(crate) work: Work,
 }
 
+/// A model call that names no output limit, of a model that names none either, reserves this much where tokens or
+/// money are limited, and is granted no more.
+const DEFAULT_OUTPUT_TOKENS: u64 = 4096;
+
 /// What a step is about, for events and journals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepDetail {
@@ -238,6 +243,36 @@ impl StepRequest {
             Work::Sleep(duration) => Some(*duration),
             _ => None,
         }
+    }
+
+    /// A model call, with what it has to reserve.
+    pub(crate) fn model(id: StepId, model: Arc<dyn ChatModel>, request: ModelRequest, turns: u64) -> Self {
+        let info = model.info();
+        let output_tokens = request.max_output_tokens.or(info.max_output_tokens);
+        let reservation = Reservation::Model {
+            input_tokens: request.token_bound(&info.id),
+            output_tokens: output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS),
+            price: info.price,
+            turns,
+        };
+        let (kind, class, name) = (StepKind::Model, EffectClass::Idempotent, info.id.clone());
+        let work = Work::Model { model, request, turns };
+        Self { id, kind, class, reservation, timeout: None, name, work }
+    }
+
+    /// The same step, to be taken under another id; `None` for what can only be done once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let Self { id, kind, class, reservation, timeout, name, work } = self;
+        let (id, name, work) = (id.clone(), name.clone(), work.again()?);
+        Some(Self {
+            id,
+            kind: *kind,
+            class: *class,
+            reservation: *reservation,
+            timeout: *timeout,
+            name,
+            work,
+        })
     }
 
     /// Takes the work out, to be started with what the driver grants it. The effect's context is made here and

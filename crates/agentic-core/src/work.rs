@@ -58,6 +58,22 @@ impl Work {
         }
     }
 
+    /// The same work once more; `None` for what can only be done once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        Some(match self {
+            Self::Model { model, request, turns } => {
+                Self::Model { model: model.clone(), request: request.clone(), turns: *turns }
+            }
+            Self::Embed { embedder, texts } => {
+                Self::Embed { embedder: embedder.clone(), texts: texts.clone() }
+            }
+            Self::Tool { tool, class, arguments } => {
+                Self::Tool { tool: tool.clone(), class: *class, arguments: arguments.clone() }
+            }
+            Self::Effect { .. } | Self::Approval(_) | Self::Sleep(_) | Self::Receive(_) => return None,
+        })
+    }
+
     pub(crate) fn launch(self, ecx: EffectContext) -> Launch {
         Launch::Effect(match self {
             Self::Model { model, request, turns } => effect(ask(model, request, turns, ecx)),
@@ -90,8 +106,10 @@ async fn ask(
     if let Some(granted) = mcx.output_tokens() {
         request.max_output_tokens = Some(granted);
     }
-    let response = model.complete(request, mcx).await?;
-    let spend = Spend { turns, ..spent(response.usage, model.info().price) };
+    let mut response = model.complete(request, mcx).await?;
+    let info = model.info();
+    let spend = Spend { turns, ..spent(response.usage, info.price) };
+    (response.asked, response.cost) = (info.id.clone(), info.price.map(|_| spend.cost));
     Ok(Done { value: Box::new(response), spend })
 }
 

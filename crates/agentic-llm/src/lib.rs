@@ -5,6 +5,8 @@ pub mod adapter;
 pub mod catalog;
 mod ids;
 mod open;
+#[cfg(feature = "openai")]
+mod prices;
 mod secret;
 #[cfg(feature = "sse")]
 pub mod sse;
@@ -15,6 +17,8 @@ pub mod wrap;
 
 // Models by address.
 pub use open::{Environment, OpenError, open, open_with};
+#[cfg(feature = "openai")]
+pub use prices::{PriceList, PriceListError, PricedModel};
 pub use secret::Secret;
 
 // Models around models.

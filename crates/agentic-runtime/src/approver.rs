@@ -1,4 +1,4 @@
-//! Who answers when an agent asks a person.
+//! Who answers when an agent asks.
 
 use std::fmt::Debug;
 
@@ -7,6 +7,13 @@ use agentic_core::{Approval, ApprovalRule, Decision, StepId, async_trait};
 /// Answers the questions of runs in this process, if no [rule](ApprovalRule) does.
 #[async_trait]
 pub trait Approver: Debug + Send + Sync + 'static {
+    /// Whether this one answers such a question. One that is left open waits in a durable run for somebody outside; in
+    /// an ephemeral one there is nobody else, and it is asked all the same.
+    fn answers(&self, approval: &Approval) -> bool {
+        let _ = approval;
+        true
+    }
+
     /// Answers one question; may take as long as it likes.
     ///
     /// # Cancel safety

@@ -231,7 +231,7 @@ async fn run<T>(
             let (model, last) = (info.id.to_string(), conversation::text_of(&response));
             return Err(ExtractError::Invalid { model, attempts: attempt, usage, reason, last });
         }
-        conversation::ask_again(&mut request, &response, &info.id, &reason);
+        conversation::ask_again(&mut request, &response, &reason);
         attempt += 1;
     }
 }

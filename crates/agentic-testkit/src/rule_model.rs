@@ -59,6 +59,12 @@ impl RuleModel {
         Self { info: Arc::new(info), rule: Arc::new(rule), calls: Arc::default() }
     }
 
+    /// The same rule under changed model information.
+    pub fn with_info(mut self, change: impl FnOnce(&mut ModelInfo)) -> Self {
+        change(Arc::make_mut(&mut self.info));
+        self
+    }
+
     /// How often it was asked.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)

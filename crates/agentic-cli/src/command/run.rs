@@ -3,14 +3,14 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use agentic::core::{Cancellation, Goal, Spend};
+use agentic::core::{Budgeted, Cancellation, Goal, Spend};
 use agentic::{Ephemeral, RunOptions};
 
 use crate::args::{Output, Run};
 use crate::config::Settings;
 use crate::exit::{self, Failure};
 use crate::render::{self, Shown};
-use crate::{agents, durable, interrupt, journals};
+use crate::{agents, durable, exhausted, interrupt, journals};
 
 pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.output;
@@ -32,7 +32,11 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let settings = Settings::of(args.agent)?;
-    let (agent, recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let asked = args.when_exhausted.unwrap_or(settings.when_exhausted.clone());
+    let (agent, mut recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked)).await?;
+    let agent = Budgeted::new(agent, when);
+    recipe.when_exhausted = kept;
     let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));
     if args.ephemeral {
         let run = settings.rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);

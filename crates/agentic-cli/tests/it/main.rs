@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bad_runs;
+mod budgets;
 mod commands;
 mod copies;
 mod durable;

@@ -2,7 +2,6 @@
 
 mod assembly;
 mod builder;
-mod models;
 mod origin;
 mod quirks;
 mod reader;

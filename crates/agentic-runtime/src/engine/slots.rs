@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) kind: StepKind,
     /// Whether its effect may be cut off.
     pub(super) may_be_cut: bool,
+    /// Whether it asks something that is answered from outside.
+    pub(super) left_open: bool,
     /// The digest of its request, if the run is recorded.
     pub(super) digest: Option<Digest>,
     pub(super) held: Held,
@@ -63,6 +65,7 @@ impl Slot {
             id: request.id.clone(),
             kind: request.kind,
             may_be_cut: request.class.may_be_cut(),
+            left_open: false,
             digest,
             held: Held::default(),
             stage: Stage::Waiting,

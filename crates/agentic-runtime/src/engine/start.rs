@@ -29,8 +29,10 @@ impl Engine {
     pub(super) fn register(self: &Arc<Self>, request: Box<StepRequest>, tokio: &Handle) -> Ticket {
         let digest = self.keeps_values().then(|| request.digest());
         let (id, kind) = (request.id.clone(), request.kind);
+        // Before any lock is taken: who answers is others' code.
+        let left_open = request.approval().is_some_and(|asked| self.leaves_open(asked));
         let mut state = self.state();
-        let ticket = state.slots.open(Slot::new(request, digest));
+        let ticket = state.slots.open(Slot { left_open, ..Slot::new(request, digest) });
         if state.halt.is_some() {
             return ticket;
         }
@@ -49,6 +51,14 @@ impl Engine {
             _ => self.begin(&mut state, ticket, tokio),
         }
         ticket
+    }
+
+    /// Whether a question stays open until somebody outside answers it.
+    fn leaves_open(&self, asked: &Approval) -> bool {
+        match &self.approver {
+            Some(approver) => self.recorded && !approver.answers(asked),
+            None => true,
+        }
     }
 
     /// The run can't go on. Whoever polls its root learns why.
@@ -191,7 +201,6 @@ impl Engine {
     }
 
     fn launch(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
-        let approver = self.approver.is_some();
         let asks = state.slots.get_mut(ticket).is_some_and(|slot| slot.kind == StepKind::Approval);
         if asks && self.answer_by_rule(state, ticket) {
             return;
@@ -203,7 +212,7 @@ impl Engine {
                 let mailbox = slot.request.as_ref().map(|request| request.name.clone()).unwrap_or_default();
                 return self.hand_out(state, &mailbox);
             }
-            StepKind::Approval if !approver => {
+            StepKind::Approval if slot.left_open => {
                 slot.stage = Stage::Asking;
                 // The request stays: it says what is asked.
                 let Some(until) = slot.until else { return };

@@ -3,6 +3,7 @@
 mod changes;
 mod copies;
 mod crashes;
+mod exhausted;
 mod foreign;
 mod golden;
 mod handing_back;

@@ -5,6 +5,7 @@ mod budget;
 mod cancel;
 mod delivery;
 mod durable;
+mod exhausted;
 mod rules;
 mod stores;
 mod support;

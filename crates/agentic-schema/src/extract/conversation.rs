@@ -1,7 +1,5 @@
 //! What is said to the model.
 
-use std::sync::Arc;
-
 use agentic_core::{Message, Messages, ModelRequest, ModelResponse, Part, Role};
 use serde_json::Value;
 
@@ -20,17 +18,12 @@ pub(super) fn with_schema(messages: &Messages, schema: &Value) -> Messages {
 }
 
 /// Adds the answer that was not valid, and why.
-pub(super) fn ask_again(
-    request: &mut ModelRequest,
-    response: &ModelResponse,
-    model: &Arc<str>,
-    reason: &str,
-) {
+pub(super) fn ask_again(request: &mut ModelRequest, response: &ModelResponse, reason: &str) {
     let messages = &mut request.messages;
     // As text, also where it came as a tool call: a call without its result would break the history.
     let said = text_of(response);
     let said = if said.is_empty() { "(nothing)".to_owned() } else { said };
-    messages.push_response(Message::assistant(said), model, &request.tools, &response.usage);
+    messages.push_response(Message::assistant(said), &response.asked, &request.tools, &response.usage);
     messages.push(Message::user(format!(
         "That is not valid: {reason}. Write the whole JSON value again, corrected, and nothing else."
     )));

@@ -82,7 +82,8 @@ impl<'a> Work<'a> {
             Ok(response) => response,
             Err(error) => return Err(self.failed(error)),
         };
-        let cost = self.model.info().price.map(|price| price.of(&response.usage)).unwrap_or_default();
+        // It says itself what it cost: another model may have been asked.
+        let cost = response.cost.unwrap_or_default();
         let (usage, model_calls, turns) = (response.usage, 1, 1);
         self.models += Spend { usage, cost, model_calls, turns, ..Spend::default() };
         let text = response.text();
@@ -96,7 +97,7 @@ impl<'a> Work<'a> {
             FinishReason::Refusal => {
                 let said = if self.last_words.is_empty() { "no reason given" } else { &self.last_words };
                 let message = format!("the model refused: {said}");
-                let error = ModelError::new(ModelErrorKind::Refused, &*self.model.info().id, message);
+                let error = ModelError::new(ModelErrorKind::Refused, &*response.asked, message);
                 Err(self.failed(error.into()))
             }
             _ => Ok(response),
@@ -105,9 +106,8 @@ impl<'a> Work<'a> {
 
     /// Puts the model's answer into the conversation as it is.
     pub(crate) fn keep(&mut self, response: ModelResponse) {
-        let ModelResponse { message, usage, .. } = response;
-        let model = &self.model.info().id;
-        self.request.messages.push_response(message, model, &self.request.tools, &usage);
+        let ModelResponse { message, usage, asked, .. } = response;
+        self.request.messages.push_response(message, &asked, &self.request.tools, &usage);
     }
 
     /// Runs the calls of a turn; a hint of the loop guard is added to the last result.

@@ -1,5 +1,6 @@
 //! The agents, on scripted models.
 
+mod budgeted;
 mod guarded;
 mod replayed;
 mod turns;

@@ -69,6 +69,9 @@ fn made_of(run: &RunRecord, entries: &[Entry]) {
     render::result(&format!("model    {}", one_line(&recipe.model, 200)));
     render::result(&format!("tools    {}", one_line(&recipe.tools.join(", "), 400)));
     render::result(&format!("folder   {}", one_line(&recipe.workdir.display().to_string(), 400)));
+    if let Some(when) = recipe.when_exhausted.shown() {
+        render::result(&format!("budget   when it is exhausted: {}", one_line(when, 200)));
+    }
 }
 
 /// What it asks, and how it goes on.

@@ -12,8 +12,9 @@ use url::Url;
 
 use super::origin::Origin;
 use super::tools::ToolCache;
-use super::{Inner, OpenAi, Quirks, models};
+use super::{Inner, OpenAi, Quirks};
 use crate::open::{Address, Environment, OpenError, OpenFuture};
+use crate::prices::{PriceList, PriceListError};
 use crate::secret::Secret;
 use crate::toolcall::Dialect;
 use crate::transport::{Timeouts, Transport};
@@ -61,6 +62,9 @@ pub enum OpenAiError {
         /// The environment variable for the key.
         key_name: String,
     },
+    /// The price list can't be used.
+    #[error(transparent)]
+    Prices(#[from] PriceListError),
 }
 
 /// Sets up an [`OpenAi`] model.
@@ -72,6 +76,7 @@ pub struct OpenAiBuilder {
     key_name: String,
     info: Option<ModelInfo>,
     price: Option<Price>,
+    prices: Option<PriceList>,
     quirks: Option<Quirks>,
     timeouts: Timeouts,
 }
@@ -85,6 +90,7 @@ impl OpenAiBuilder {
             key_name: KEY_NAME.to_owned(),
             info: None,
             price: None,
+            prices: None,
             quirks: None,
             timeouts: Timeouts::default(),
         }
@@ -114,7 +120,13 @@ impl OpenAiBuilder {
         self
     }
 
-    /// What the model costs.
+    /// The list to look the model up in, by its name and the endpoint's host. Default: the built-in one.
+    pub fn prices(mut self, prices: PriceList) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// What the model costs, whatever a list says.
     pub fn price(mut self, price: Price) -> Self {
         self.price = Some(price);
         self
@@ -165,7 +177,10 @@ impl OpenAiBuilder {
         let headers =
             headers(key.as_ref()).ok_or_else(|| OpenAiError::BadKey { key_name: self.key_name.clone() })?;
         let quirks = self.quirks.unwrap_or_else(|| Quirks::of_host(name));
-        let mut info = self.info.unwrap_or_else(|| describe(&model, official));
+        let mut info = match self.info {
+            Some(info) => info,
+            None => describe(&model, name, &self.prices.map_or_else(PriceList::builtin, Ok)?),
+        };
         info.price = self.price.or(info.price);
         let uri = Uri::try_from(endpoint.as_str()).map_err(|error| refused(base_url, &error.to_string()))?;
         let endpoint = Transport::new(self.timeouts).endpoint(uri, headers);
@@ -175,18 +190,18 @@ impl OpenAiBuilder {
     }
 }
 
-/// What is known of a model by its name.
-fn describe(model: &str, official: bool) -> ModelInfo {
+/// What is known of a model by its name and its host.
+fn describe(model: &str, host: &str, prices: &PriceList) -> ModelInfo {
     let mut info = ModelInfo::new(format!("openai:{model}"));
     let mut capabilities = Capabilities::default();
     // What a server can't do, it refuses itself; nobody can ask it beforehand.
     (capabilities.tools, capabilities.parallel_tool_calls) = (true, true);
     (capabilities.json_schema, capabilities.images) = (true, true);
     info.capabilities = capabilities;
-    if let Some(known) = models::find(model).filter(|_| official) {
-        info.context_tokens = Some(known.context_tokens);
-        info.max_output_tokens = Some(known.max_output_tokens);
-        info.price = Some(known.price);
+    if let Some(known) = prices.find(host, model) {
+        info.context_tokens = known.context_tokens;
+        info.max_output_tokens = known.max_output_tokens;
+        info.price = Some(known.price());
     }
     info
 }
@@ -228,7 +243,7 @@ fn headers(key: Option<&Secret>) -> Option<HeaderMap> {
 }
 
 /// Opens `openai:MODEL`, with `?base_url=…`, `?key_env=NAME` and `?tool_text=DIALECT` as options. The environment
-/// gives `OPENAI_BASE_URL` and `OPENAI_API_KEY`.
+/// gives `OPENAI_BASE_URL`, `OPENAI_API_KEY`, and in `AGENTIC_PRICES` a price list.
 pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -> OpenFuture<'a> {
     async move {
         address.allow(&["base_url", "key_env", "tool_text"])?;
@@ -239,7 +254,8 @@ pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -
                 OpenError::setup(address, OpenAiError::ToolText { given, known })
             })?),
         };
-        let mut builder = OpenAi::builder(address.rest());
+        let prices = PriceList::of_user(environment).map_err(|error| OpenError::setup(address, error))?;
+        let mut builder = OpenAi::builder(address.rest()).prices(prices);
         if let Some(url) =
             address.option("base_url").map(str::to_owned).or_else(|| environment.get("OPENAI_BASE_URL"))
         {

@@ -1,0 +1,152 @@
+//! The question whether a limit is raised, and what an answer means. Pure.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::approval::{Approval, Decision};
+use crate::budget::{BudgetError, Resource};
+
+/// Whether a limit is raised.
+#[derive(Clone, Debug)]
+pub(super) struct Question<'a> {
+    refused: &'a BudgetError,
+    raise: u64,
+}
+
+impl<'a> Question<'a> {
+    /// About the limit that refused a step; `given` is what it was at first.
+    pub(super) fn new(refused: &'a BudgetError, given: u64) -> Self {
+        let raise = given.max(refused.asked).max(refused.missing());
+        Self { refused, raise }
+    }
+
+    pub(super) fn approval(&self, expires_after: Option<Duration>) -> Approval {
+        let BudgetError { what, limit, spent, reserved, asked } = *self.refused;
+        let amount = |number| amount(what, number);
+        let of = match what {
+            Resource::NanoUsd => amount(limit),
+            _ => format!("{} {what}", amount(limit)),
+        };
+        let held = match reserved {
+            0 => String::new(),
+            reserved => format!(", {} held by calls in flight", amount(reserved)),
+        };
+        let (spent, asked, raise) = (amount(spent), amount(asked), amount(self.raise));
+        let mut approval = Approval::new(format!(
+            "The budget of {of} is exhausted: {spent} spent{held}, {asked} more asked for. Raise it by {raise}?"
+        ));
+        approval.arguments = self.arguments();
+        approval.expires_after = expires_after;
+        approval
+    }
+
+    fn arguments(&self) -> Value {
+        let BudgetError { what, limit, spent, asked, .. } = self.refused;
+        json!({"what": what, "limit": limit, "spent": spent, "asked": asked, "raise": self.raise})
+    }
+
+    /// By how much it is raised; `None` if it is not. An answer that says anything but another `raise` is no yes.
+    pub(super) fn raise(&self, decision: &Decision) -> Option<u64> {
+        match decision {
+            Decision::Approve => Some(self.raise),
+            Decision::Edit { arguments } => {
+                let asked = self.arguments();
+                let edited = arguments.as_object()?;
+                let agrees =
+                    |(name, value): (&String, &Value)| name == "raise" || asked.get(name) == Some(value);
+                let raise = edited.get("raise")?.as_u64().filter(|raise| *raise > 0)?;
+                edited.iter().all(agrees).then_some(raise)
+            }
+            Decision::Deny { .. } => None,
+        }
+    }
+}
+
+/// A number as people write it: `5,000`, of money `$0.005`.
+fn amount(what: Resource, number: u64) -> String {
+    if what != Resource::NanoUsd {
+        return grouped(number);
+    }
+    let (dollars, nanos) = (grouped(number / 1_000_000_000), format!("{:09}", number % 1_000_000_000));
+    let cents = nanos.trim_end_matches('0');
+    format!("${dollars}.{cents:0<2}")
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(what: Resource, limit: u64, spent: u64, reserved: u64, asked: u64) -> BudgetError {
+        BudgetError { what, limit, spent, reserved, asked }
+    }
+
+    #[test]
+    fn a_question_is_one_line_with_all_numbers() {
+        let tokens = refused(Resource::Tokens, 5_000, 4_800, 0, 600);
+        let asked = Question::new(&tokens, 5_000).approval(None);
+        assert_eq!(
+            asked.question,
+            "The budget of 5,000 tokens is exhausted: 4,800 spent, 600 more asked for. Raise it by 5,000?"
+        );
+        let arguments = json!({"what": "tokens", "limit": 5000, "spent": 4800, "asked": 600, "raise": 5000});
+        assert_eq!(asked.arguments, arguments);
+        let money = refused(Resource::NanoUsd, 1_500_000_000, 1_499_000_000, 0, 1_050_000);
+        let asked = Question::new(&money, 1_500_000_000).approval(Some(Duration::from_secs(60)));
+        assert_eq!(
+            asked.question,
+            "The budget of $1.50 is exhausted: $1.499 spent, $0.00105 more asked for. Raise it by $1.50?"
+        );
+        assert_eq!(asked.expires_after, Some(Duration::from_secs(60)));
+        let calls = refused(Resource::ModelCalls, 2, 0, 2, 1);
+        let asked = Question::new(&calls, 2).approval(None);
+        assert_eq!(
+            asked.question,
+            "The budget of 2 model calls is exhausted: 0 spent, 2 held by calls in flight, 1 more asked for. Raise it by 2?"
+        );
+    }
+
+    #[test]
+    fn a_raise_is_at_least_what_is_missing() {
+        let raise = |refused: BudgetError| Question::new(&refused, 100).raise(&Decision::Approve);
+        assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 50)), Some(100), "as much as there was");
+        assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 700)), Some(700), "what is asked for");
+        assert_eq!(raise(refused(Resource::Tokens, 100, 900, 0, 50)), Some(850), "what is missing");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_clear_yes_is_a_no() {
+        let error = refused(Resource::Tokens, 100, 90, 0, 50);
+        let question = Question::new(&error, 100);
+        let edited = |arguments: Value| question.raise(&Decision::Edit { arguments });
+        assert_eq!(edited(json!({"raise": 7})), Some(7));
+        let whole = json!({"what": "tokens", "limit": 100, "spent": 90, "asked": 50, "raise": 8});
+        assert_eq!(edited(whole), Some(8), "the whole of the arguments");
+        for malformed in [
+            json!({"raise": 0}),
+            json!({"raise": -7}),
+            json!({"raise": 7.5}),
+            json!({"raise": "7"}),
+            json!({"limit": 200}),
+            json!({"limit": 200, "raise": 7}),
+            json!({"more": 1, "raise": 7}),
+            json!(7),
+            json!(null),
+        ] {
+            assert_eq!(edited(malformed.clone()), None, "{malformed}");
+        }
+        assert_eq!(question.raise(&Decision::Deny { reason: "no".into() }), None);
+    }
+}

@@ -19,6 +19,7 @@ use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
 use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
+use crate::guardrail::Gate;
 use crate::id::StepId;
 use crate::json::Json;
 use crate::model_error::ModelError;
@@ -64,6 +65,16 @@ pub enum StepError {
     /// The run was cancelled.
     #[error("the run was cancelled ({})", match .0 { CancelReason::Requested => "requested", CancelReason::TimedOut => "its time was up" })]
     Cancelled(CancelReason),
+    /// A guardrail lets nothing pass.
+    #[error("guardrail `{guardrail}` blocked {gate}: {reason}")]
+    Blocked {
+        /// The guardrail's name.
+        guardrail: String,
+        /// Where it stands.
+        gate: Gate,
+        /// Why, as it says.
+        reason: String,
+    },
     /// An effect of the agent's own failed.
     #[error("step `{step}` failed: {message}")]
     Failed {
@@ -147,6 +158,15 @@ pub struct Done {
     pub value: Box<dyn StepValue>,
     /// What it took of the budget.
     pub spend: Spend,
+    /// Whether the value must not be told to those who watch: a guardrail has yet to judge it.
+    pub withheld: bool,
+}
+
+impl Done {
+    /// A value, told to those who watch.
+    pub fn new(value: impl StepValue, spend: Spend) -> Self {
+        Self { value: Box::new(value), spend, withheld: false }
+    }
 }
 
 /// The outcome that a driver delivers to a step.
@@ -172,7 +192,21 @@ pub struct StepRequest {
     pub timeout: Option<Duration>,
     /// The model, tool or effect, for people.
     pub name: Arc<str>,
+    /// What of it must not be told to those who watch.
+    pub withheld: Withheld,
     pub(crate) work: Work,
+}
+
+/// What of a step must not be told to those who watch. A journal has all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Withheld {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What it gives: a guardrail has yet to judge it.
+    Outcome,
+    /// What it asks and what it gives: a guardrail judges there.
+    All,
 }
 
 /// What a step is about, for events and journals.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId, Sources,
+    Agent, AgentError, Budget, Cancellation, Digest, EventSink, Goal, Guardrail, Guardrails, RunContext,
+    RunId, Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -27,6 +28,7 @@ pub struct Ephemeral {
     sources: Arc<dyn Sources>,
     events: Option<Arc<dyn EventSink>>,
     approver: Arc<dyn Approver>,
+    guardrails: Guardrails,
     cancellation: Cancellation,
 }
 
@@ -37,6 +39,7 @@ impl Default for Ephemeral {
             sources: Arc::new(SystemSources),
             events: None,
             approver: Arc::new(DenyAll),
+            guardrails: Guardrails::default(),
             cancellation: Cancellation::new(),
         }
     }
@@ -72,6 +75,12 @@ impl Ephemeral {
         self
     }
 
+    /// With agents behind this guardrail, as if they were [`Guarded`](agentic_core::Guarded).
+    pub fn guardrail(mut self, guardrail: impl Guardrail) -> Self {
+        self.guardrails.push(guardrail);
+        self
+    }
+
     /// Cancelled by this.
     pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
         self.cancellation = cancellation;
@@ -82,10 +91,13 @@ impl Ephemeral {
     ///
     /// Outcomes are delivered one at a time, and the agent's task is given a turn between two of them. Whether
     /// it has come to rest by then can't be seen from here; [`run`](Self::run) waits until it has.
+    ///
+    /// Guardrails hold for what the agent asks of models and tools; its goal and its outcome pass by none here.
     pub fn context(self) -> RunContext {
+        let guardrails = self.guardrails.clone();
         let engine = self.engine();
         engine.watch.take(None);
-        engine.context()
+        guardrails.hold_in(engine.context())
     }
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
@@ -95,7 +107,7 @@ impl Ephemeral {
     /// # Cancel safety
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.
     pub async fn run(self, agent: &dyn Agent, goal: impl Into<Goal>) -> RunReport {
-        let (goal, budget) = (goal.into(), self.budget);
+        let (goal, budget, guardrails) = (goal.into(), self.budget, self.guardrails.clone());
         let engine = self.engine();
         engine.drive_from_root();
         let cx = engine.context();
@@ -105,7 +117,7 @@ impl Ephemeral {
         if let Ok(started) = EntryKind::started(name, String::new(), Digest::default(), budget, &begin) {
             engine.watch.tell(|| started);
         }
-        let root = Driven::new(agent.run(goal, &cx), &engine);
+        let root = Driven::new(guardrails.run(agent, goal, &cx), &engine);
         let result = match select(root, engine.given_up(budget.wall_time).boxed()).await {
             Either::Left((Some(result), _)) => result.map_err(RunError::Agent),
             // What is not recorded never stops short.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentic_core::{
     CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId, StepKind,
-    StepRequest, Ticket, Timestamp,
+    StepRequest, Ticket, Timestamp, Withheld,
 };
 use tokio::task::AbortHandle;
 
@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) kind: StepKind,
     /// Whether its effect may be cut off.
     pub(super) may_be_cut: bool,
+    /// What of it is told to nobody who watches.
+    pub(super) withheld: Withheld,
     /// The digest of its request, if the run is recorded.
     pub(super) digest: Option<Digest>,
     pub(super) held: Held,
@@ -61,6 +63,7 @@ impl Slot {
             id: request.id.clone(),
             kind: request.kind,
             may_be_cut: request.class.may_be_cut(),
+            withheld: request.withheld,
             digest,
             held: Held::default(),
             stage: Stage::Waiting,
@@ -87,7 +90,8 @@ impl Slot {
     pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
         match result {
             Ok(done) => done.spend,
-            Err(StepError::Cancelled(_)) => self.held.all(),
+            // So may one that a guardrail has ended.
+            Err(StepError::Cancelled(_) | StepError::Blocked { .. }) => self.held.all(),
             Err(StepError::Model(error))
                 if matches!(error.kind(), ModelErrorKind::Interrupted | ModelErrorKind::TimedOut) =>
             {
@@ -95,6 +99,11 @@ impl Slot {
             }
             Err(_) => self.held.calls(),
         }
+    }
+
+    /// Whether what it gives is told to nobody who watches.
+    pub(super) fn withholds(&self) -> bool {
+        self.withheld > Withheld::Nothing
     }
 
     /// Whether its start was written down or told.
@@ -137,6 +146,7 @@ pub(super) struct Outcome {
 pub(super) struct Unheard {
     pub(super) id: StepId,
     pub(super) kind: StepKind,
+    pub(super) withheld: bool,
     pub(super) held: Held,
     pub(super) spend: Spend,
     /// Whether its start was written down or told.
@@ -284,6 +294,7 @@ impl Slot {
             doubt,
             id: self.id.clone(),
             kind: self.kind,
+            withheld: self.withholds(),
             held: std::mem::take(&mut self.held),
             spend,
             intended: self.is_begun(),

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
-use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId};
+use agentic_core::{Agent, AgentError, CancelReason, Guardrails, Partial, RunContext, RunId};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -140,7 +140,7 @@ impl Runtime {
         engine.watch.take(Some(agent.name()));
         // What was accepted before the end counts, if it can be read.
         let last_word = async { drop(self.feed(&active).await) };
-        let result = drive(engine, &*agent, begin, last_word).await;
+        let result = drive(engine, &*agent, &inner.guardrails, begin, last_word).await;
         if !matches!(result, Ok(_) | Err(RunError::Agent(_))) {
             engine.stop();
             engine.settled().await;
@@ -241,17 +241,18 @@ impl Drop for Stop {
     }
 }
 
-/// Runs the agent until it ends or can't go on. Before its end is decided upon, `last_word` is waited for.
+/// Runs the agent, behind these guardrails, until it ends or can't go on. Before its end is decided upon, `last_word` is waited for.
 pub(crate) async fn drive(
     engine: &Arc<Engine>,
     agent: &dyn Agent,
+    guardrails: &Guardrails,
     begin: Begin,
     last_word: impl Future<Output = ()>,
 ) -> Result<agentic_core::Outcome, RunError> {
     engine.drive_from_root();
     let cx: RunContext = engine.context();
     // What panics in one agent must not take others with it.
-    let agent = AssertUnwindSafe(agent.run(begin.goal, &cx)).catch_unwind();
+    let agent = AssertUnwindSafe(guardrails.run(agent, begin.goal, &cx)).catch_unwind();
     let given_up = engine.given_up(engine.time_left()).boxed();
     let result = match select(Driven::new(agent, engine), given_up).await {
         Either::Left((Some(Ok(result)), _)) => result,

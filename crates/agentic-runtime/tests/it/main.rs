@@ -5,6 +5,7 @@ mod budget;
 mod cancel;
 mod delivery;
 mod durable;
+mod guardrails;
 mod stores;
 mod support;
 #[cfg(feature = "tracing")]

@@ -1,6 +1,7 @@
 //! The agents, on scripted models.
 
 mod guarded;
+mod guardrails;
 mod replayed;
 mod turns;
 

@@ -158,7 +158,7 @@ pub trait Guardrail: Debug + Send + Sync + 'static {
 
     /// Says what becomes of the content, after asking whom it wants through `cx`: a scope of its own, whose steps are
     /// recorded, budgeted and repeated as all others. No guardrail holds there, and what is asked and answered there is
-    /// told to nobody who watches. Only called where it [stands](Self::stands_at) to judge.
+    /// told to nobody who watches, but for questions to a person. Only called where it [stands](Self::stands_at) to judge.
     ///
     /// # Errors
     /// A [`StepError`]. An exhausted budget and a cancelled run end the step that is judged, or the agent; whatever else

@@ -2,5 +2,6 @@
 //!
 #![doc = include_str!("../docs/guides/first-agent.md")]
 #![doc = include_str!("../docs/guides/durability.md")]
+#![doc = include_str!("../docs/guides/guardrails.md")]
 #![doc = include_str!("../docs/guides/observability.md")]
 #![doc = include_str!("../docs/guides/budgets.md")]

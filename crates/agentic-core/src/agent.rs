@@ -11,6 +11,7 @@ use crate::budget::{BudgetError, Resource};
 use crate::cancel::CancelReason;
 use crate::context::RunContext;
 use crate::goal::{Goal, Outcome};
+use crate::guardrail::Gate;
 use crate::model_error::ModelError;
 use crate::run::{Reason, RunStatus};
 use crate::step::StepError;
@@ -113,6 +114,18 @@ pub enum AgentError {
         /// What there is so far.
         partial: Box<Partial>,
     },
+    /// A guardrail lets nothing pass.
+    #[error("guardrail `{guardrail}` blocked {gate}: {reason}")]
+    Blocked {
+        /// The guardrail's name.
+        guardrail: String,
+        /// Where it stands.
+        gate: Gate,
+        /// Why, as it says.
+        reason: String,
+        /// What there is so far; nothing of what is blocked.
+        partial: Box<Partial>,
+    },
     /// A step failed in another way.
     #[error("{error}")]
     Step {
@@ -156,6 +169,9 @@ impl AgentError {
             StepError::Budget(limit) => Self::Budget { limit, partial },
             StepError::Cancelled(reason) => Self::Cancelled { reason, partial },
             StepError::Model(error) => Self::Model { error, partial },
+            StepError::Blocked { guardrail, gate, reason } => {
+                Self::Blocked { guardrail, gate, reason, partial }
+            }
             error => Self::Step { error, partial },
         }
     }
@@ -173,6 +189,7 @@ impl AgentError {
             Self::InvalidOutput { .. } => Reason::InvalidOutput,
             Self::InvalidInput { .. } => Reason::InvalidInput,
             Self::Model { .. } => Reason::ModelError,
+            Self::Blocked { .. } => Reason::Guardrail,
             Self::Step { error: StepError::Tool(_), .. } => Reason::ToolError,
             Self::Step { .. } => Reason::Internal,
         }
@@ -196,6 +213,22 @@ impl AgentError {
             | Self::OutputLimit { partial, .. }
             | Self::InvalidOutput { partial, .. }
             | Self::Model { partial, .. }
+            | Self::Blocked { partial, .. }
+            | Self::Step { partial, .. } => Some(partial),
+            Self::InvalidInput { .. } => None,
+        }
+    }
+
+    pub(crate) fn partial_mut(&mut self) -> Option<&mut Partial> {
+        match self {
+            Self::TurnLimit { partial, .. }
+            | Self::LoopDetected { partial, .. }
+            | Self::Budget { partial, .. }
+            | Self::Cancelled { partial, .. }
+            | Self::OutputLimit { partial, .. }
+            | Self::InvalidOutput { partial, .. }
+            | Self::Model { partial, .. }
+            | Self::Blocked { partial, .. }
             | Self::Step { partial, .. } => Some(partial),
             Self::InvalidInput { .. } => None,
         }

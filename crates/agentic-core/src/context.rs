@@ -21,10 +21,11 @@ use crate::embed::{Embedder, Embeddings};
 use crate::event::EventKind;
 use crate::exhausted::Policy;
 use crate::goal::{Goal, Outcome};
+use crate::guardrail::{Gate, Guards, Layer, guarded_approval, guarded_tool, judged_answer};
 use crate::id::{RunId, StepId};
 use crate::model::{ChatModel, ModelRequest, ModelResponse};
 use crate::scope::Scope;
-use crate::step::{Done, Step, StepError, StepKind, StepRequest, StepValue};
+use crate::step::{Done, Step, StepError, StepKind, StepRequest, Withheld};
 use crate::time::Timestamp;
 use crate::tool::{Tool, ToolError};
 use crate::usage::Spend;
@@ -46,6 +47,8 @@ pub struct RunContext {
     scope: Arc<Scope>,
     /// What to do when a step does not fit into the budget; `None` leaves it refused.
     exhausted: Option<Arc<Policy>>,
+    /// What holds here, if anything does.
+    guards: Option<Arc<Guards>>,
 }
 
 impl fmt::Debug for RunContext {
@@ -60,7 +63,7 @@ const TEXT_OVERHEAD: usize = 8;
 impl RunContext {
     /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
     pub fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { driver, scope: Arc::new(Scope::root()), exhausted: None }
+        Self { driver, scope: Arc::new(Scope::root()), exhausted: None, guards: None }
     }
 
     /// The run.
@@ -112,10 +115,16 @@ impl RunContext {
     /// the request's, else the model's, else 4,096 tokens. Where less is left, the output limit is lowered to it;
     /// where calls in flight hold what it needs, it waits for them.
     ///
-    /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails.
+    /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails, and [`StepError::Blocked`] where a
+    /// guardrail lets its answer not pass.
     pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
         let (id, turns) = (self.scope.step("model"), self.scope.begins_turn());
-        self.request(StepRequest::model(id, model.clone(), request, turns))
+        let guards = self.guards_at(&[Gate::Output, Gate::ToolCall]);
+        let step = self.request(StepRequest::model(id, model.clone(), request, turns, guards));
+        match &self.guards {
+            Some(guards) if guards.judges_at(Gate::Output) => judged_answer(self, guards, step),
+            _ => step,
+        }
     }
 
     /// Asks an embedding model for the vectors of some texts.
@@ -141,17 +150,19 @@ impl RunContext {
     ///
     /// Most agents call tools through an executor, which also validates, asks for approval and keeps a history.
     ///
-    /// The step gives [`StepError::Tool`] or [`StepError::Budget`] when it fails.
+    /// The step gives [`StepError::Tool`] or [`StepError::Budget`] when it fails. What a guardrail blocks is an error of
+    /// the tool, `denied`.
     pub fn tool(&self, tool: &Arc<dyn Tool>, arguments: Value) -> Step<Value> {
-        let spec = tool.spec();
-        let class = tool.effect(&arguments);
-        let (step, timeout) = (format!("tool:{}", spec.name), Some(spec.policy.timeout));
-        let name = spec.name.as_str().into();
-        let work = Work::Tool { tool: tool.clone(), class, arguments: Arc::new(arguments) };
-        self.step(&step, StepKind::Tool, class, Reservation::ToolCall, timeout, name, work)
+        let id = self.scope.step(&format!("tool:{}", tool.spec().name));
+        match self.guards_at(&[Gate::ToolCall, Gate::ToolResult]) {
+            Some(guards) => guarded_tool(self, &guards, id, tool, arguments),
+            None => self.call_tool(id, tool, arguments, None),
+        }
     }
 
     /// Runs an effect of the agent's own: anything that is neither a model nor a tool.
+    ///
+    /// No guardrail stands around it.
     ///
     /// There is no way to ask such an effect whether it happened, so after a crash `checkable` counts as `unsafe`.
     ///
@@ -186,18 +197,23 @@ impl RunContext {
                 let value = effect(ecx)
                     .await
                     .map_err(|error| StepError::Failed { step, message: error.to_string() })?;
-                Ok(Done { value: Box::new(value) as Box<dyn StepValue>, spend: Spend::default() })
+                Ok(Done::new(value, Spend::default()))
             })
         };
         let (kind, reservation, name) = (StepKind::Effect, Reservation::Nothing, name.into());
         let work = Work::Effect { digest, start: Box::new(start) };
-        self.request(StepRequest { id, kind, class, reservation, timeout: None, name, work })
+        let withheld = Withheld::Nothing;
+        self.request(StepRequest { id, kind, class, reservation, timeout: None, name, withheld, work })
     }
 
-    /// Asks a person, who may take as long as they like.
+    /// Asks a person, who may take as long as they like. A question about a tool's call passes the guardrails before it is
+    /// asked, as the call does.
     pub fn approve(&self, approval: Approval) -> Step<Decision> {
-        let (name, work) = (approval.question.as_str().into(), Work::Approval(approval));
-        self.step("approve", StepKind::Approval, EffectClass::Pure, Reservation::Nothing, None, name, work)
+        let id = self.scope.step("approve");
+        match (self.guards_at(&[Gate::ToolCall]), &approval.tool) {
+            (Some(guards), Some(tool)) => guarded_approval(self, &guards, id, tool.clone(), approval),
+            _ => self.ask(id, approval),
+        }
     }
 
     /// Waits.
@@ -319,9 +335,9 @@ impl RunContext {
 
     // ------------------------------------------------------------------------------- the run as a whole
 
-    /// Publishes an event; it is made only if somebody watches.
+    /// Publishes an event; it is made only if somebody watches. Where a guardrail judges nothing is published.
     pub fn emit(&self, event: impl FnOnce() -> EventKind) {
-        if self.driver.is_watched() {
+        if self.driver.is_watched() && !self.is_judging() {
             self.driver.emit(self.path(), event());
         }
     }
@@ -344,11 +360,14 @@ impl RunContext {
         name: Arc<str>,
         work: Work,
     ) -> Step<T> {
-        let id = self.scope.step(step);
-        self.request(StepRequest { id, kind, class, reservation, timeout, name, work })
+        let (id, withheld) = (self.scope.step(step), Withheld::Nothing);
+        self.request(StepRequest { id, kind, class, reservation, timeout, name, withheld, work })
     }
 
-    fn request<T: DeserializeOwned + Send + 'static>(&self, request: StepRequest) -> Step<T> {
+    fn request<T: DeserializeOwned + Send + 'static>(&self, mut request: StepRequest) -> Step<T> {
+        if self.is_judging() {
+            request.withheld = Withheld::All;
+        }
         match &self.exhausted {
             Some(policy) if request.reservation != Reservation::Nothing => policy.step(self, request),
             _ => self.take(request),
@@ -366,6 +385,66 @@ impl RunContext {
 
     pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
         &self.driver
+    }
+
+    // -------------------------------------------------------------------------------------- guardrails
+
+    /// What holds here, if any of it stands at one of these gates.
+    fn guards_at(&self, gates: &[Gate]) -> Option<Arc<Guards>> {
+        self.guards.as_ref().filter(|guards| gates.iter().any(|gate| guards.stands_at(*gate))).cloned()
+    }
+
+    fn is_judging(&self) -> bool {
+        self.guards.as_ref().is_some_and(|guards| guards.judging)
+    }
+
+    /// This scope, with these guardrails within those that hold already.
+    pub(crate) fn guarded(&self, layer: Arc<Layer>) -> Self {
+        let guards = match &self.guards {
+            Some(guards) => guards.with(layer),
+            None => Guards::of(layer),
+        };
+        Self { guards: Some(Arc::new(guards)), ..self.clone() }
+    }
+
+    /// The scope in which guardrails judge this. It takes its ordinal now.
+    pub(crate) fn judging(&self, what: &str) -> Self {
+        Self { guards: Some(Arc::new(Guards::judge())), ..self.keyed("guard", what) }
+    }
+
+    pub(crate) fn composed<T>(
+        &self,
+        id: StepId,
+        steps: impl Future<Output = Result<T, StepError>> + Send + 'static,
+    ) -> Step<T> {
+        Step::composed(self.driver.clone(), id, steps)
+    }
+
+    /// The call itself. `guards` screen and judge what it gives.
+    pub(crate) fn call_tool(
+        &self,
+        id: StepId,
+        tool: &Arc<dyn Tool>,
+        arguments: Value,
+        guards: Option<&Arc<Guards>>,
+    ) -> Step<Value> {
+        let spec = tool.spec();
+        let class = tool.effect(&arguments);
+        let (timeout, name) = (Some(spec.policy.timeout), spec.name.as_str().into());
+        let judged = guards.is_some_and(|guards| guards.judges_at(Gate::ToolResult));
+        let withheld = if judged { Withheld::Outcome } else { Withheld::Nothing };
+        let guards = guards.filter(|guards| guards.screens_at(Gate::ToolResult)).cloned();
+        let work = Work::Tool { tool: tool.clone(), class, arguments: Arc::new(arguments), guards };
+        let (kind, reservation) = (StepKind::Tool, Reservation::ToolCall);
+        self.request(StepRequest { id, kind, class, reservation, timeout, name, withheld, work })
+    }
+
+    /// The question itself.
+    pub(crate) fn ask(&self, id: StepId, approval: Approval) -> Step<Decision> {
+        let (name, work) = (approval.question.as_str().into(), Work::Approval(approval));
+        let (kind, class, reservation) = (StepKind::Approval, EffectClass::Pure, Reservation::Nothing);
+        let withheld = Withheld::Nothing;
+        self.request(StepRequest { id, kind, class, reservation, timeout: None, name, withheld, work })
     }
 }
 

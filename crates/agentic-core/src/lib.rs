@@ -13,6 +13,8 @@ mod embed;
 mod event;
 mod exhausted;
 mod goal;
+mod guarded;
+mod guardrail;
 mod id;
 mod json;
 mod memory;
@@ -55,7 +57,7 @@ pub use step::{Step, StepDetail, StepError, StepKind};
 // What drivers implement.
 pub use driver::{Driver, Ticket};
 pub use sources::Sources;
-pub use step::{Delivered, Done, Launch, StepRequest, StepValue};
+pub use step::{Delivered, Done, Launch, StepRequest, StepValue, Withheld};
 
 // Models.
 pub use embed::{Embedder, EmbedderInfo, Embeddings};
@@ -70,6 +72,10 @@ pub use usage::{NanoUsd, Price, Spend, Usage};
 
 // Tools.
 pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
+
+// Guardrails.
+pub use guarded::{Guarded, Guardrails};
+pub use guardrail::{Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
 // Memory, reflection and teams: the words and traits that the crates above share.
 pub use memory::{Memory, MemoryEntry, MemoryError, MemoryErrorKind, MemoryKind, MemoryQuery, Recalled};
@@ -97,5 +103,6 @@ const _: () = {
     usable::<dyn Planner>();
     usable::<dyn Reflector>();
     usable::<dyn EventSink>();
+    usable::<dyn Guardrail>();
     usable::<RunContext>();
 };

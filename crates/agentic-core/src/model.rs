@@ -61,10 +61,15 @@ pub trait ChatModelExt: ChatModel {
                     ModelEvent::Delta(delta) => mcx.delta(delta),
                 }
             }
-            let message = "the stream ended before the response was whole";
-            Err(ModelError::new(ModelErrorKind::Interrupted, &*self.info().id, message))
+            Err(broke_off(self))
         }
     }
+}
+
+/// The stream ended without its last event.
+pub(crate) fn broke_off(model: &(impl ChatModel + ?Sized)) -> ModelError {
+    let message = "the stream ended before the response was whole";
+    ModelError::new(ModelErrorKind::Interrupted, &*model.info().id, message)
 }
 
 impl<M: ChatModel + ?Sized> ChatModelExt for M {}

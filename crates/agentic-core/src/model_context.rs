@@ -41,10 +41,6 @@ impl ModelContext {
             sink.delta(self.attempt(), index, delta);
         }
     }
-
-    pub(crate) fn output_tokens(&self) -> Option<u64> {
-        self.grant().output_tokens
-    }
 }
 
 impl Deref for ModelContext {

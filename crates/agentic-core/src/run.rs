@@ -51,6 +51,8 @@ pub enum Reason {
     UnknownEffect,
     /// Waits for, or was refused by, a person.
     Approval,
+    /// A guardrail lets nothing pass.
+    Guardrail,
     /// A model failed.
     ModelError,
     /// A tool failed in a way that the agent can't work around.

@@ -19,6 +19,7 @@ use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
 use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
+use crate::guardrail::{Gate, Guards};
 use crate::id::StepId;
 use crate::json::Json;
 use crate::model::{ChatModel, ModelRequest};
@@ -65,6 +66,16 @@ pub enum StepError {
     /// The run was cancelled.
     #[error("the run was cancelled ({})", match .0 { CancelReason::Requested => "requested", CancelReason::TimedOut => "its time was up" })]
     Cancelled(CancelReason),
+    /// A guardrail lets nothing pass.
+    #[error("guardrail `{guardrail}` blocked {gate}: {reason}")]
+    Blocked {
+        /// The guardrail's name.
+        guardrail: String,
+        /// Where it stands.
+        gate: Gate,
+        /// Why, as it says.
+        reason: String,
+    },
     /// An effect of the agent's own failed.
     #[error("step `{step}` failed: {message}")]
     Failed {
@@ -148,6 +159,15 @@ pub struct Done {
     pub value: Box<dyn StepValue>,
     /// What it took of the budget.
     pub spend: Spend,
+    /// Whether the value must not be told to those who watch: a guardrail has yet to judge it.
+    pub withheld: bool,
+}
+
+impl Done {
+    /// A value, told to those who watch.
+    pub fn new(value: impl StepValue, spend: Spend) -> Self {
+        Self { value: Box::new(value), spend, withheld: false }
+    }
 }
 
 /// The outcome that a driver delivers to a step.
@@ -173,12 +193,26 @@ pub struct StepRequest {
     pub timeout: Option<Duration>,
     /// The model, tool or effect, for people.
     pub name: Arc<str>,
+    /// What of it must not be told to those who watch.
+    pub withheld: Withheld,
     pub(crate) work: Work,
 }
 
 /// A model call that names no output limit, of a model that names none either, reserves this much where tokens or
 /// money are limited, and is granted no more.
 const DEFAULT_OUTPUT_TOKENS: u64 = 4096;
+
+/// What of a step must not be told to those who watch. A journal has all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Withheld {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What it gives: a guardrail has yet to judge it.
+    Outcome,
+    /// What it asks and what it gives: a guardrail judges there.
+    All,
+}
 
 /// What a step is about, for events and journals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -246,7 +280,13 @@ impl StepRequest {
     }
 
     /// A model call, with what it has to reserve.
-    pub(crate) fn model(id: StepId, model: Arc<dyn ChatModel>, request: ModelRequest, turns: u64) -> Self {
+    pub(crate) fn model(
+        id: StepId,
+        model: Arc<dyn ChatModel>,
+        request: ModelRequest,
+        turns: u64,
+        guards: Option<Arc<Guards>>,
+    ) -> Self {
         let info = model.info();
         let output_tokens = request.max_output_tokens.or(info.max_output_tokens);
         let reservation = Reservation::Model {
@@ -256,13 +296,14 @@ impl StepRequest {
             turns,
         };
         let (kind, class, name) = (StepKind::Model, EffectClass::Idempotent, info.id.clone());
-        let work = Work::Model { model, request, turns };
-        Self { id, kind, class, reservation, timeout: None, name, work }
+        let work = Work::Model { model, request, turns, guards };
+        let (timeout, withheld) = (None, Withheld::Nothing);
+        Self { id, kind, class, reservation, timeout, name, withheld, work }
     }
 
     /// The same step, to be taken under another id; `None` for what can only be done once.
     pub(crate) fn again(&self) -> Option<Self> {
-        let Self { id, kind, class, reservation, timeout, name, work } = self;
+        let Self { id, kind, class, reservation, timeout, name, withheld, work } = self;
         let (id, name, work) = (id.clone(), name.clone(), work.again()?);
         Some(Self {
             id,
@@ -271,6 +312,7 @@ impl StepRequest {
             reservation: *reservation,
             timeout: *timeout,
             name,
+            withheld: *withheld,
             work,
         })
     }

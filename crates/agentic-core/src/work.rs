@@ -1,21 +1,24 @@
 //! The work of a step: what is asked of whom, as data until a driver starts it.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 
 use crate::approval::Approval;
 use crate::digest::Digest;
 use crate::effect::{EffectClass, EffectContext, inside};
 use crate::embed::Embedder;
+use crate::guardrail::{Answer, Guards, screen_result};
 use crate::model::{ChatModel, ChatModelExt as _, ModelRequest};
 use crate::model_context::ModelContext;
 use crate::step::{Done, Launch, StepError};
-use crate::tool::Tool;
+use crate::tool::{Tool, ToolError};
 use crate::usage::{NanoUsd, Price, Spend, Usage};
 
 pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;
@@ -23,9 +26,9 @@ pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;
 /// What a step does once it is started.
 #[expect(clippy::large_enum_variant, reason = "each stands in a request that is boxed")]
 pub(crate) enum Work {
-    Model { model: Arc<dyn ChatModel>, request: ModelRequest, turns: u64 },
+    Model { model: Arc<dyn ChatModel>, request: ModelRequest, turns: u64, guards: Option<Arc<Guards>> },
     Embed { embedder: Arc<dyn Embedder>, texts: Arc<[String]> },
-    Tool { tool: Arc<dyn Tool>, class: EffectClass, arguments: Arc<Value> },
+    Tool { tool: Arc<dyn Tool>, class: EffectClass, arguments: Arc<Value>, guards: Option<Arc<Guards>> },
     Effect { digest: Digest, start: Box<dyn FnOnce(EffectContext) -> EffectFuture + Send> },
     Approval(Approval),
     Sleep(Duration),
@@ -61,14 +64,16 @@ impl Work {
     /// The same work once more; `None` for what can only be done once.
     pub(crate) fn again(&self) -> Option<Self> {
         Some(match self {
-            Self::Model { model, request, turns } => {
-                Self::Model { model: model.clone(), request: request.clone(), turns: *turns }
+            Self::Model { model, request, turns, guards } => {
+                let (model, request, guards) = (model.clone(), request.clone(), guards.clone());
+                Self::Model { model, request, turns: *turns, guards }
             }
             Self::Embed { embedder, texts } => {
                 Self::Embed { embedder: embedder.clone(), texts: texts.clone() }
             }
-            Self::Tool { tool, class, arguments } => {
-                Self::Tool { tool: tool.clone(), class: *class, arguments: arguments.clone() }
+            Self::Tool { tool, class, arguments, guards } => {
+                let (tool, arguments, guards) = (tool.clone(), arguments.clone(), guards.clone());
+                Self::Tool { tool, class: *class, arguments, guards }
             }
             Self::Effect { .. } | Self::Approval(_) | Self::Sleep(_) | Self::Receive(_) => return None,
         })
@@ -76,9 +81,12 @@ impl Work {
 
     pub(crate) fn launch(self, ecx: EffectContext) -> Launch {
         Launch::Effect(match self {
-            Self::Model { model, request, turns } => effect(ask(model, request, turns, ecx)),
+            Self::Model { model, request, turns, guards } => effect(ask(model, request, turns, guards, ecx)),
             Self::Embed { embedder, texts } => effect(embed(embedder, texts, ecx)),
-            Self::Tool { tool, class, arguments } => effect(call(tool, class, arguments, ecx)),
+            Self::Tool { tool, class, arguments, guards: None } => effect(call(tool, class, arguments, ecx)),
+            Self::Tool { tool, class, arguments, guards: Some(guards) } => {
+                effect(call_screened(tool, class, arguments, guards, ecx))
+            }
             // Also the making of the future is inside the effect, not only its polling.
             Self::Effect { start, .. } => effect(async move { start(ecx).await }),
             Self::Approval(approval) => return Launch::Approval(approval),
@@ -100,17 +108,23 @@ async fn ask(
     model: Arc<dyn ChatModel>,
     mut request: ModelRequest,
     turns: u64,
+    guards: Option<Arc<Guards>>,
     ecx: EffectContext,
 ) -> Result<Done, StepError> {
-    let mcx = ModelContext::new(ecx);
-    if let Some(granted) = mcx.output_tokens() {
+    if let Some(granted) = ecx.grant().output_tokens {
         request.max_output_tokens = Some(granted);
     }
-    let mut response = model.complete(request, mcx).await?;
+    let (mut response, withheld) = match guards {
+        None => (model.complete(request, ModelContext::new(ecx)).await?, false),
+        Some(guards) => {
+            let Answer { response, withheld } = Answer::of(&*model, request, guards, ecx).await?;
+            (response, withheld)
+        }
+    };
     let info = model.info();
     let spend = Spend { turns, ..spent(response.usage, info.price) };
     (response.asked, response.cost) = (info.id.clone(), info.price.map(|_| spend.cost));
-    Ok(Done { value: Box::new(response), spend })
+    Ok(Done { withheld, ..Done::new(response, spend) })
 }
 
 async fn embed(
@@ -120,7 +134,7 @@ async fn embed(
 ) -> Result<Done, StepError> {
     let embeddings = embedder.embed(texts, ModelContext::new(ecx)).await?;
     let spend = spent(embeddings.usage, embedder.info().price);
-    Ok(Done { value: Box::new(embeddings), spend })
+    Ok(Done::new(embeddings, spend))
 }
 
 /// What one call of a model took.
@@ -135,14 +149,41 @@ async fn call(
     arguments: Arc<Value>,
     ecx: EffectContext,
 ) -> Result<Done, StepError> {
+    Ok(called(value_of(tool, class, arguments, ecx).await?))
+}
+
+/// The same behind guardrails that screen what it gives.
+async fn call_screened(
+    tool: Arc<dyn Tool>,
+    class: EffectClass,
+    arguments: Arc<Value>,
+    guards: Arc<Guards>,
+    ecx: EffectContext,
+) -> Result<Done, StepError> {
+    let spec = tool.spec().clone();
+    let result = AssertUnwindSafe(value_of(tool, class, arguments, ecx)).catch_unwind().await;
+    // What it said as it panicked, nobody has screened.
+    let result = result.unwrap_or_else(|_| Err(ToolError::failed(format!("`{}` panicked", spec.name))));
+    Ok(called(screen_result(&guards, &spec.name, result)?))
+}
+
+async fn value_of(
+    tool: Arc<dyn Tool>,
+    class: EffectClass,
+    arguments: Arc<Value>,
+    ecx: EffectContext,
+) -> Result<Value, ToolError> {
     let earlier = match class {
         EffectClass::Checkable if ecx.attempt() > 1 => tool.check(&arguments, ecx.clone()).await?,
         _ => None,
     };
-    let value = match earlier {
-        Some(value) => value,
+    match earlier {
+        Some(value) => Ok(value),
         // Mostly nobody else holds them any more.
-        None => tool.call(Arc::unwrap_or_clone(arguments), ecx).await?,
-    };
-    Ok(Done { value: Box::new(value), spend: Spend { tool_calls: 1, ..Spend::default() } })
+        None => tool.call(Arc::unwrap_or_clone(arguments), ecx).await,
+    }
+}
+
+fn called(value: Value) -> Done {
+    Done::new(value, Spend { tool_calls: 1, ..Spend::default() })
 }

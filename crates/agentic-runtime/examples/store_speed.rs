@@ -124,6 +124,7 @@ fn intent(seq: Seq, pair: u64) -> Result<Entry, Failed> {
             r#"{"spend":{"input_tokens":0,"output_tokens":0,"tool_calls":1},"limited":true}"#,
         )?,
         until: None,
+        withheld: false,
         asked: Json::of(&format!("{pair:0>40}"))?,
     };
     Ok(Entry { seq, at: Timestamp::from_millis(1_767_225_600_000 + pair), kind })
@@ -131,7 +132,7 @@ fn intent(seq: Seq, pair: u64) -> Result<Entry, Failed> {
 
 fn outcome(intent: Seq, pair: u64) -> Result<Entry, Failed> {
     let value = Json::of(&format!("{pair:0>160}"))?;
-    let (step, kind, spend) = (step(pair)?, StepKind::Tool, Spend::default());
-    let kind = EntryKind::Outcome { step, kind, error: None, spend, by: None, value };
+    let (step, kind, spend, withheld) = (step(pair)?, StepKind::Tool, Spend::default(), false);
+    let kind = EntryKind::Outcome { step, kind, error: None, spend, by: None, withheld, value };
     Ok(Entry { seq: intent.next(), at: Timestamp::from_millis(1_767_225_600_000 + pair), kind })
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ApprovalRule, Budget, Cancellation, Digest, EventSink, Goal, RunContext, RunId,
-    Sources,
+    Agent, AgentError, ApprovalRule, Budget, Cancellation, Digest, EventSink, Goal, Guardrail, Guardrails,
+    RunContext, RunId, Sources,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -30,6 +30,7 @@ pub struct Ephemeral {
     events: Option<Arc<dyn EventSink>>,
     approver: Arc<dyn Approver>,
     rules: Vec<ApprovalRule>,
+    guardrails: Guardrails,
     cancellation: Cancellation,
 }
 
@@ -41,6 +42,7 @@ impl Default for Ephemeral {
             events: None,
             approver: Arc::new(DenyAll),
             rules: Vec::new(),
+            guardrails: Guardrails::default(),
             cancellation: Cancellation::new(),
         }
     }
@@ -82,6 +84,12 @@ impl Ephemeral {
         self
     }
 
+    /// With agents behind this guardrail, as if they were [`Guarded`](agentic_core::Guarded).
+    pub fn guardrail(mut self, guardrail: impl Guardrail) -> Self {
+        self.guardrails.push(guardrail);
+        self
+    }
+
     /// Cancelled by this.
     pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
         self.cancellation = cancellation;
@@ -92,10 +100,13 @@ impl Ephemeral {
     ///
     /// Outcomes are delivered one at a time, and the agent's task is given a turn between two of them. Whether
     /// it has come to rest by then can't be seen from here; [`run`](Self::run) waits until it has.
+    ///
+    /// Guardrails hold for what the agent asks of models and tools; its goal and its outcome pass by none here.
     pub fn context(self) -> RunContext {
+        let guardrails = self.guardrails.clone();
         let engine = self.engine();
         engine.watch.take(None);
-        engine.context()
+        guardrails.hold_in(engine.context())
     }
 
     /// Runs an agent from start to end: driven, with events for the start and the end, and cancelled when its
@@ -106,6 +117,7 @@ impl Ephemeral {
     /// Dropping the future ends the run; effects that must not be cut off end by themselves.
     pub async fn run(self, agent: &dyn Agent, goal: impl Into<Goal>) -> RunReport {
         let (goal, budget, rules) = (goal.into(), self.budget, self.rules.clone());
+        let guardrails = self.guardrails.clone();
         let engine = self.engine();
         engine.drive_from_root();
         let cx = engine.context();
@@ -115,7 +127,7 @@ impl Ephemeral {
         if let Ok(started) = EntryKind::started(name, String::new(), Digest::default(), budget, &begin) {
             engine.watch.tell(|| started);
         }
-        let root = Driven::new(agent.run(goal, &cx), &engine);
+        let root = Driven::new(guardrails.run(agent, goal, &cx), &engine);
         let result = match select(root, engine.given_up(budget.wall_time).boxed()).await {
             Either::Left((Some(result), _)) => result.map_err(RunError::Agent),
             // What is not recorded never stops short.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentic_core::{Agent, RunId};
+use agentic_core::{Agent, Guardrails, RunId};
 
 use crate::divergence::Divergence;
 use crate::engine::{Engine, Record};
@@ -20,9 +20,22 @@ use crate::watch::Watch;
 /// [`RunError::Diverged`], which names the first step that differs. The result of a run that has not ended is
 /// [`RunError::HandedBack`], if all that is recorded could be repeated.
 ///
+/// A run whose [`Runtime`](crate::Runtime) has guardrails is repeated by [`Runtime::replay`](crate::Runtime::replay), or
+/// with the agent [`Guarded`](agentic_core::Guarded) by them.
+///
 /// # Errors
 /// If it is no journal of a run.
 pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<RunReport, JournalError> {
+    replay_guarded(agent, &Guardrails::default(), run, journal).await
+}
+
+/// The same, behind these guardrails.
+pub(crate) async fn replay_guarded(
+    agent: &dyn Agent,
+    guardrails: &Guardrails,
+    run: RunId,
+    journal: &[Entry],
+) -> Result<RunReport, JournalError> {
     let corrupt = |what: String| {
         JournalError::new(JournalErrorKind::Corrupt, format!("the journal of run {run} {what}"))
     };
@@ -40,7 +53,7 @@ pub async fn replay(agent: &dyn Agent, run: RunId, journal: &[Entry]) -> Result<
     let idle = matches!(end, Some(EntryKind::Finished { idle: true, .. }));
     let record = Record::repeated(rest.to_vec(), end.is_some() && !idle);
     let engine = Arc::new(Engine::recorded(run, *budget, sources, watch, None, record));
-    let result = drive(&engine, agent, begin).await.and_then(|result| ended(&engine, result));
+    let result = drive(&engine, agent, guardrails, begin).await.and_then(|result| ended(&engine, result));
     engine.stop();
     let found = RunReport::new(run, result, engine.ledger.state().spent);
     let Some(expected) = end else { return Ok(found) };

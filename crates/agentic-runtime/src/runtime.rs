@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentic_core::{Agent, CancelReason, Digest, EventSink, Goal, RunId, Sources, Timestamp};
+use agentic_core::{Agent, CancelReason, Digest, EventSink, Goal, Guardrails, RunId, Sources, Timestamp};
 use tokio::sync::watch;
 
 pub use agents::{AgentSource, NoAgent};
@@ -49,6 +49,7 @@ struct Inner {
     sources: Arc<dyn Sources>,
     events: Option<Arc<dyn EventSink>>,
     approver: Option<Arc<dyn Approver>>,
+    guardrails: Guardrails,
     agents: Agents,
     /// The program's version, as it calls itself.
     code: String,

@@ -11,6 +11,7 @@ mod agent;
 mod executor;
 #[cfg(feature = "macros")]
 mod function;
+mod guardrail;
 mod history;
 mod into_tool;
 mod loop_guard;
@@ -28,6 +29,11 @@ pub use executor::{ActionExecutor, ExecutorOptions};
 pub use history::{Action, ActionHistory, ActionResult};
 pub use loop_guard::{LoopGuard, LoopGuardOptions, LoopVerdict};
 pub use registry::{Callable, RegistryError, ToolRegistry};
+
+// Guardrails.
+pub use guardrail::{AllowTools, ModelJudge};
+#[cfg(feature = "guardrails")]
+pub use guardrail::{NoSecrets, PatternError, Redact};
 
 // Making tools.
 /// Makes a tool of an async function.

@@ -7,8 +7,8 @@ pub use agentic_schema as schema;
 pub use agentic_tools as tools;
 
 pub use agentic_core::{
-    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Outcome, RunContext,
-    Tool, ToolError,
+    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Guarded, Guardrail,
+    Outcome, RunContext, Tool, ToolError,
 };
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
@@ -20,8 +20,8 @@ pub mod prelude {
     pub use crate::llm;
     pub use crate::{
         Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Outcome, ReActAgent, RunContext, RunOptions, RunReport, Runtime, Tool, ToolError, tool,
-        tools,
+        GoalVerdict, Guarded, Outcome, ReActAgent, RunContext, RunOptions, RunReport, Runtime, Tool,
+        ToolError, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

@@ -116,7 +116,7 @@ impl Rows {
                     step.spend += *lost;
                 }
             }
-            EntryKind::Outcome { step, kind, error, spend, by, value } => {
+            EntryKind::Outcome { step, kind, error, spend, by, value, .. } => {
                 let mut came = match error {
                     Some(error) => format!("✗ {}", one_line(&error.to_string(), SHOWN)),
                     None => format!("→ {}", gave(*kind, value)),
@@ -134,7 +134,7 @@ impl Rows {
                 let came = if *begun { "dropped while it was under way" } else { "dropped" };
                 self.ends(step, at, *spend, format!("✗ {came}"));
             }
-            EntryKind::Late { step, kind, error, value } => {
+            EntryKind::Late { step, kind, error, value, .. } => {
                 let came = error.as_ref().map_or_else(|| gave(*kind, value), ToString::to_string);
                 self.mark(format!("— `{step}` ended late: {}", one_line(&came, SHOWN)));
             }

@@ -64,7 +64,8 @@ impl Policy {
 
     /// The same call of the model that its model was given up for.
     fn degraded(&self, request: StepRequest) -> StepRequest {
-        let StepRequest { id, work: Work::Model { model, request, turns }, .. } = request else {
+        let StepRequest { id, withheld, work: Work::Model { model, request, turns, guards }, .. } = request
+        else {
             return request;
         };
         let model = {
@@ -75,7 +76,7 @@ impl Policy {
             }
             model.clone()
         };
-        StepRequest::model(id, model, request, turns)
+        StepRequest { withheld, ..StepRequest::model(id, model, request, turns, guards) }
     }
 
     /// Whether there is another model to ask. From now on it is asked.

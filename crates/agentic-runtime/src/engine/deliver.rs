@@ -56,6 +56,7 @@ impl Engine {
         }
         let Some(slot) = state.slots.awaited(ticket) else { return Err(outcome) };
         let (spend, step, kind) = (slot.spent(&outcome), slot.id.clone(), slot.kind);
+        let withheld = slot.withholds() || outcome.as_ref().is_ok_and(|done| done.withheld);
         let (answer, told) = match value {
             None => (outcome.map(|done| Delivered::Value(done.value)), None),
             Some(value) => {
@@ -68,7 +69,7 @@ impl Engine {
                 });
                 let error = outcome.as_ref().err().cloned();
                 let value = value.unwrap_or_default();
-                (outcome, Some(EntryKind::Outcome { step, kind, error, spend, by: None, value }))
+                (outcome, Some(EntryKind::Outcome { step, kind, error, spend, by: None, withheld, value }))
             }
         };
         self.arrive(state, ticket, answer, spend, told);

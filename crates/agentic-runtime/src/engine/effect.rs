@@ -59,7 +59,7 @@ pub(super) fn perform(
 }
 
 fn done<T: StepValue>(value: T) -> Outcome {
-    Ok(Done { value: Box::new(value), spend: Spend::default() })
+    Ok(Done::new(value, Spend::default()))
 }
 
 /// What is known of an effect at work.
@@ -70,6 +70,8 @@ pub(super) struct Effect {
     pub(super) kind: StepKind,
     pub(super) name: Arc<str>,
     pub(super) may_be_cut: bool,
+    /// Whether what it gives is told to nobody who watches.
+    pub(super) withheld: bool,
     pub(super) limit: Option<Timestamp>,
 }
 
@@ -117,7 +119,7 @@ impl Effect {
             }
         };
         if let Some(outcome) = late.filter(|_| !self.may_be_cut) {
-            self.engine.tell_late(&self.id, self.kind, outcome);
+            self.engine.tell_late(&self.id, self.kind, self.withheld, outcome);
         }
         // Only now: a run that waits for it finds it booked and told.
         drop(uncut);

@@ -100,7 +100,8 @@ impl Engine {
         unheard: Unheard,
         cancelled: Option<StepError>,
     ) {
-        let Unheard { id, kind, held, mut spend, intended, begun, late, message, doubt, .. } = unheard;
+        let Unheard { id, kind, withheld, held, mut spend, intended, begun, late, message, doubt, .. } =
+            unheard;
         let recorded = state.record.is_some();
         let step = id.clone();
         if let Some(record) = &mut state.record {
@@ -129,7 +130,7 @@ impl Engine {
                 Some(error) if !intended => EntryKind::Refused { step, kind, digest: None, error },
                 Some(error) => {
                     let (value, error) = (Json::default(), Some(error));
-                    EntryKind::Outcome { step, kind, error, spend, by: None, value }
+                    EntryKind::Outcome { step, kind, error, spend, by: None, withheld, value }
                 }
                 None => EntryKind::Dropped { step, spend, begun },
             }),
@@ -142,10 +143,10 @@ impl Engine {
             self.hand_out(state, &mailbox);
         }
         // A recorded one is in the journal as its outcome.
-        if let Some(EntryKind::Outcome { error, value, .. }) =
+        if let Some(EntryKind::Outcome { error, withheld, value, .. }) =
             late.and_then(|late| late.told).map(|told| *told)
         {
-            self.watch.tell(|| EntryKind::Late { step: id, kind, error, value });
+            self.watch.tell(|| EntryKind::Late { step: id, kind, error, withheld, value });
         }
     }
 
@@ -156,12 +157,18 @@ impl Engine {
     }
 
     /// Tells what came of an effect for which nobody waits any more.
-    pub(super) fn tell_late(&self, step: &StepId, kind: StepKind, outcome: Result<Done, StepError>) {
+    pub(super) fn tell_late(
+        &self,
+        step: &StepId,
+        kind: StepKind,
+        withheld: bool,
+        outcome: Result<Done, StepError>,
+    ) {
         let value = if self.keeps_values() { json(&outcome).unwrap_or_default() } else { Json::default() };
         let (step, error) = (step.clone(), outcome.err());
         let mut state = self.state();
         if !state.closed {
-            self.note(&mut state, || EntryKind::Late { step, kind, error, value });
+            self.note(&mut state, || EntryKind::Late { step, kind, error, withheld, value });
         }
     }
 }

@@ -83,7 +83,8 @@ impl Engine {
                 Resolution::Failed(message) => (Some(failed(message)), Json::default()),
                 Resolution::NotDone => (Some(failed("it did not happen".into())), Json::default()),
             };
-            record.append(at, EntryKind::Late { step, kind, error, value }, Some(post));
+            let late = EntryKind::Late { step, kind, error, withheld: false, value };
+            record.append(at, late, Some(post));
             return;
         }
         let unknown = state
@@ -103,9 +104,12 @@ impl Engine {
                     StepKind::Tool => agentic_core::ToolError::failed(message).into(),
                     _ => failed(message),
                 };
-                let held = state.slots.get_mut(ticket).map(|slot| slot.held).unwrap_or_default();
+                let slot = state.slots.get_mut(ticket);
+                let (held, withheld) = slot.map(|slot| (slot.held, slot.withholds())).unwrap_or_default();
                 let (spend, value) = (held.calls(), Json::default());
-                let outcome = EntryKind::Outcome { step, kind, error: Some(error.clone()), spend, by, value };
+                let error_told = Some(error.clone());
+                let outcome =
+                    EntryKind::Outcome { step, kind, error: error_told, spend, by, withheld, value };
                 let seq = record.append(at, outcome, Some(post));
                 let outcome = Outcome { ticket, answer: Err(error), spend, told: None };
                 state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });
@@ -123,7 +127,7 @@ impl Engine {
     pub(super) async fn expires(self: Arc<Self>, ticket: Ticket, until: Timestamp) {
         self.sources.sleep(until.since(self.sources.now())).await;
         let decision = Decision::unanswered();
-        let done = Done { value: Box::new(decision), spend: Spend::default() };
+        let done = Done::new(decision, Spend::default());
         let _ = self.complete(ticket, Ok(done)).await;
     }
 
@@ -167,10 +171,10 @@ impl Engine {
         by: Option<String>,
         consumed: Option<u64>,
     ) {
-        let mut spend = Spend::default();
+        let (mut spend, mut withheld) = (Spend::default(), false);
         if let Some(slot) = state.slots.get_mut(ticket) {
             // An effect of which somebody says that it happened was a call.
-            spend = slot.held.calls();
+            (spend, withheld) = (slot.held.calls(), slot.withholds());
             slot.stage = Stage::AtWork;
             if let Some(task) = slot.task.take() {
                 task.abort();
@@ -178,7 +182,8 @@ impl Engine {
         }
         let at = self.sources.now();
         let Some(record) = &mut state.record else { return };
-        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, value: value.clone() };
+        let (error, told) = (None, value.clone());
+        let outcome = EntryKind::Outcome { step, kind, error, spend, by, withheld, value: told };
         let seq = record.append(at, outcome, consumed);
         let outcome = Outcome { ticket, answer: Ok(Delivered::Recorded(value)), spend, told: None };
         state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });

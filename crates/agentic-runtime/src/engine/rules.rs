@@ -93,12 +93,13 @@ impl Engine {
             task.abort();
         }
         let (step, kind, spend) = (slot.id.clone(), StepKind::Approval, Spend::default());
+        let withheld = slot.withholds();
         let answer = if self.recorded {
             Delivered::Recorded(value.clone())
         } else {
             Delivered::Value(Box::new(decision))
         };
-        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, value };
+        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, withheld, value };
         self.arrive(state, ticket, Ok(answer), spend, self.keeps_values().then_some(outcome));
         true
     }

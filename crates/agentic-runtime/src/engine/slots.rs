@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentic_core::{
     Approval, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
-    StepKind, StepRequest, Ticket, Timestamp,
+    StepKind, StepRequest, Ticket, Timestamp, Withheld,
 };
 use tokio::task::AbortHandle;
 
@@ -23,6 +23,8 @@ pub(super) struct Slot {
     pub(super) may_be_cut: bool,
     /// Whether it asks something that is answered from outside.
     pub(super) left_open: bool,
+    /// What of it is told to nobody who watches.
+    pub(super) withheld: Withheld,
     /// The digest of its request, if the run is recorded.
     pub(super) digest: Option<Digest>,
     pub(super) held: Held,
@@ -66,6 +68,7 @@ impl Slot {
             kind: request.kind,
             may_be_cut: request.class.may_be_cut(),
             left_open: false,
+            withheld: request.withheld,
             digest,
             held: Held::default(),
             stage: Stage::Waiting,
@@ -93,7 +96,8 @@ impl Slot {
     pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
         match result {
             Ok(done) => done.spend,
-            Err(StepError::Cancelled(_)) => self.held.all(),
+            // So may one that a guardrail has ended.
+            Err(StepError::Cancelled(_) | StepError::Blocked { .. }) => self.held.all(),
             Err(StepError::Model(error))
                 if matches!(error.kind(), ModelErrorKind::Interrupted | ModelErrorKind::TimedOut) =>
             {
@@ -106,6 +110,11 @@ impl Slot {
     /// Whether it is a question that may be answered now.
     pub(super) fn asks(&self) -> bool {
         self.asked.is_some() && matches!(self.stage, Stage::Asking | Stage::Starting | Stage::AtWork)
+    }
+
+    /// Whether what it gives is told to nobody who watches.
+    pub(super) fn withholds(&self) -> bool {
+        self.withheld > Withheld::Nothing
     }
 
     /// Whether its start was written down or told.
@@ -148,6 +157,7 @@ pub(super) struct Outcome {
 pub(super) struct Unheard {
     pub(super) id: StepId,
     pub(super) kind: StepKind,
+    pub(super) withheld: bool,
     pub(super) held: Held,
     pub(super) spend: Spend,
     /// Whether its start was written down or told.
@@ -293,6 +303,7 @@ impl Slot {
             doubt,
             id: self.id.clone(),
             kind: self.kind,
+            withheld: self.withholds(),
             held: std::mem::take(&mut self.held),
             spend,
             intended: self.is_begun(),

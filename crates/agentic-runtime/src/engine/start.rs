@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     Approval, BudgetError, Delivered, EffectClass, EffectGrant, Held, Json, Reservation, Resource, Spend,
-    StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind,
+    StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind, Withheld,
 };
 use tokio::runtime::Handle;
 
@@ -225,6 +225,8 @@ impl Engine {
         let Some(request) = slot.request.take() else { return };
         slot.stage = Stage::Starting;
         let (id, kind, may_be_cut, until) = (request.id.clone(), request.kind, slot.may_be_cut, slot.until);
+        let (withheld, streams) =
+            (slot.withholds(), kind == StepKind::Model && slot.withheld < Withheld::All);
         let limit = request.timeout.map(|timeout| self.sources.now().after(timeout));
         let name = request.name.clone();
         let launch = request.launch(EffectGrant {
@@ -234,11 +236,11 @@ impl Engine {
             deadline: limit.into_iter().chain(self.deadline()).min(),
             cancellation: self.cancellation.clone(),
             sources: self.sources.clone(),
-            deltas: if kind == StepKind::Model { self.watch.deltas(&id) } else { None },
+            deltas: if streams { self.watch.deltas(&id) } else { None },
             output_tokens: slot.held.output_tokens(),
         });
         let work = perform(self, ticket, &id, launch, until);
-        let effect = Effect { engine: self.clone(), ticket, id, kind, name, may_be_cut, limit };
+        let effect = Effect { engine: self.clone(), ticket, id, kind, name, may_be_cut, withheld, limit };
         // The task is noted under the lock under which it is spawned: it can't end before that.
         let task = tokio.spawn(effect.run(work)).abort_handle();
         slot.task = Some(task);
@@ -379,6 +381,7 @@ impl Engine {
                     error: Some(error.clone()),
                     spend: lost,
                     by: None,
+                    withheld: false,
                     value: Json::default(),
                 };
                 self.arrive(state, ticket, Err(error), Spend::default(), Some(outcome));
@@ -416,6 +419,7 @@ fn intent(
         name: request.name.clone(),
         held,
         until,
+        withheld: request.withheld == Withheld::All,
         asked: asked.unwrap_or_default(),
     }
 }

@@ -103,6 +103,9 @@ pub enum EntryKind {
         /// When a wait is over, or a question expires.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// Whether what it asks is told to nobody who watches: a guardrail judges there.
+        #[serde(default, skip_serializing_if = "is_default")]
+        withheld: bool,
         /// A tool's arguments, or the [`Approval`](agentic_core::Approval) that is asked for.
         #[serde(skip)]
         asked: Json,
@@ -135,6 +138,9 @@ pub enum EntryKind {
         /// Who decided, if it was a person or a rule (`rule: …`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// Whether what it gave is told to nobody who watches: a guardrail has yet to judge it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        withheld: bool,
         /// The value.
         #[serde(skip)]
         value: Json,
@@ -171,6 +177,9 @@ pub enum EntryKind {
         /// How it failed, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
+        /// Whether what it gave is told to nobody who watches: no guardrail has judged it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        withheld: bool,
         /// The value.
         #[serde(skip)]
         value: Json,

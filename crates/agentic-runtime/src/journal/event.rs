@@ -5,6 +5,8 @@ use agentic_core::{
     Decision, EVENT_FORMAT, Event, EventKind, GoalVerdict, Json, RunId, StepDetail, StepError, StepKind,
 };
 
+use serde_json::Value;
+
 use super::entry::{AgentResult, Begin, Entry, EntryKind};
 
 impl Entry {
@@ -56,27 +58,28 @@ impl EntryKind {
                 }
                 Err(_) => EventKind::Unknown,
             },
-            Self::Intent { step, kind, class, digest, name, asked, .. } => {
-                let detail = StepDetail { name, arguments: asked.value().into() };
+            Self::Intent { step, kind, class, digest, name, withheld, asked, .. } => {
+                let arguments = if withheld { Value::Null } else { asked.value() };
+                let detail = StepDetail { name, arguments: arguments.into() };
                 EventKind::StepStarted { step, kind, class, digest: digest.unwrap_or_default(), detail }
             }
             Self::Restarted { step, attempt, lost, .. } => EventKind::StepRestarted { step, attempt, lost },
-            Self::Outcome { step, kind, error, spend, by, value } => {
+            Self::Outcome { step, kind, error, spend, by, withheld, value } => {
                 match value.read::<Decision>() {
                     Ok(decision) if kind == StepKind::Approval && error.is_none() => {
                         return EventKind::ApprovalDecided { step, decision, by };
                     }
                     _ => {}
                 }
-                let (result, error) = told(&value, error.as_ref());
+                let (result, error) = told(&value, error.as_ref(), withheld);
                 EventKind::StepFinished { step, kind, result, error, spend }
             }
             Self::Refused { step, kind, error, .. } => {
                 EventKind::StepRefused { step, kind, error: error.to_string() }
             }
             Self::Dropped { step, spend, .. } => EventKind::StepDropped { step, spend },
-            Self::Late { step, kind, error, value } => {
-                let (result, error) = told(&value, error.as_ref());
+            Self::Late { step, kind, error, withheld, value } => {
+                let (result, error) = told(&value, error.as_ref(), withheld);
                 EventKind::StepLate { step, kind, result, error }
             }
             Self::Version { change, version } => EventKind::VersionChosen { change, version },
@@ -113,9 +116,15 @@ fn foreign(wakes: u64) -> String {
     )
 }
 
-fn told(value: &Json, error: Option<&StepError>) -> (serde_json::Value, Option<String>) {
+/// What is told of an outcome. Of one that is withheld only that it is there: what a tool or an effect says of its failure
+/// is content, too.
+fn told(value: &Json, error: Option<&StepError>, withheld: bool) -> (Value, Option<String>) {
     match error {
-        Some(error) => (serde_json::Value::Null, Some(error.to_string())),
+        Some(StepError::Tool(_) | StepError::Failed { .. }) if withheld => {
+            (Value::Null, Some("it failed, and what it said is withheld".into()))
+        }
+        Some(error) => (Value::Null, Some(error.to_string())),
+        None if withheld => (Value::Null, None),
         None => (value.value(), None),
     }
 }

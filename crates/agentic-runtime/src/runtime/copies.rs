@@ -29,12 +29,13 @@ impl Runtime {
         Ok(Run::new(self.clone(), id))
     }
 
-    /// Runs an agent again from a run's journal alone, see [`replay`](crate::replay).
+    /// Runs an agent again from a run's journal alone, see [`replay`](crate::replay), behind the guardrails of this runtime.
     ///
     /// # Errors
     /// If there is no such run, or its journal can't be read.
     pub async fn replay(&self, run: RunId, agent: &dyn Agent) -> Result<RunReport, RuntimeError> {
-        Ok(crate::replay::replay(agent, run, &self.journal(run).await?).await?)
+        let journal = self.journal(run).await?;
+        Ok(crate::replay::replay_guarded(agent, &self.0.guardrails, run, &journal).await?)
     }
 
     /// A run as one file.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{ApprovalRule, Budget, EventSink, RunId, Sources};
+use agentic_core::{ApprovalRule, Budget, EventSink, Guardrail, Guardrails, RunId, Sources};
 use serde_json::Value;
 
 use super::agents::{AgentSource, Agents};
@@ -20,6 +20,7 @@ pub struct RuntimeBuilder {
     sources: Arc<dyn Sources>,
     events: Option<Arc<dyn EventSink>>,
     approver: Option<Arc<dyn Approver>>,
+    guardrails: Guardrails,
     agents: Option<Arc<dyn AgentSource>>,
     code: String,
     lease: Duration,
@@ -34,6 +35,7 @@ impl RuntimeBuilder {
             sources: Arc::new(SystemSources),
             events: None,
             approver: None,
+            guardrails: Guardrails::default(),
             agents: None,
             code: String::new(),
             lease: Duration::from_secs(30),
@@ -58,6 +60,13 @@ impl RuntimeBuilder {
     /// [decides](Runtime::decide), and frees its memory meanwhile.
     pub fn approver(mut self, approver: impl Approver) -> Self {
         self.approver = Some(Arc::new(approver));
+        self
+    }
+
+    /// With each agent behind this guardrail, as if it were [`Guarded`](agentic_core::Guarded). Those of a run must stay
+    /// the same until it has ended, as its agent must.
+    pub fn guardrail(mut self, guardrail: impl Guardrail) -> Self {
+        self.guardrails.push(guardrail);
         self
     }
 
@@ -93,7 +102,8 @@ impl RuntimeBuilder {
 
     /// The runtime.
     pub fn build(self) -> Runtime {
-        let Self { store, sources, events, approver, agents, code, lease, poll, max_attempts } = self;
+        let Self { store, sources, events, approver, guardrails, agents, code, lease, poll, max_attempts } =
+            self;
         let owner = sources.id().to_string();
         let agents = Agents::new(agents);
         Runtime(Arc::new(Inner {
@@ -101,6 +111,7 @@ impl RuntimeBuilder {
             sources,
             events,
             approver,
+            guardrails,
             agents,
             code,
             owner,

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
-use agentic_core::{Agent, AgentError, CancelReason, Partial, RunContext, RunId};
+use agentic_core::{Agent, AgentError, CancelReason, Guardrails, Partial, RunContext, RunId};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -138,7 +138,7 @@ impl Runtime {
         // If this is dropped, the process is ending: nothing is written any more, as in a crash.
         let stop = Stop(inner.clone(), active.clone());
         engine.watch.take(Some(agent.name()));
-        let gave = drive(engine, &*agent, begin).await;
+        let gave = drive(engine, &*agent, &inner.guardrails, begin).await;
         engine.tell_foreign();
         let report = self.conclude(&active, gave).await;
         engine.close();
@@ -255,16 +255,17 @@ impl Drop for Stop {
     }
 }
 
-/// Runs the agent until it ends or can't go on, and with it the effects that must not be cut.
+/// Runs the agent, behind these guardrails, until it ends or can't go on, and with it the effects that must not be cut.
 pub(crate) async fn drive(
     engine: &Arc<Engine>,
     agent: &dyn Agent,
+    guardrails: &Guardrails,
     begin: Begin,
 ) -> Result<AgentResult, RunError> {
     engine.drive_from_root();
     let cx: RunContext = engine.context();
     // What panics in one agent must not take others with it.
-    let agent = AssertUnwindSafe(agent.run(begin.goal, &cx)).catch_unwind();
+    let agent = AssertUnwindSafe(guardrails.run(agent, begin.goal, &cx)).catch_unwind();
     let given_up = engine.given_up(engine.time_left()).boxed();
     let result = match select(Driven::new(agent, engine), given_up).await {
         Either::Left((Some(Ok(result)), _)) => result,

@@ -19,6 +19,7 @@ pub(super) fn of_step(kind: Option<StepKind>, error: &str) -> String {
         _ if error.starts_with("the run was cancelled (requested)") => "cancelled",
         _ if error.starts_with("the run was cancelled (") => "timed_out",
         Some(StepKind::Model | StepKind::Embed) if error.starts_with("model `") => return of_model(error),
+        Some(StepKind::Model) if error.starts_with("guardrail `") => "guardrail",
         _ if is_budget(error) => "budget_exhausted",
         Some(StepKind::Model | StepKind::Embed) => "model_error",
         Some(StepKind::Tool) => "tool_error",
@@ -36,6 +37,7 @@ pub(super) fn of_agent(error: &str) -> String {
         _ if error.starts_with("stopped in a loop: ") => "loop_detected",
         _ if error.starts_with("the answer was cut after ") => "output_limit",
         _ if error.starts_with("the model's output can't be used: ") => "invalid_output",
+        _ if error.starts_with("guardrail `") => "guardrail",
         _ if error.starts_with("model `") => return of_model(error),
         _ if is_budget(error) => "budget_exhausted",
         _ => "_OTHER",
@@ -69,6 +71,7 @@ fn describe(class: &str) -> &'static str {
         "approval" => "a person was needed",
         "budget_exhausted" => "a limit of the budget was reached",
         "cancelled" => "the run was cancelled",
+        "guardrail" => "a guardrail blocked it",
         "invalid_input" => "the goal or the settings can't be used",
         "invalid_output" => "what the model wrote can't be used",
         "loop_detected" => "the same calls gave the same results again and again",
@@ -85,8 +88,8 @@ fn describe(class: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use agentic_core::{
-        AgentError, BudgetError, CancelReason, ModelError, ModelErrorKind, Partial, Resource, StepError,
-        StepKind, ToolError,
+        AgentError, BudgetError, CancelReason, Gate, ModelError, ModelErrorKind, Partial, Resource,
+        StepError, StepKind, ToolError,
     };
 
     use super::{of_agent, of_step};
@@ -101,7 +104,8 @@ mod tests {
             let error = ModelError::new(ModelErrorKind::Unavailable, "a:b", "overloaded: try again");
             if let Some(status) = status { error.with_status(status) } else { error }
         };
-        let steps: [(StepKind, StepError, &str); 7] = [
+        let blocked = ("secrets".to_owned(), Gate::Output, "x".to_owned());
+        let steps: [(StepKind, StepError, &str); 8] = [
             (StepKind::Tool, StepError::Cancelled(CancelReason::Requested), "cancelled"),
             (StepKind::Tool, StepError::Cancelled(CancelReason::TimedOut), "timed_out"),
             (StepKind::Model, budget(Resource::Tokens).into(), "budget_exhausted"),
@@ -109,6 +113,15 @@ mod tests {
             (StepKind::Embed, model(Some(503)).into(), "503"),
             (StepKind::Tool, ToolError::failed("model `x`: HTTP 500: no").into(), "tool_error"),
             (StepKind::Effect, ToolError::failed("no").into(), "_OTHER"),
+            (
+                StepKind::Model,
+                StepError::Blocked {
+                    guardrail: blocked.0.clone(),
+                    gate: blocked.1,
+                    reason: blocked.2.clone(),
+                },
+                "guardrail",
+            ),
         ];
         for (kind, error, class) in steps {
             assert_eq!(of_step(Some(kind), &error.to_string()), class, "{error}");
@@ -124,6 +137,15 @@ mod tests {
             (AgentError::InvalidOutput { message: "x".into(), partial: partial() }, "invalid_output"),
             (AgentError::OutputLimit { tokens: 5, partial: partial() }, "output_limit"),
             (AgentError::Model { error: model(Some(429)), partial: partial() }, "429"),
+            (
+                AgentError::Blocked {
+                    guardrail: blocked.0,
+                    gate: blocked.1,
+                    reason: blocked.2,
+                    partial: partial(),
+                },
+                "guardrail",
+            ),
             (AgentError::invalid_input("x"), "_OTHER"),
         ];
         for (error, class) in agents {

@@ -6,6 +6,7 @@ mod cancel;
 mod delivery;
 mod durable;
 mod exhausted;
+mod guardrails;
 mod rules;
 mod stores;
 mod support;

@@ -2,6 +2,7 @@
 
 mod budgeted;
 mod guarded;
+mod guardrails;
 mod replayed;
 mod turns;
 

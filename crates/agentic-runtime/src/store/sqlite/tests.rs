@@ -526,11 +526,12 @@ async fn a_long_journal_is_small() {
             name: "openai:gpt-5".into(),
             held: agentic_core::Held::default(),
             until: None,
+            withheld: false,
             asked: Json::of(&format!("{n:0>400}")).unwrap(),
         };
         let value = Json::of(&format!("{n:0>540}")).unwrap();
-        let (of, kind, spend) = (Seq(2 * n), StepKind::Model, Spend::default());
-        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by: None, value };
+        let (of, kind, spend, withheld) = (Seq(2 * n), StepKind::Model, Spend::default(), false);
+        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by: None, withheld, value };
         let at = Timestamp::from_millis(1_767_225_600_000 + n);
         let entries = [(of, intent), (of.next(), outcome)].map(|(seq, kind)| Entry { seq, at, kind });
         append(&store, &lease, entries.into()).await.unwrap().unwrap();

@@ -1,0 +1,17 @@
+//! Guardrails that are ready to use.
+
+mod allow_tools;
+mod model_judge;
+#[cfg(feature = "guardrails")]
+mod no_secrets;
+#[cfg(feature = "guardrails")]
+mod redact;
+#[cfg(feature = "guardrails")]
+mod strings;
+
+pub use allow_tools::AllowTools;
+pub use model_judge::ModelJudge;
+#[cfg(feature = "guardrails")]
+pub use no_secrets::NoSecrets;
+#[cfg(feature = "guardrails")]
+pub use redact::{PatternError, Redact};

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::LazyLock;
 
 use agentic::core::{Approval, ApprovalRule, Decision, StepId};
-pub(crate) use agentic::runtime::ApproveAll;
 use agentic::runtime::{Answer, Approver};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};

@@ -9,7 +9,7 @@ use agentic_core::{
     ModelResponse, NanoUsd, Price, Reason, Resource, RunContext, StepError, StepId, Usage, WhenExhausted,
     async_trait,
 };
-use agentic_runtime::{Approver, RunReport};
+use agentic_runtime::{Answer, Approver, RunReport};
 use agentic_testkit::durability::World;
 use agentic_testkit::{EventLog, ScriptedModel};
 use futures_util::future::join_all;
@@ -42,10 +42,10 @@ impl Person {
 
 #[async_trait]
 impl Approver for Person {
-    async fn decide(&self, step: &StepId, approval: &Approval) -> Decision {
+    async fn decide(&self, step: &StepId, approval: &Approval) -> Answer {
         self.asked.lock().unwrap().push((step.to_string(), approval.clone()));
         match &self.says {
-            Some(decision) => decision.clone(),
+            Some(decision) => decision.clone().into(),
             None => std::future::pending().await,
         }
     }

@@ -38,7 +38,7 @@ const EMAIL: &str = r"\b[A-Za-z0-9._%+-]{1,60}@[A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9
 const WINDOW: usize = 160;
 
 static OF_KEYS: LazyLock<Result<Redact, PatternError>> = LazyLock::new(|| {
-    KEYS.iter().try_fold(Redact::new(NAME).window(WINDOW), |redact, pattern| redact.pattern(pattern))
+    KEYS.iter().try_fold(Redact::new(NAME).holding_back(WINDOW), |redact, pattern| redact.pattern(pattern))
 });
 
 static WITH_EMAILS: LazyLock<Result<Redact, PatternError>> =

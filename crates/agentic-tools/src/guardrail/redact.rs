@@ -60,7 +60,7 @@ impl Redact {
     /// Lets answers be streamed, all but their last so many characters: each pattern has to match once so many have come
     /// of what it is for, and to go on matching while more come. Without it nothing of an answer is shown before its end.
     #[must_use]
-    pub fn window(mut self, characters: usize) -> Self {
+    pub fn holding_back(mut self, characters: usize) -> Self {
         self.window = Some(characters);
         self
     }

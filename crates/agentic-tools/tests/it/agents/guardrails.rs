@@ -160,7 +160,7 @@ fn a_window_is_enough_to_know_a_secret() {
 
 #[test]
 fn own_patterns() {
-    let guardrail = Redact::new("customers").pattern(r"\bC-\d{6}\b").unwrap().at([Gate::Output]).window(8);
+    let guardrail = Redact::new("customers").pattern(r"\bC-\d{6}\b").unwrap().at([Gate::Output]).holding_back(8);
     assert_eq!(screened(&guardrail, "of C-123456"), Some("of [redacted]".into()));
     assert_eq!(guardrail.window(), Some(8));
     let error = Redact::new("x").pattern("(").unwrap_err().to_string();

@@ -2,18 +2,18 @@
 #![allow(clippy::print_stdout, reason = "a program for people prints")]
 
 use agentic::prelude::*;
-use agentic::tools::AgentBuilder;
-
-pub(crate) const GOAL: &str = "Say hello in Norwegian.";
-
-pub(crate) fn agent(model: impl ChatModel) -> AgentBuilder<FunctionCallingAgent> {
-    FunctionCallingAgent::builder().model(model)
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = agentic::llm::open("local:qwen2.5-coder-1.5b").await?;
-    let outcome = agent(model).build()?.run(GOAL.into(), &RunContext::ephemeral()).await?;
+    let agent = FunctionCallingAgent::builder().model(model).build()?;
+    let outcome = agent.run("Say hello in Norwegian.".into(), &RunContext::ephemeral()).await?;
     println!("{}", outcome.text());
     Ok(())
+}
+
+/// Its agent, with a model that needs none.
+#[cfg(test)]
+pub(crate) fn agent(model: impl ChatModel) -> agentic::tools::AgentBuilder<FunctionCallingAgent> {
+    FunctionCallingAgent::builder().model(model)
 }

@@ -2,7 +2,6 @@
 #![allow(clippy::print_stdout, reason = "a program for people prints")]
 
 use agentic::prelude::*;
-use agentic::tools::AgentBuilder;
 
 /// Current weather for a city.
 #[tool(effect = "pure")]
@@ -13,16 +12,17 @@ async fn weather(
     Ok(format!("{city}: 9 °C, rain until the evening"))
 }
 
-pub(crate) const GOAL: &str = "Do I need an umbrella in Oslo?";
-
-pub(crate) fn agent(model: impl ChatModel) -> AgentBuilder<FunctionCallingAgent> {
-    FunctionCallingAgent::builder().model(model).tool(weather)
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = agentic::llm::open("local:qwen2.5-coder-1.5b").await?;
-    let outcome = agent(model).build()?.run(GOAL.into(), &RunContext::ephemeral()).await?;
+    let agent = FunctionCallingAgent::builder().model(model).tool(weather).build()?;
+    let outcome = agent.run("Do I need an umbrella in Oslo?".into(), &RunContext::ephemeral()).await?;
     println!("{}", outcome.text());
     Ok(())
+}
+
+/// Its agent, with a model that needs none.
+#[cfg(test)]
+pub(crate) fn agent(model: impl ChatModel) -> agentic::tools::AgentBuilder<FunctionCallingAgent> {
+    FunctionCallingAgent::builder().model(model).tool(weather)
 }

@@ -12,11 +12,9 @@ use agentic::prelude::*;
 use agentic::runtime::RunFilter;
 use agentic::{EffectClass, SqliteOptions, SqliteStore};
 
-pub(crate) const GOAL: &str = "Count to ten.";
-
-/// Counts to ten, a second a step, and says each number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counter(pub(crate) fn(u64));
+/// Counts to ten, a second a step.
+#[derive(Debug)]
+pub(crate) struct Counter;
 
 #[async_trait]
 impl Agent for Counter {
@@ -25,14 +23,13 @@ impl Agent for Counter {
     }
 
     async fn run(&self, _: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let Self(say) = *self;
         for n in 1..=10 {
             cx.sleep(Duration::from_secs(1)).await?;
-            let said = cx.effect("say", EffectClass::Idempotent, &n, move |_| async move {
-                say(n);
+            let say = cx.effect("say", EffectClass::Idempotent, &n, move |_| async move {
+                println!("{n}");
                 Ok::<_, String>(())
             });
-            said.await?;
+            say.await?;
         }
         Ok(Outcome::new("counted to ten", Spend::default()))
     }
@@ -44,15 +41,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Runtime::builder(SqliteStore::open(&path, SqliteOptions::new()).await?)
         .lease(Duration::from_secs(3))
         .build();
-    let counter = Counter(|n| println!("{n}"));
-    runtime.register(counter);
+    runtime.register(Counter);
     // The youngest run, unless it has ended.
     let mut youngest = RunFilter::default();
     youngest.limit = Some(1);
     let begun = runtime.list(&youngest).await?.into_iter().find(|run| !run.status.has_ended());
     let run = match begun {
         Some(run) => runtime.resume(run.id).await?,
-        None => runtime.start(counter, GOAL).await?,
+        None => runtime.start(Counter, "Count to ten.").await?,
     };
     println!("run {}", run.id());
     println!("{}", run.report().await?.result?.text());

@@ -49,17 +49,17 @@ fn every_example_is_here() {
 
 #[test]
 fn hello_repeats() {
-    Check::new(|| Subject::new(hello(), hello::GOAL, World::new())).run();
+    Check::new(|| Subject::new(hello(), "Say hello in Norwegian.", World::new())).run();
 }
 
 #[test]
 fn a_tool_repeats() {
-    Check::new(|| Subject::new(tool(), tool::GOAL, World::new())).run();
+    Check::new(|| Subject::new(tool(), "Do I need an umbrella in Oslo?", World::new())).run();
 }
 
 #[test]
 fn a_durable_run_repeats() {
-    Check::new(|| Subject::new(durable::Counter(|_| ()), durable::GOAL, World::new())).run();
+    Check::new(|| Subject::new(durable::Counter, "Count to ten.", World::new())).run();
 }
 
 /// Runs an agent and another one: the first run's file repeated with the other names the step that `diff` finds.
@@ -82,7 +82,7 @@ async fn found(agent: FunctionCallingAgent, changed: FunctionCallingAgent, goal:
 #[tokio::test(start_paused = true)]
 async fn a_changed_prompt_is_found_where_it_first_matters() {
     let brief = hello::agent(polite()).instructions("Be brief.").build().unwrap();
-    assert_eq!(found(hello(), brief, hello::GOAL).await, "turn/model");
+    assert_eq!(found(hello(), brief, "Say hello in Norwegian.").await, "turn/model");
     let brief = tool::agent(careful()).instructions("Be brief.").build().unwrap();
-    assert_eq!(found(tool(), brief, tool::GOAL).await, "turn/model");
+    assert_eq!(found(tool(), brief, "Do I need an umbrella in Oslo?").await, "turn/model");
 }

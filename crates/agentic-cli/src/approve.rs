@@ -97,7 +97,10 @@ impl Approver for Calls {
         match &self.0 {
             _ if approval.tool.is_some() => Decision::Approve.into(),
             Some(person) => person.decide(step, approval).await,
-            None => Decision::Deny { reason: "--yes approves calls alone, and nobody is there to be asked".into() }.into(),
+            None => Decision::Deny {
+                reason: "--yes approves calls alone, and nobody is there to be asked".into(),
+            }
+            .into(),
         }
     }
 }

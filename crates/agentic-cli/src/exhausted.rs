@@ -26,7 +26,10 @@ impl FromStr for Exhausted {
             "stop" => Ok(Self::Stop),
             "ask" => Ok(Self::Ask),
             address if address.contains(':') => Ok(Self::Degrade(address.to_owned())),
-            _ => Err("neither `stop` nor `ask` nor the address of a model, for example openai:gpt-5-nano".into()),
+            _ => {
+                Err("neither `stop` nor `ask` nor the address of a model, for example openai:gpt-5-nano"
+                    .into())
+            }
         }
     }
 }
@@ -46,7 +49,10 @@ pub(crate) enum Kept {
     Stop,
     Ask,
     /// A model by its address, and what was known of it.
-    Degrade { model: String, model_info: ModelInfo },
+    Degrade {
+        model: String,
+        model_info: ModelInfo,
+    },
 }
 
 impl Kept {

@@ -75,6 +75,13 @@ impl<F: Future + Unpin, D: Deliver + ?Sized> Future for Driven<'_, F, D> {
     }
 }
 
+/// What is dropped with the agent may wake it, and is no stranger.
+impl<F, D: ?Sized> Drop for Driven<'_, F, D> {
+    fn drop(&mut self) {
+        self.waker.busy.store(this_thread(), Ordering::SeqCst);
+    }
+}
+
 /// The waker that the agent sees: it only notes a wake while the driver is at work anyway.
 #[derive(Debug, Default)]
 struct RootWaker {

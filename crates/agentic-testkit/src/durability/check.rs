@@ -1,9 +1,10 @@
 //! Runs a subject live, again from its journal, and crashed at every write.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{Budget, EffectClass, RunId, RunStatus, Spend, Timestamp};
+use agentic_core::{Approval, Budget, Decision, EffectClass, RunId, RunStatus, Spend, StepKind, Timestamp};
 use agentic_runtime::{
     Bundle, Entry, EntryKind, JournalStore, MemoryStore, RunError, RunOptions, RunReport, Runtime,
 };
@@ -139,7 +140,7 @@ impl<F: Fn() -> Subject> Check<F> {
                 });
                 let (file, journal) = (bundle.to_text().expect("a run's file"), bundle.journal);
                 gap_free(&journal, &log, name);
-                within(subject.budget, report.spend, name);
+                within(raised(subject.budget, &journal), report.spend, name);
                 nothing_foreign(run, &journal, name);
                 return Ran { report, file, journal, deeds: subject.world.deeds(), writes, doubts };
             }
@@ -277,6 +278,41 @@ fn written(report: &RunReport) -> String {
         Ok(outcome) => Ok(outcome),
     };
     serde_json::to_string(&(run, result, status, reason, spend)).expect("a report as JSON")
+}
+
+/// The limits, as high as people who were asked have raised them.
+pub(super) fn raised(mut budget: Budget, journal: &[Entry]) -> Budget {
+    let mut asked = BTreeMap::new();
+    for entry in journal {
+        match &entry.kind {
+            EntryKind::Intent { step, kind: StepKind::Approval, asked: approval, .. } => {
+                let approval: Approval = approval.read().expect("a question");
+                asked.insert(step.clone(), approval.arguments);
+            }
+            EntryKind::Outcome { step, kind: StepKind::Approval, error: None, value, .. } => {
+                let Some(question) = asked.get(step).filter(|question| question["raise"].is_u64()) else {
+                    continue;
+                };
+                let by = match value.read().expect("an answer") {
+                    Decision::Approve => question["raise"].as_u64(),
+                    Decision::Edit { arguments } => arguments["raise"].as_u64(),
+                    Decision::Deny { .. } => None,
+                };
+                let limit = match question["what"].as_str() {
+                    Some("tokens") => budget.tokens.as_mut(),
+                    Some("model_calls") => budget.model_calls.as_mut(),
+                    Some("tool_calls") => budget.tool_calls.as_mut(),
+                    Some("turns") => budget.turns.as_mut(),
+                    _ => budget.cost.as_mut().map(|cost| &mut cost.0),
+                };
+                if let (Some(limit), Some(by)) = (limit, by) {
+                    *limit += by;
+                }
+            }
+            _ => {}
+        }
+    }
+    budget
 }
 
 /// Nothing was spent beyond the limits.

@@ -55,6 +55,8 @@ impl ModelJudge {
     }
 }
 
+const UNREADABLE: &str = "the model that judges gave no verdict that can be read";
+
 #[async_trait]
 impl Guardrail for ModelJudge {
     fn name(&self) -> &str {
@@ -82,6 +84,8 @@ impl Guardrail for ModelJudge {
         };
         let options = ExtractOptions::default().with_name("verdict").with_attempts(2);
         Ok(match extract_value(cx, &self.model, request, &schema, &options).await {
+            // What had to be changed to be a verdict was none: a bare "yes" may answer another question.
+            Ok(verdict) if !verdict.changes.is_empty() => GuardrailVerdict::block(UNREADABLE),
             Ok(verdict) if verdict.value["allowed"] == true => GuardrailVerdict::Pass,
             // The policy, not the model's words: those may repeat what it has read.
             Ok(_) => GuardrailVerdict::block(format!("it is against the policy: {}", self.policy)),
@@ -89,7 +93,7 @@ impl Guardrail for ModelJudge {
             Err(ExtractError::Refused { model, .. }) => {
                 GuardrailVerdict::block(format!("model `{model}` refused to judge it"))
             }
-            Err(_) => GuardrailVerdict::block("the model that judges gave no verdict that can be read"),
+            Err(_) => GuardrailVerdict::block(UNREADABLE),
         })
     }
 }

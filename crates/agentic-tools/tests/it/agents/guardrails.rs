@@ -68,10 +68,13 @@ async fn a_model_judges_by_a_policy_in_words() {
     assert_eq!(refused, blocked("it is against the policy: No medical advice."));
 
     let unreadable = "the model that judges gave no verdict that can be read";
-    for answer in ["Sure, that is fine!", r#"{"allowed": "maybe"}"#, r#"{"verdict": true}"#, "true", ""] {
+    for answer in ["Sure, that is fine!", r#"{"allowed": "maybe"}"#, r#"{"verdict": true}"#, ""] {
         let (malformed, model) = judged(ScriptedModel::new().says(answer).says(answer)).await;
         assert_eq!(malformed, blocked(unreadable), "{answer}");
         assert_eq!(model.requests().len(), 2, "it was asked again");
+    }
+    for answer in ["yes", "true", r#"{"allowed": "true"}"#] {
+        assert_eq!(judged(ScriptedModel::new().says(answer)).await.0, blocked(unreadable), "{answer}");
     }
     let mended = ScriptedModel::new().says("Sure!").says(r#"{"allowed": true}"#);
     assert!(judged(mended).await.0.is_ok());
@@ -160,7 +163,8 @@ fn a_window_is_enough_to_know_a_secret() {
 
 #[test]
 fn own_patterns() {
-    let guardrail = Redact::new("customers").pattern(r"\bC-\d{6}\b").unwrap().at([Gate::Output]).holding_back(8);
+    let guardrail =
+        Redact::new("customers").pattern(r"\bC-\d{6}\b").unwrap().at([Gate::Output]).holding_back(8);
     assert_eq!(screened(&guardrail, "of C-123456"), Some("of [redacted]".into()));
     assert_eq!(guardrail.window(), Some(8));
     let error = Redact::new("x").pattern("(").unwrap_err().to_string();

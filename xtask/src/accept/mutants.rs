@@ -125,6 +125,36 @@ const MUTANTS: &[Mutant] = &[
         kept: "if epoch == lease.epoch && status == RunStatus::Running {",
         broken: "if status == RunStatus::Running {",
     },
+    Mutant {
+        rule: "a run does not end before it has seen what was posted to it",
+        file: "rest.rs",
+        kept: "let seen = (!whatever).then(|| record.seen());",
+        broken: "let seen = (!whatever && false).then(|| record.seen());",
+    },
+    Mutant {
+        rule: "a limit that was raised is raised again",
+        file: "../../../agentic-core/src/exhausted/policy.rs",
+        kept: "                ledger.raise(what, by);\n",
+        broken: "                if cx.now().as_millis() % 2 == 0 {\n                    ledger.raise(what, by);\n                }\n",
+    },
+    Mutant {
+        rule: "nothing happens before a guardrail's verdict",
+        file: "../../../agentic-core/src/guardrail/steps.rs",
+        kept: "guards.admit(&mut call, &within, &judge, false).await.map_err(of_tool)?;",
+        broken: "drop(guards.admit(&mut call, &within, &judge, false).await);",
+    },
+    Mutant {
+        rule: "what a guardrail has yet to judge is told to nobody",
+        file: "../journal/event.rs",
+        kept: "None if withheld => (Value::Null, None),",
+        broken: "None if withheld && false => (Value::Null, None),",
+    },
+    Mutant {
+        rule: "a rule answers the questions that it is for",
+        file: "../../../agentic-core/src/approval_rule.rs",
+        kept: "approval.tool.as_ref() == Some(&self.tool) && self.arguments.fit(&approval.arguments)",
+        broken: "approval.tool.as_ref() == Some(&self.tool)",
+    },
 ];
 
 /// How long the tests of one mutant may take. One that hangs is caught.
@@ -191,7 +221,7 @@ fn tested(copy: &Path) -> Result<Fate> {
     let log = copy.join("tests.log");
     let out = fs::File::create(&log)?;
     let mut tests = Command::new(tests);
-    tests.current_dir(copy.join("crates/agentic-runtime")).args(["durable", "stores::memory"]);
+    tests.current_dir(copy.join("crates/agentic-runtime")).args(["durable", "guardrails", "stores::memory"]);
     let mut child = tests.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
     let mut waited = Duration::ZERO;
     loop {

@@ -58,7 +58,9 @@ impl Approver for Calls {
         match &self.0 {
             _ if approval.tool.is_some() => Decision::Approve,
             Some(person) => person.decide(step, approval).await,
-            None => Decision::Deny { reason: "--yes approves calls alone, and nobody is there to be asked".into() },
+            None => Decision::Deny {
+                reason: "--yes approves calls alone, and nobody is there to be asked".into(),
+            },
         }
     }
 }

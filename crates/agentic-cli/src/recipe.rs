@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentic::Agent;
-use agentic::core::{Budgeted, ModelContext, ModelError, ModelErrorKind, ModelInfo, ModelRequest, ModelStream, RunId};
+use agentic::core::{
+    Budgeted, ModelContext, ModelError, ModelErrorKind, ModelInfo, ModelRequest, ModelStream, RunId,
+};
 use agentic::runtime::{AgentSource, Begin, Entry, EntryKind, NoAgent};
 use agentic::{ChatModel, tools::builtin};
 use async_trait::async_trait;

@@ -48,7 +48,7 @@ pub struct PricedModel {
 #[non_exhaustive]
 pub enum PriceListError {
     /// The file can't be read.
-    #[error("can't read the price list `{}`: {source}", path.display())]
+    #[error("can't read the price list `{}`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -174,7 +174,9 @@ mod tests {
     const OPENAI: &str = "api.openai.com";
 
     fn line(id: &str, input: &str) -> String {
-        format!("[[model]]\nid = \"{id}\"\nhost = \"{OPENAI}\"\ninput = {input}\noutput = 4\nsource = \"mine\"\nas_of = \"2026\"\n")
+        format!(
+            "[[model]]\nid = \"{id}\"\nhost = \"{OPENAI}\"\ninput = {input}\noutput = 4\nsource = \"mine\"\nas_of = \"2026\"\n"
+        )
     }
 
     #[test]
@@ -216,7 +218,10 @@ mod tests {
         let vars = [("AGENTIC_PRICES", path.to_string_lossy())];
         let list = PriceList::of_user(&Environment::from_vars(vars)).unwrap();
         let input = |model| list.find(OPENAI, model).map(|found| found.price().input.dollars());
-        assert_eq!((input("gpt-5"), input("gpt-5-2025-08-07"), input("new")), (Some(9.0), Some(8.0), Some(0.5)));
+        assert_eq!(
+            (input("gpt-5"), input("gpt-5-2025-08-07"), input("new")),
+            (Some(9.0), Some(8.0), Some(0.5))
+        );
         assert_eq!(input("gpt-5-mini"), Some(0.25), "what is not replaced stays");
         let price = list.find(OPENAI, "new").unwrap().price();
         assert_eq!(price.cached_input, price.input, "cached tokens cost what others do");
@@ -225,7 +230,10 @@ mod tests {
     #[test]
     fn a_mistake_is_named_with_its_line() {
         let message = |text: &str| PriceList::parse(text, "mine").unwrap_err().to_string();
-        assert!(message(&line("x", "-1")).starts_with("the price list mine can't be used: line 4: -1 is no number"));
+        assert!(
+            message(&line("x", "-1"))
+                .starts_with("the price list mine can't be used: line 4: -1 is no number")
+        );
         assert!(message("[[model]]\nidd = \"x\"").contains("line 2: unknown field `idd`"));
     }
 }

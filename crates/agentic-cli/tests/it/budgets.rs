@@ -11,7 +11,8 @@ const PRICE: &str = "price: { input: 3000000000, cached_input: 0, output: 150000
 fn a_person_may_raise_it_from_elsewhere() {
     let place = Place::new();
     place.file("script.yaml", SAYS);
-    let limited = ["run", "hi", "--model", "scripted:script.yaml", "--budget-tokens", "300", "--output", "json"];
+    let limited =
+        ["run", "hi", "--model", "scripted:script.yaml", "--budget-tokens", "300", "--output", "json"];
     let stopped = place.run(&limited);
     assert_eq!((stopped.code, stopped.last()["reason"].as_str()), (3, Some("budget_exhausted")));
 
@@ -20,7 +21,10 @@ fn a_person_may_raise_it_from_elsewhere() {
     let last = asks.events().pop().unwrap();
     assert_eq!((asks.code, last["reason"].as_str()), (5, Some("approval")), "{asks:?}");
     let asked = &last["waits"][0]["approval"];
-    assert_eq!((asked["arguments"]["what"].as_str(), asked["arguments"]["limit"].as_u64()), (Some("tokens"), Some(300)));
+    assert_eq!(
+        (asked["arguments"]["what"].as_str(), asked["arguments"]["limit"].as_u64()),
+        (Some("tokens"), Some(300))
+    );
     assert!(asks.err.contains("The budget of 300 tokens is exhausted: 0 spent, "), "{}", asks.err);
     let shown = place.run(&["runs", "show", "last"]);
     assert!(shown.out.contains("budget   when it is exhausted: ask"), "{}", shown.out);
@@ -72,5 +76,8 @@ fn a_price_list_of_the_user_is_read() {
     let place = Place::new().with("OPENAI_API_KEY", "k");
     place.file("../prices.toml", "[[model]]\nidd = 1\n");
     let ended = place.run(&["run", "hi", "--model", "openai:gpt-5"]);
-    assert!(ended.code == 2 && ended.err.contains("prices.toml") && ended.err.contains("line 2"), "{ended:?}");
+    assert!(
+        ended.code == 2 && ended.err.contains("prices.toml") && ended.err.contains("line 2"),
+        "{ended:?}"
+    );
 }

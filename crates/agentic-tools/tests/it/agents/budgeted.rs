@@ -1,7 +1,8 @@
 //! Budgets of agents: what is left of their work, and who pays.
 
 use agentic_core::{
-    Agent, AgentError, Budget, Budgeted, ChatModel, NanoUsd, Part, Price, Reason, ToolCall, Usage, WhenExhausted,
+    Agent, AgentError, Budget, Budgeted, ChatModel, NanoUsd, Part, Price, Reason, ToolCall, Usage,
+    WhenExhausted,
 };
 use agentic_runtime::{Ephemeral, RunError, RunReport};
 use agentic_testkit::{FakeSources, ScriptedModel};
@@ -59,14 +60,16 @@ async fn who_is_stopped_keeps_what_it_has() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_degraded_pays_each_model_by_its_price() {
-    let large = looks(priced("test:large", 10.0));
+    // So much that nothing is left for a second turn of the large one.
+    let much = Usage { input_tokens: 500, output_tokens: 100, ..Usage::default() };
+    let large = looks(priced("test:large", 10.0)).using(much);
     let small = priced("test:small", 1.0).says("Done.").using(usage());
     let agent = Budgeted::new(agent(large, "worker"), WhenExhausted::degrade_to(small.clone()));
     let report = runs(&agent, Budget::unlimited().with_cost(NanoUsd(9_000_000))).await;
     let outcome = report.result.unwrap();
     assert_eq!(outcome.text(), "Done.");
     assert_eq!(small.requests().len(), 1, "the second turn is the small one's");
-    assert_eq!(outcome.spend.cost, NanoUsd(1_000_000 + 100_000));
+    assert_eq!(outcome.spend.cost, NanoUsd(6_000_000 + 100_000));
     assert_eq!(outcome.spend, report.spend, "what the agent says is what the ledger has");
 }
 
@@ -91,7 +94,9 @@ async fn a_called_agent_is_stopped_by_the_budget_of_its_caller() {
     let model = priced("test:large", 10.0).calls("helper", json!({"goal": "help"})).using(usage());
     let agent = FunctionCallingAgent::builder().model(model).agent(agent(helper.clone(), "helper"), "Helps.");
     let report = runs(&agent.build().unwrap(), Budget::unlimited().with_model_calls(2)).await;
-    let Err(RunError::Agent(AgentError::Budget { partial, .. })) = report.result else { panic!("{report:?}") };
+    let Err(RunError::Agent(AgentError::Budget { partial, .. })) = report.result else {
+        panic!("{report:?}")
+    };
     assert_eq!(partial.spend, report.spend, "the stopped one's part is in it");
     assert_eq!(helper.left(), 1);
 }

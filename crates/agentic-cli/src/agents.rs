@@ -131,7 +131,8 @@ pub(crate) fn budget(settings: &Settings, spent: &Spend, time: Duration) -> Budg
     budget
 }
 
-/// A run that is not kept, whose calls are approved by `--yes`; what else is asked is answered by a person at the terminal, else denied.
+/// A run that is not kept, whose calls are approved by `--yes`; what else is asked is answered by a person at the
+/// terminal, else denied.
 pub(crate) fn approvals(run: Ephemeral, yes: bool) -> Ephemeral {
     match TerminalApprover::new() {
         person if yes => run.approver(Calls(person)),
@@ -140,7 +141,8 @@ pub(crate) fn approvals(run: Ephemeral, yes: bool) -> Ephemeral {
     }
 }
 
-/// Durable runs whose calls are approved by `--yes`; what else is asked is answered by a person at the terminal; else they wait.
+/// Durable runs whose calls are approved by `--yes`; what else is asked is answered by a person at the terminal, else
+/// they wait.
 pub(crate) fn waiting_approvals(runtime: RuntimeBuilder, yes: bool) -> RuntimeBuilder {
     match TerminalApprover::new() {
         person if yes => runtime.approver(Calls(person)),

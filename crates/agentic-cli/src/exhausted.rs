@@ -1,7 +1,6 @@
 //! What happens when a run's budget is exhausted: as it is asked for, and as it is kept with the run.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use agentic::core::{ModelInfo, WhenExhausted};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -37,7 +36,7 @@ impl FromStr for Exhausted {
 impl<'de> Deserialize<'de> for Exhausted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|why| serde::de::Error::custom(format!("`{text}` is {why}")))
+        Self::from_str(&text).map_err(|why| serde::de::Error::custom(format!("`{text}` is {why}")))
     }
 }
 
@@ -83,9 +82,7 @@ impl Kept {
         match self {
             Self::Stop => WhenExhausted::stop(),
             Self::Ask => WhenExhausted::ask(),
-            Self::Degrade { model_info, .. } => {
-                WhenExhausted::degrade_to(Arc::new(Recorded(model_info.clone())))
-            }
+            Self::Degrade { model_info, .. } => WhenExhausted::degrade_to(Recorded(model_info.clone())),
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct PricedModel {
 #[non_exhaustive]
 pub enum PriceListError {
     /// The file can't be read.
-    #[error("can't read the price list `{}`: {source}", path.display())]
+    #[error("can't read the price list `{}`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

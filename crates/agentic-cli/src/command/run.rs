@@ -32,7 +32,7 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let settings = Settings::of(args.agent)?;
-    let asked = args.when_exhausted.unwrap_or(settings.when_exhausted.clone());
+    let asked = args.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked)).await?;
     let agent = Budgeted::new(agent, when);

@@ -33,6 +33,9 @@ pub(crate) fn guarded_tool(
             Err(StepError::Tool(error)) => Err(error),
             Err(error) => return Err(error),
         };
+        if !guards.judges_at(Gate::ToolResult) {
+            return Ok(result?);
+        }
         let mut passage = result::passage(&name, &result);
         let judged = guards.judge_in(&mut passage, &judge, false).await;
         note(&within, &passage, &judged);

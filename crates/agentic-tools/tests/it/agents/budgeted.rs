@@ -60,8 +60,9 @@ async fn who_is_stopped_keeps_what_it_has() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_degraded_pays_each_model_by_its_price() {
-    // What it has said is dear to read again.
-    let large = looks(priced("test:large", 10.0)).using(Usage { output_tokens: 540, ..usage() });
+    // So much that nothing is left for a second turn of the large one.
+    let much = Usage { input_tokens: 500, output_tokens: 100, ..Usage::default() };
+    let large = looks(priced("test:large", 10.0)).using(much);
     let small = priced("test:small", 1.0).says("Done.").using(usage());
     let agent = Budgeted::new(agent(large, "worker"), WhenExhausted::degrade_to(small.clone()));
     let report = runs(&agent, Budget::unlimited().with_cost(NanoUsd(9_000_000))).await;

@@ -204,6 +204,15 @@ impl Replay {
         })
     }
 
+    /// What attempts took that were given up after the last thing that the agent heard.
+    pub(super) fn lost(&self) -> Spend {
+        let lost = self.entries.iter().filter_map(|entry| match entry.kind {
+            EntryKind::Restarted { lost, .. } => Some(lost),
+            _ => None,
+        });
+        lost.fold(Spend::default(), |sum, lost| sum + lost)
+    }
+
     /// The run has repeated all: what is not needed any more is let go.
     pub(super) fn forget(&mut self) {
         self.steps = HashMap::new();

@@ -97,7 +97,7 @@ async fn a_posted_rule_answers_all_that_is_open_and_nothing_else() {
     process(&store, 2).build().give_rule(run, rule.clone(), Some("Ada".into())).await.unwrap();
     drop(here);
     let there = process(&store, 3).build();
-    assert_eq!(there.rules(run).await.unwrap(), [rule.clone()], "posted, and not yet taken in");
+    assert_eq!(there.rules(run).await.unwrap(), std::slice::from_ref(&rule), "posted, and not yet taken in");
     assert_eq!(goes_on(&there, run).await, RunStatus::Waiting);
     assert_eq!(answered_by(&there, run).await, ["rule: allow `shell`", "rule: allow `shell`"]);
     let mail = answer(&there, run, &no("no mail")).await;

@@ -31,7 +31,7 @@ fn judges_at_all_gates() {
 fn judges_beside_each_other_and_calls_that_are_blocked() {
     async fn side(cx: RunContext, world: World, n: usize) -> Result<String, StepError> {
         let class = [Keyed, Checkable, Unsafe, Idempotent][n];
-        let say = if n % 2 == 0 { "go on" } else { SECRET };
+        let say = if n.is_multiple_of(2) { "go on" } else { SECRET };
         let mut said = Vec::new();
         for round in 0..2 {
             let tool = world.tool(&format!("tool{n}"), class);

@@ -14,7 +14,7 @@ pub(crate) fn deny(text: &str) -> Result<ApprovalRule, String> {
     rule(text, |tool| ApprovalRule::deny(tool, "a rule of the user denies it"))
 }
 
-fn rule(text: &str, rule: fn(&str) -> ApprovalRule) -> Result<ApprovalRule, String> {
+fn rule(text: &str, rule: fn(String) -> ApprovalRule) -> Result<ApprovalRule, String> {
     let (tool, arguments) = match text.split_once('=') {
         Some((tool, arguments)) => (tool.trim(), Some(arguments)),
         None => (text.trim(), None),
@@ -28,7 +28,7 @@ fn rule(text: &str, rule: fn(&str) -> ApprovalRule) -> Result<ApprovalRule, Stri
             spec.name
         ));
     }
-    let rule = rule(&spec.name);
+    let rule = rule(spec.name.clone());
     match arguments.map(serde_json::from_str) {
         None => Ok(rule),
         Some(Ok(Value::Object(arguments))) => Ok(rule.having(arguments)),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Reads what is allowed.
 pub(crate) fn allow(text: &str) -> Result<ApprovalRule, String> {
-    rule(text, |tool| ApprovalRule::allow(tool))
+    rule(text, ApprovalRule::allow)
 }
 
 /// Reads what is denied.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use agentic_core::{Budget, Goal, Json, RunId, StepId, StepKind, Timestamp};
+use agentic_core::{Approval, Budget, Goal, Json, RunId, StepId, StepKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ use crate::runtime::{RuntimeError, RuntimeErrorKind};
 
 /// Where a fork leaves the run, and what is different from there on.
 ///
-/// All that was delivered before is taken over as it is, so it costs nothing and happens no second time. Rules hold as they
-/// did at that place. Steps that were
-/// under way at that place, in parallel branches, run again in the fork.
+/// All that was delivered before is taken over as it is, so it costs nothing and happens no second time. Steps that were
+/// under way at that place, in parallel branches, run again in the fork. Rules hold as they did at that place, but for one
+/// that was given to answer the very question that gets another answer.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Fork {
@@ -104,8 +104,15 @@ impl Fork {
         let trusts = self.goal.is_some() || self.config.is_some() || self.other_agent;
         let under_way = under_way(kept, self.result.as_ref().map(|_| &self.step), trusts);
         let mut kinds = Vec::with_capacity(cut + 2);
+        let mut asked: Option<Approval> = None;
         for Entry { at, kind, .. } in kept {
             let mut kind = kind.clone();
+            if let EntryKind::Intent { step, kind: StepKind::Approval, asked: approval, .. } = &kind
+                && self.result.is_some()
+                && *step == self.step
+            {
+                asked = approval.read().ok();
+            }
             match &mut kind {
                 EntryKind::Intent { step, .. } | EntryKind::Restarted { step, .. }
                     if under_way.contains(step) =>
@@ -118,6 +125,9 @@ impl Fork {
                 EntryKind::Started { begin, budget, .. } => {
                     *begin = self.begin(begin)?;
                     *budget = self.budget.unwrap_or(*budget);
+                }
+                EntryKind::RuleGiven { rule, .. } if asked.as_ref().is_some_and(|asked| rule.matches(asked)) => {
+                    continue;
                 }
                 _ => {}
             }

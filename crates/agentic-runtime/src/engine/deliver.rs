@@ -55,7 +55,8 @@ impl Engine {
             return Ok(None);
         }
         let Some(slot) = state.slots.awaited(ticket) else { return Err(outcome) };
-        let (spend, step, kind) = (slot.spent(&outcome), slot.id.clone(), slot.kind);
+        let (spend, step, kind, rule) =
+            (slot.spent(&outcome), slot.id.clone(), slot.kind, slot.rule.take());
         let withheld = slot.withholds() || outcome.as_ref().is_ok_and(|done| done.withheld);
         let (answer, told) = match value {
             None => (outcome.map(|done| Delivered::Value(done.value)), None),
@@ -73,6 +74,10 @@ impl Engine {
             }
         };
         self.arrive(state, ticket, answer, spend, told);
+        // After the answer that it came with: that may say something else.
+        if let Some(rule) = rule {
+            self.give_rule(state, rule, None, None);
+        }
         Ok((!state.slots.driven && !std::mem::replace(&mut state.slots.pumping, true))
             .then(|| Pump(Some(self.clone()))))
     }

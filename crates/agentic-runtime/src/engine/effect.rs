@@ -45,9 +45,8 @@ pub(super) fn perform(
                         Either::Right(_) => Decision::unanswered().into(),
                     },
                 };
-                // Before the answer: a crash between the two asks no second time.
                 if let Some(rule) = rule {
-                    engine.learn_rule(ticket, rule);
+                    engine.brings_rule(ticket, rule);
                 }
                 done(decision)
             }

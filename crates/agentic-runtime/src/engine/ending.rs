@@ -109,12 +109,13 @@ impl Engine {
         }
         let known = state.record.as_ref().filter(|record| !record.live);
         let known = known.and_then(|record| record.replay.known(&id));
-        match known.map(|known| (known.dropped, known.attempts, known.ended, known.spend)) {
+        match known.map(|known| (known.dropped, known.attempts, known.ended, known.spend, known.holds)) {
             // It was dropped in the run that is repeated, too.
             Some((Some((before, _)), ..)) => spend = before,
-            // The process ended before that was written down, so the effect may have taken all.
-            Some((None, 1.., ended, taken)) => {
-                spend = if ended { taken } else { held.all() };
+            // The process ended before that was written down, so its last attempt may have taken all. Those before it are
+            // booked by entries that say so, some of them yet to come.
+            Some((None, 1.., ended, taken, holds)) => {
+                spend = if ended { taken } else { holds.all() };
                 if let Some(record) = &mut state.record {
                     record.replay.close(&id, spend, !ended);
                 }

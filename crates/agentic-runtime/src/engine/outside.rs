@@ -56,7 +56,7 @@ impl Engine {
                     ),
                 }
             }
-            Input::Rule { rule, by } => self.give_rule(state, rule, by, Some(post), None),
+            Input::Rule { rule, by } => self.give_rule(state, rule, by, Some(post)),
             Input::RevokeRule { rule, by } => self.revoke_rule(state, rule, by, post),
             Input::Resolve { step, resolution, by } => self.resolve(state, step, resolution, by, post),
         }

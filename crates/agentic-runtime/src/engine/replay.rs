@@ -31,8 +31,10 @@ pub(super) struct Known {
     /// Whether the journal has its outcome, and what that took.
     pub(super) ended: bool,
     pub(super) spend: Spend,
-    /// What it holds of the budget.
-    pub(super) held: Held,
+    /// What its first attempt held of the budget.
+    held: Held,
+    /// What its last attempt held.
+    pub(super) holds: Held,
     /// What was booked when it was dropped, and whether its effect had begun.
     pub(super) dropped: Option<(Spend, bool)>,
     /// Whether the agent has asked for it again.
@@ -62,6 +64,7 @@ impl Replay {
                     ended: false,
                     spend: Spend::default(),
                     held: *held,
+                    holds: *held,
                     dropped: None,
                     met: false,
                 };
@@ -78,13 +81,14 @@ impl Replay {
                     ended: true,
                     spend: Spend::default(),
                     held: Held::default(),
+                    holds: Held::default(),
                     dropped: None,
                     met: false,
                 };
                 self.steps.insert(step.clone(), known);
             }
-            EntryKind::Restarted { step, attempt, .. } => {
-                self.change(step, |known| known.attempts = *attempt);
+            EntryKind::Restarted { step, attempt, held, .. } => {
+                self.change(step, |known| (known.attempts, known.holds) = (*attempt, *held));
             }
             EntryKind::Outcome { step, spend, .. } => {
                 self.change(step, |known| (known.ended, known.spend) = (true, *spend));

@@ -13,26 +13,25 @@ use crate::journal::EntryKind;
 const NOTED: usize = 200;
 
 impl Engine {
-    /// A rule holds from now on, and answers what is open, but for one question. `post` is what it was posted as.
+    /// A rule holds from now on, and answers what is open. `post` is what it was posted as.
     pub(super) fn give_rule(
         self: &Arc<Self>,
         state: &mut State,
         rule: ApprovalRule,
         by: Option<String>,
         post: Option<u64>,
-        but: Option<Ticket>,
     ) {
+        self.hold_rule(state, rule, by, post);
+        self.answer_by_rules(state);
+    }
+
+    fn hold_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: Option<u64>) {
         let given = EntryKind::RuleGiven { rule: rule.clone(), by };
         match &mut state.record {
             Some(record) => drop(record.append(self.sources.now(), given, post)),
             None => self.watch.tell(|| given),
         }
         state.rules.give(rule);
-        let open = state.slots.in_order().into_iter().filter(|(_, slot)| slot.asks());
-        let open: Vec<_> = open.map(|(ticket, _)| ticket).filter(|ticket| Some(*ticket) != but).collect();
-        for ticket in open {
-            self.answer_by_rule(state, ticket);
-        }
     }
 
     /// A rule that was posted to be revoked holds no more.
@@ -46,37 +45,50 @@ impl Engine {
         }
     }
 
-    /// Takes in the rules that have come, ahead of all else: what was given or taken back before a question was asked
+    /// Takes in the rules that have come, ahead of all else: what was given or taken back before a question is asked
     /// counts for it.
-    fn take_rules(self: &Arc<Self>, state: &mut State) {
+    pub(super) fn take_rules(self: &Arc<Self>, state: &mut State) {
+        let mut given = false;
         while let Some(record) = &mut state.record {
             let is_rule = |(input, _): &(Option<Input>, u64)| {
                 matches!(input, Some(Input::Rule { .. } | Input::RevokeRule { .. }))
             };
             let place = record.inputs.iter().position(is_rule);
-            let Some((input, post)) = place.and_then(|place| record.inputs.remove(place)) else { return };
+            let Some((input, post)) = place.and_then(|place| record.inputs.remove(place)) else { break };
             record.taken = record.taken.max(post);
             match input {
-                Some(Input::Rule { rule, by }) => self.give_rule(state, rule, by, Some(post), None),
+                Some(Input::Rule { rule, by }) => {
+                    self.hold_rule(state, rule, by, Some(post));
+                    given = true;
+                }
                 Some(Input::RevokeRule { rule, by }) => self.revoke_rule(state, rule, by, post),
                 _ => {}
             }
         }
+        if given {
+            self.answer_by_rules(state);
+        }
     }
 
-    /// Whoever answers this question has given a rule for others.
-    pub(super) fn learn_rule(self: &Arc<Self>, ticket: Ticket, rule: ApprovalRule) {
-        let mut state = self.state();
-        if state.halt.is_none() {
-            self.give_rule(&mut state, rule, None, None, Some(ticket));
+    /// Whoever answers this question gives a rule for others with the answer.
+    pub(super) fn brings_rule(&self, ticket: Ticket, rule: ApprovalRule) {
+        if let Some(slot) = self.state().slots.awaited(ticket) {
+            slot.rule = Some(rule);
+        }
+    }
+
+    /// Answers what is open by the rules that hold.
+    fn answer_by_rules(self: &Arc<Self>, state: &mut State) {
+        let open = state.slots.in_order().into_iter().filter(|(_, slot)| slot.asks());
+        for ticket in open.map(|(ticket, _)| ticket).collect::<Vec<_>>() {
+            self.answer_by_rule(state, ticket);
         }
     }
 
     /// Answers a question that no answer has come for, if a rule does. Gives whether. Once its time is over, it stays
     /// unanswered.
     pub(super) fn answer_by_rule(self: &Arc<Self>, state: &mut State, ticket: Ticket) -> bool {
-        self.take_rules(state);
-        if state.slots.has_arrived(ticket) {
+        if state.slots.has_arrived(ticket) || state.is_decided(ticket) {
             return false;
         }
         let State { slots, rules, .. } = state;
@@ -102,6 +114,20 @@ impl Engine {
         let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, withheld, value };
         self.arrive(state, ticket, Ok(answer), spend, self.keeps_values().then_some(outcome));
         true
+    }
+}
+
+impl State {
+    /// Whether somebody has answered this very question, and that is yet to be taken in.
+    fn is_decided(&mut self, ticket: Ticket) -> bool {
+        let Some(slot) = self.slots.get_mut(ticket) else { return false };
+        let (id, asked) = (&slot.id, slot.digest);
+        self.record.as_ref().is_some_and(|record| {
+            record.inputs.iter().any(|(input, _)| match input {
+                Some(Input::Decide { step, digest, .. }) => step == id && Some(*digest) == asked,
+                _ => false,
+            })
+        })
     }
 }
 

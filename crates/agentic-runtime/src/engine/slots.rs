@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
+    Approval, ApprovalRule, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
     StepKind, StepRequest, Ticket, Timestamp, Withheld,
 };
 use tokio::task::AbortHandle;
@@ -31,6 +31,8 @@ pub(super) struct Slot {
     pub(super) stage: Stage,
     /// What it asks a person.
     pub(super) asked: Option<Approval>,
+    /// The rule that comes with the answer to that.
+    pub(super) rule: Option<ApprovalRule>,
     /// Until its effect is started.
     pub(super) request: Option<Box<StepRequest>>,
     /// Which attempt this is, from 1.
@@ -73,6 +75,7 @@ impl Slot {
             held: Held::default(),
             stage: Stage::Waiting,
             asked: request.approval().cloned(),
+            rule: None,
             request: Some(request),
             attempt: 1,
             until: None,

@@ -201,9 +201,11 @@ impl Engine {
     }
 
     fn launch(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
-        let asks = state.slots.get_mut(ticket).is_some_and(|slot| slot.kind == StepKind::Approval);
-        if asks && self.answer_by_rule(state, ticket) {
-            return;
+        if state.slots.get_mut(ticket).is_some_and(|slot| slot.kind == StepKind::Approval) {
+            self.take_rules(state);
+            if self.answer_by_rule(state, ticket) {
+                return;
+            }
         }
         let Some(slot) = state.slots.get_mut(ticket) else { return };
         match slot.kind {

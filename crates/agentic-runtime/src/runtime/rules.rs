@@ -19,8 +19,7 @@ impl Runtime {
         rule: ApprovalRule,
         by: Option<String>,
     ) -> Result<(), RuntimeError> {
-        let key = format!("rule {}", self.0.sources.id());
-        self.post(run, key, &Input::Rule { rule, by }).await
+        self.post_rule(run, &Input::Rule { rule, by }).await
     }
 
     /// Takes a rule back, wherever it came from; what it has answered stays answered. Durable when this returns. A rule
@@ -34,8 +33,12 @@ impl Runtime {
         rule: ApprovalRule,
         by: Option<String>,
     ) -> Result<(), RuntimeError> {
-        let key = format!("rule {}", self.0.sources.id());
-        self.post(run, key, &Input::RevokeRule { rule, by }).await
+        self.post_rule(run, &Input::RevokeRule { rule, by }).await
+    }
+
+    async fn post_rule(&self, run: RunId, input: &Input) -> Result<(), RuntimeError> {
+        // Each is one of its own, also if it was posted before.
+        self.post(run, format!("rule {}", self.0.sources.id()), input).await
     }
 
     /// The rules of a run, in the order in which they were given, with those that were posted and not yet taken in.
@@ -43,9 +46,18 @@ impl Runtime {
     /// # Errors
     /// If there is no such run, or its journal can't be read.
     pub async fn rules(&self, run: RunId) -> Result<Vec<ApprovalRule>, RuntimeError> {
-        let mut rules = Rules::default();
-        self.0.store.load(run, Seq(0)).await?.iter().for_each(|entry| rules.learn(&entry.kind));
-        for post in self.0.store.posted(run).await? {
+        let store = &self.0.store;
+        let mut posts = store.posted(run).await?;
+        let mut rules = loop {
+            let mut rules = Rules::default();
+            store.load(run, Seq(0)).await?.iter().for_each(|entry| rules.learn(&entry.kind));
+            // What is taken in meanwhile would be in both, or in neither.
+            let before = std::mem::replace(&mut posts, store.posted(run).await?);
+            if before.iter().map(|post| post.id).eq(posts.iter().map(|post| post.id)) {
+                break rules;
+            }
+        };
+        for post in posts {
             match post.content.read() {
                 Ok(Input::Rule { rule, .. }) => rules.give(rule),
                 Ok(Input::RevokeRule { rule, .. }) => drop(rules.revoke(&rule)),

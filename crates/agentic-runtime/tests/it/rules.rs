@@ -111,6 +111,28 @@ async fn an_answer_may_bring_a_rule_for_what_is_open_and_what_comes() {
     assert_eq!(given.count(), 1);
 }
 
+/// One question is answered twice at the same moment, by another question's rule and by a person.
+#[tokio::test(start_paused = true)]
+async fn a_rule_comes_with_an_answer_that_counts_and_no_other() {
+    #[derive(Debug)]
+    struct Slow;
+    #[async_trait]
+    impl Approver for Slow {
+        async fn decide(&self, _: &StepId, asked: &Approval) -> Answer {
+            if asked.arguments == json!({"n": 1}) {
+                return Answer { decision: Decision::Approve, rule: Some(ApprovalRule::deny("shell", "enough")) };
+            }
+            std::future::ready(()).await;
+            Answer { decision: Decision::Approve, rule: Some(ApprovalRule::allow("mail")) }
+        }
+    }
+    let cx = Ephemeral::new().approver(Slow).context();
+    let first = ask(&cx.scope("first"), "shell", &[json!({"n": 1}), json!({"n": 2})]).await.unwrap();
+    assert_eq!(first[0], Decision::Approve, "its own answer, not its rule's");
+    let then = ask(&cx.scope("then"), "shell", &[json!({"n": 3})]).await.unwrap();
+    assert_eq!(then, [no("enough")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_rule_answers_what_is_no_tools() {
     let cx = Ephemeral::new().rule(ApprovalRule::allow("shell")).context();

@@ -199,6 +199,59 @@ async fn a_fork_has_the_rules_of_its_place() {
     assert!(text.ends_with("Deny { reason: \"not in a fork\" }]"), "{text}");
 }
 
+/// Asks for `shell` twice at once, and says what it was told.
+fn twice() -> Scripted {
+    agent(|cx| async move { Ok(format!("{:?}", ask(&cx, "shell", &[json!({"n": 1}), json!({"n": 2})]).await?)) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_counts_before_a_rule_that_came_after_it() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let run = here.start(twice(), "go").await.unwrap().id();
+    here.report(run).await.unwrap();
+    let Wait::Approval { step, digest, .. } = here.questions(run).await.unwrap().remove(0) else { panic!() };
+    // Both are posted while nobody works on the run.
+    here.decide(run, &step, digest, no("not the first"), None).await.unwrap();
+    here.give_rule(run, ApprovalRule::allow("shell"), None).await.unwrap();
+    drop(here);
+    let report = process(&store, 2).build().resume_with(run, twice()).await.unwrap().report().await.unwrap();
+    assert_eq!(report.result.unwrap().text(), format!("{:?}", [no("not the first"), Decision::Approve]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_that_answers_otherwise_lacks_the_rule_that_answered() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let run = here.start(twice(), "go").await.unwrap().id();
+    here.report(run).await.unwrap();
+    here.give_rule(run, ApprovalRule::allow("shell"), None).await.unwrap();
+    here.resume_with(run, twice()).await.unwrap().report().await.unwrap();
+    let answered = here.journal(run).await.unwrap().into_iter().find_map(|entry| match entry.kind {
+        EntryKind::Outcome { step, .. } => Some(step),
+        _ => None,
+    });
+    let deny = Json::of(&no("not in a fork")).unwrap();
+    let fork = here.fork(run, &Fork::at(answered.unwrap()).with_result(deny)).await.unwrap().id();
+    assert_eq!(here.rules(fork).await.unwrap(), []);
+    let report = here.resume_with(fork, twice()).await.unwrap().report().await.unwrap();
+    assert_eq!(report.status, RunStatus::Waiting, "it asks for the other one");
+}
+
+/// A rule a day keeps no run from going on.
+#[tokio::test(start_paused = true)]
+async fn many_rules_may_be_posted() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let run = here.start(twice(), "go").await.unwrap().id();
+    here.report(run).await.unwrap();
+    for n in 0..3_000 {
+        here.give_rule(run, ApprovalRule::deny(format!("tool {n}"), "no"), None).await.unwrap();
+    }
+    let status = here.resume_with(run, twice()).await.unwrap().report().await.unwrap().status;
+    assert_eq!((status, here.rules(run).await.unwrap().len()), (RunStatus::Waiting, 3_000));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cant_be_read_as_a_rule_leaves_the_question_open() {
     let store = Arc::new(MemoryStore::new());

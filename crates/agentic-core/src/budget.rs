@@ -111,17 +111,54 @@ impl Budget {
         }
     }
 
-    /// Adds to a limit, if there is one that can be raised.
-    fn raise(&mut self, what: Resource, by: u64) {
-        let Some(limit) = self.limit(what).map(|limit| limit.saturating_add(by)) else { return };
-        match what {
-            Resource::Tokens => self.tokens = Some(limit),
-            Resource::NanoUsd => self.cost = Some(NanoUsd(limit)),
-            Resource::ModelCalls => self.model_calls = Some(limit),
-            Resource::ToolCalls => self.tool_calls = Some(limit),
-            Resource::Turns => self.turns = Some(limit),
-            Resource::WallTimeMs | Resource::Depth => {}
+    /// The same limits, each as much higher as it was raised.
+    fn raised_by(&self, raised: &Raised) -> Self {
+        let more = |what, limit: Option<u64>| limit.map(|limit| limit.saturating_add(raised.by(what)));
+        Self {
+            tokens: more(Resource::Tokens, self.tokens),
+            cost: more(Resource::NanoUsd, self.cost.map(|cost| cost.0)).map(NanoUsd),
+            model_calls: more(Resource::ModelCalls, self.model_calls),
+            tool_calls: more(Resource::ToolCalls, self.tool_calls),
+            turns: more(Resource::Turns, self.turns),
+            ..*self
         }
+    }
+}
+
+/// By how much limits were raised in a run: also those that it does not have, as in a fork without limits of a run that
+/// had some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Raised {
+    tokens: u64,
+    nano_usd: u64,
+    model_calls: u64,
+    tool_calls: u64,
+    turns: u64,
+}
+
+impl Raised {
+    /// By how much this one was.
+    pub(crate) fn by(&self, what: Resource) -> u64 {
+        match what {
+            Resource::Tokens => self.tokens,
+            Resource::NanoUsd => self.nano_usd,
+            Resource::ModelCalls => self.model_calls,
+            Resource::ToolCalls => self.tool_calls,
+            Resource::Turns => self.turns,
+            Resource::WallTimeMs | Resource::Depth => 0,
+        }
+    }
+
+    fn add(&mut self, what: Resource, by: u64) {
+        let raised = match what {
+            Resource::Tokens => &mut self.tokens,
+            Resource::NanoUsd => &mut self.nano_usd,
+            Resource::ModelCalls => &mut self.model_calls,
+            Resource::ToolCalls => &mut self.tool_calls,
+            Resource::Turns => &mut self.turns,
+            Resource::WallTimeMs | Resource::Depth => return,
+        };
+        *raised = raised.saturating_add(by);
     }
 }
 
@@ -281,6 +318,7 @@ pub struct Ledger {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     limits: Budget,
+    raised: Raised,
     spent: Spend,
     held: Spend,
 }
@@ -301,7 +339,7 @@ impl Ledger {
 
     /// The limits, and where the run stands.
     pub fn state(&self) -> BudgetState {
-        let State { limits, spent, held } = *self.lock();
+        let State { limits, spent, held, .. } = *self.lock();
         BudgetState { limits, spent, held }
     }
 
@@ -309,7 +347,14 @@ impl Ledger {
     ///
     /// A run that is repeated has to raise it in the same place: after the outcome that it follows from.
     pub fn raise(&self, what: Resource, by: u64) {
-        self.lock().limits.raise(what, by);
+        let mut state = self.lock();
+        state.raised.add(what, by);
+        state.limits = self.budget.raised_by(&state.raised);
+    }
+
+    /// By how much limits were raised so far.
+    pub(crate) fn raised(&self) -> Raised {
+        self.lock().raised
     }
 
     /// Holds what a step may take. A model call that may write more than is left is granted what is left; what calls in

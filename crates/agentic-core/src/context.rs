@@ -409,7 +409,8 @@ impl RunContext {
 
     /// The scope in which guardrails judge this. It takes its ordinal now.
     pub(crate) fn judging(&self, what: &str) -> Self {
-        Self { guards: Some(Arc::new(Guards::judge())), ..self.keyed("guard", what) }
+        let exhausted = self.exhausted.as_ref().and_then(|policy| policy.for_judges()).map(Arc::new);
+        Self { guards: Some(Arc::new(Guards::judge())), exhausted, ..self.keyed("guard", what) }
     }
 
     pub(crate) fn composed<T>(

@@ -52,7 +52,7 @@ pub enum EventKind {
         format: u32,
         /// The agent's name.
         agent: String,
-        /// The goal's text.
+        /// The goal's text as it was given: no guardrail has seen it yet.
         goal: String,
         /// The rules that it was given, which answer questions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

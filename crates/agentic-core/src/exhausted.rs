@@ -19,9 +19,12 @@ pub(crate) use self::policy::Policy;
 ///
 /// - [`stop`](Self::stop): it fails. This is what holds where nothing else is said.
 /// - [`ask`](Self::ask): a person is asked to raise the limit, and the step is taken again. One question for all steps
-///   that were refused together.
+///   that a limit refuses meanwhile.
 /// - [`degrade_to`](Self::degrade_to): a model call that tokens or money do not suffice for goes to another model, and so
-///   do all later calls of the first.
+///   do all later calls of the first. A guardrail's judge is never another one than it was meant to be.
+///
+/// What was given up or denied stays so while the [agent](Budgeted) that this is said of is at work; called again, it
+/// begins anew. A limit that was raised is raised for the rest of the run.
 ///
 /// The last two go together: `WhenExhausted::degrade_to(small).then_ask()`.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +50,8 @@ impl WhenExhausted {
     /// it was at first, or by what is missing if that is more. Its arguments are `what`, `limit`, `spent`, `asked` and
     /// `raise`, in the resource's unit (money in billionths of a dollar).
     ///
-    /// Approving raises the limit for the rest of the run, an edited `raise` by that much. Anything else is a no: the
-    /// steps that wait for the answer fail, and so do later ones that this limit refuses, without another question.
+    /// Approving raises the limit, an edited `raise` by that much. Anything else is a no: the steps that wait for the answer
+    /// fail, and so do later ones that this limit refuses, without another question.
     ///
     /// Time and depth can't be raised, and a price that nobody knows fits under no limit: such steps fail at once.
     pub fn ask() -> Self {
@@ -57,8 +60,7 @@ impl WhenExhausted {
 
     /// Model calls go to this model once they do not fit any more.
     ///
-    /// Each model of the tree is given up when a call of it is refused, and stays so to the end of the run. Calls of
-    /// another model go on as they are.
+    /// Each model of the tree is given up when a call of it is refused. Calls of another model go on as they are.
     pub fn degrade_to(model: impl ChatModel) -> Self {
         Self::stop().then_degrade_to(model)
     }
@@ -118,7 +120,7 @@ impl<A: Agent> Agent for Budgeted<A> {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let policy = (!self.when.is_stop()).then(|| Arc::new(Policy::new(self.when.clone())));
+        let policy = (!self.when.is_stop()).then(|| Arc::new(Policy::new(&self.when)));
         self.agent.run(goal, &cx.when_exhausted(policy)).await
     }
 }

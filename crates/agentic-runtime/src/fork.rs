@@ -126,7 +126,9 @@ impl Fork {
                     *begin = self.begin(begin)?;
                     *budget = self.budget.unwrap_or(*budget);
                 }
-                EntryKind::RuleGiven { rule, .. } if asked.as_ref().is_some_and(|asked| rule.matches(asked)) => {
+                EntryKind::RuleGiven { rule, .. }
+                    if asked.as_ref().is_some_and(|asked| rule.matches(asked)) =>
+                {
                     continue;
                 }
                 _ => {}

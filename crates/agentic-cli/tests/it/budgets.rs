@@ -31,6 +31,11 @@ fn a_person_may_raise_it_from_elsewhere() {
     let yes = place.run(&["runs", "resume", "last", "--yes"]);
     assert_eq!(yes.code, 5, "who approves every call raises no budget: {yes:?}");
 
+    for edit in [r#"{"raise": "a lot"}"#, r#"{"raise": 0}"#, r#"{"limit": 9}"#, r#"{"raise": 9, "limit": 9}"#]
+    {
+        let refused = place.run(&["runs", "approve", "last", "--edit", edit]);
+        assert!(refused.code == 2 && refused.err.contains("edit `raise` to a whole number"), "{refused:?}");
+    }
     assert_eq!(place.run(&["runs", "approve", "last", "--edit", r#"{"raise": 100000}"#]).code, 0);
     let resumed = place.run(&["runs", "resume", "last"]);
     assert_eq!((resumed.code, resumed.out.as_str()), (0, "From the large one.\n"), "{resumed:?}");

@@ -1,33 +1,54 @@
 //! The steps of one run for which the budget may not suffice: refused, mended, taken again.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::lock::Mutex;
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
 use serde::de::DeserializeOwned;
 
-use super::WhenExhausted;
 use super::question::Question;
-use crate::budget::{Budget, BudgetError, Resource};
+use super::{Asks, WhenExhausted};
+use crate::budget::{BudgetError, Raised, Resource};
 use crate::context::RunContext;
 use crate::event::EventKind;
 use crate::model::ChatModel;
 use crate::step::{Step, StepError, StepRequest};
 use crate::work::Work;
 
-/// What a run does when its budget is exhausted, and what of that it has done. Changed only between outcomes, by what
+/// What an agent does when the budget is exhausted, and what of that it has done. Changed only between outcomes, by what
 /// they say, so it is the same whenever the run is repeated.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    when: WhenExhausted,
+    models: Vec<Arc<dyn ChatModel>>,
+    asks: Option<Asks>,
     /// Models whose calls did not fit any more.
-    given_up: std::sync::Mutex<Vec<Arc<str>>>,
-    /// Limits that somebody said are not raised. Locked while somebody is asked, so that one question is open.
+    given_up: Mutex<Vec<Arc<str>>>,
+    questions: Arc<Questions>,
+}
+
+/// Whether limits are raised: what is asked now, and what was denied.
+#[derive(Debug, Default)]
+struct Questions {
+    /// All steps that a limit refuses wait for the same answer, and whichever is awaited moves it on.
+    open: Mutex<Vec<(Resource, WeakShared<Answering>)>>,
     denied: Mutex<Vec<Resource>>,
 }
 
+/// Gives whether the limit was raised.
+type Answering = BoxFuture<'static, Result<bool, StepError>>;
+
 impl Policy {
-    pub(crate) fn new(when: WhenExhausted) -> Self {
-        Self { when, given_up: std::sync::Mutex::default(), denied: Mutex::default() }
+    pub(crate) fn new(when: &WhenExhausted) -> Self {
+        let WhenExhausted { models, asks } = when.clone();
+        Self { models, asks, given_up: Mutex::default(), questions: Arc::default() }
+    }
+
+    /// The same where a guardrail judges, if anything is left of it: a person may be asked, but a judge is who it is.
+    pub(crate) fn for_judges(&self) -> Option<Self> {
+        self.asks?;
+        let (models, questions) = (Vec::new(), self.questions.clone());
+        Some(Self { models, asks: self.asks, given_up: Mutex::default(), questions })
     }
 
     /// A step that may be refused, and is then taken again if that can be helped.
@@ -49,7 +70,7 @@ impl Policy {
         loop {
             request = self.degraded(request);
             let Some(mut again) = request.again() else { return cx.take(request).await };
-            let before = cx.budget().limits;
+            let before = cx.driver().ledger().raised();
             let refused = match cx.take(request).await {
                 Err(StepError::Budget(refused)) => refused,
                 taken => return taken,
@@ -99,43 +120,66 @@ impl Policy {
 
     /// The model to ask where calls of this one do not fit.
     fn next(&self, model: &Arc<dyn ChatModel>) -> Option<&Arc<dyn ChatModel>> {
-        let models = &self.when.models;
+        let models = &self.models;
         let place = models.iter().position(|known| known.info().id == model.info().id);
         models.get(place.map_or(0, |place| place + 1))
     }
 
     /// Waits until the limit is higher than it was before the step; an error if it stays as it is.
-    async fn raise(&self, cx: &RunContext, refused: BudgetError, before: &Budget) -> Result<(), StepError> {
-        let Some(asks) = self.when.asks.filter(|_| refused.fits_if_raised()) else {
+    async fn raise(&self, cx: &RunContext, refused: BudgetError, before: &Raised) -> Result<(), StepError> {
+        let Some(asks) = self.asks.filter(|_| refused.fits_if_raised()) else {
             return Err(refused.into());
         };
-        let mut denied = self.denied.lock().await;
-        let (what, ledger) = (refused.what, cx.driver().ledger());
-        let limit = ledger.state().limits.limit(what);
-        if limit > before.limit(what) {
+        let what = refused.what;
+        if cx.driver().ledger().raised().by(what) > before.by(what) {
             return Ok(());
         }
-        if denied.contains(&what) {
-            return Err(refused.into());
-        }
-        // Of the refusal, which is recorded: a fork may have other limits.
-        let raised =
-            limit.unwrap_or_default().saturating_sub(ledger.budget().limit(what).unwrap_or_default());
-        let question = Question::new(&refused, refused.limit.saturating_sub(raised));
-        let decision = cx.approve(question.approval(asks.expires_after)).await?;
-        match question.raise(&decision) {
-            Some(by) => {
-                ledger.raise(what, by);
-                Ok(())
-            }
-            None => {
-                denied.push(what);
-                Err(refused.into())
-            }
-        }
+        let raised = !self.questions.is_denied(what) && self.questions.ask(cx, &refused, asks).await?;
+        if raised { Ok(()) } else { Err(refused.into()) }
     }
 
     fn given_up(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
-        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.given_up)
     }
+}
+
+impl Questions {
+    fn is_denied(&self, what: Resource) -> bool {
+        lock(&self.denied).contains(&what)
+    }
+
+    /// The answer to the question that is open, or to a new one.
+    fn ask(self: &Arc<Self>, cx: &RunContext, refused: &BudgetError, asks: Asks) -> Shared<Answering> {
+        let what = refused.what;
+        let mut open = lock(&self.open);
+        let asked = open.iter().find(|(asked, _)| *asked == what).and_then(|(_, answer)| answer.upgrade());
+        if let Some(answer) = asked.filter(|answer| answer.peek().is_none()) {
+            return answer;
+        }
+        // Of the refusal, which is recorded: a fork may have other limits.
+        let given = refused.limit.saturating_sub(cx.driver().ledger().raised().by(what));
+        let question = Question::new(refused.clone(), given).approval(asks.expires_after);
+        let decision = cx.approve(question.clone());
+        let (questions, driver) = (self.clone(), cx.driver().clone());
+        let answer = async move {
+            Ok(match question.raised_by(&decision.await?) {
+                Some(by) => {
+                    driver.ledger().raise(what, by);
+                    true
+                }
+                None => {
+                    lock(&questions.denied).push(what);
+                    false
+                }
+            })
+        };
+        let answer = answer.boxed().shared();
+        open.retain(|(asked, _)| *asked != what);
+        open.extend(answer.downgrade().map(|answer| (what, answer)));
+        answer
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

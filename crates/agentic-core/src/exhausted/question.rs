@@ -1,28 +1,28 @@
-//! The question whether a limit is raised, and what an answer means. Pure.
+//! The question whether a limit is raised, and what an answer to it means. Pure.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::approval::{Approval, Decision};
 use crate::budget::{BudgetError, Resource};
 
 /// Whether a limit is raised.
 #[derive(Clone, Debug)]
-pub(super) struct Question<'a> {
-    refused: &'a BudgetError,
+pub(super) struct Question {
+    refused: BudgetError,
     raise: u64,
 }
 
-impl<'a> Question<'a> {
+impl Question {
     /// About the limit that refused a step; `given` is what it was at first.
-    pub(super) fn new(refused: &'a BudgetError, given: u64) -> Self {
+    pub(super) fn new(refused: BudgetError, given: u64) -> Self {
         let raise = given.max(refused.asked).max(refused.missing());
         Self { refused, raise }
     }
 
     pub(super) fn approval(&self, expires_after: Option<Duration>) -> Approval {
-        let BudgetError { what, limit, spent, reserved, asked } = *self.refused;
+        let BudgetError { what, limit, spent, reserved, asked } = self.refused;
         let amount = |number| amount(what, number);
         let of = match what {
             Resource::NanoUsd => amount(limit),
@@ -42,21 +42,26 @@ impl<'a> Question<'a> {
     }
 
     fn arguments(&self) -> Value {
-        let BudgetError { what, limit, spent, asked, .. } = self.refused;
+        let BudgetError { what, limit, spent, asked, .. } = &self.refused;
         json!({"what": what, "limit": limit, "spent": spent, "asked": asked, "raise": self.raise})
     }
+}
 
-    /// By how much it is raised; `None` if it is not. An answer that says anything but another `raise` is no yes.
-    pub(super) fn raise(&self, decision: &Decision) -> Option<u64> {
+impl Approval {
+    /// By how much an answer raises the limit that this asks to raise, as [`WhenExhausted::ask`](crate::WhenExhausted::ask)
+    /// does, in the resource's unit. `None` if it does not raise it, or if this asks something else.
+    ///
+    /// An edit that says anything but another `raise` is no yes.
+    pub fn raised_by(&self, decision: &Decision) -> Option<u64> {
+        let asked = self.arguments.as_object().filter(|_| self.tool.is_none())?;
+        let raise = |from: &Map<String, Value>| from.get("raise")?.as_u64().filter(|raise| *raise > 0);
         match decision {
-            Decision::Approve => Some(self.raise),
+            Decision::Approve => raise(asked),
             Decision::Edit { arguments } => {
-                let asked = self.arguments();
-                let edited = arguments.as_object()?;
+                let edited = arguments.as_object().filter(|_| raise(asked).is_some())?;
                 let agrees =
                     |(name, value): (&String, &Value)| name == "raise" || asked.get(name) == Some(value);
-                let raise = edited.get("raise")?.as_u64().filter(|raise| *raise > 0)?;
-                edited.iter().all(agrees).then_some(raise)
+                raise(edited).filter(|_| edited.iter().all(agrees))
             }
             Decision::Deny { .. } => None,
         }
@@ -96,7 +101,7 @@ mod tests {
     #[test]
     fn a_question_is_one_line_with_all_numbers() {
         let tokens = refused(Resource::Tokens, 5_000, 4_800, 0, 600);
-        let asked = Question::new(&tokens, 5_000).approval(None);
+        let asked = Question::new(tokens, 5_000).approval(None);
         assert_eq!(
             asked.question,
             "The budget of 5,000 tokens is exhausted: 4,800 spent, 600 more asked for. Raise it by 5,000?"
@@ -104,14 +109,14 @@ mod tests {
         let arguments = json!({"what": "tokens", "limit": 5000, "spent": 4800, "asked": 600, "raise": 5000});
         assert_eq!(asked.arguments, arguments);
         let money = refused(Resource::NanoUsd, 1_500_000_000, 1_499_000_000, 0, 1_050_000);
-        let asked = Question::new(&money, 1_500_000_000).approval(Some(Duration::from_secs(60)));
+        let asked = Question::new(money, 1_500_000_000).approval(Some(Duration::from_secs(60)));
         assert_eq!(
             asked.question,
             "The budget of $1.50 is exhausted: $1.499 spent, $0.00105 more asked for. Raise it by $1.50?"
         );
         assert_eq!(asked.expires_after, Some(Duration::from_secs(60)));
         let calls = refused(Resource::ModelCalls, 2, 0, 2, 1);
-        let asked = Question::new(&calls, 2).approval(None);
+        let asked = Question::new(calls, 2).approval(None);
         assert_eq!(
             asked.question,
             "The budget of 2 model calls is exhausted: 0 spent, 2 held by calls in flight, 1 more asked for. Raise it by 2?"
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_raise_is_at_least_what_is_missing() {
-        let raise = |refused: BudgetError| Question::new(&refused, 100).raise(&Decision::Approve);
+        let raise =
+            |refused: BudgetError| Question::new(refused, 100).approval(None).raised_by(&Decision::Approve);
         assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 50)), Some(100), "as much as there was");
         assert_eq!(raise(refused(Resource::Tokens, 100, 90, 0, 700)), Some(700), "what is asked for");
         assert_eq!(raise(refused(Resource::Tokens, 100, 900, 0, 50)), Some(850), "what is missing");
@@ -129,8 +135,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_clear_yes_is_a_no() {
         let error = refused(Resource::Tokens, 100, 90, 0, 50);
-        let question = Question::new(&error, 100);
-        let edited = |arguments: Value| question.raise(&Decision::Edit { arguments });
+        let question = Question::new(error, 100).approval(None);
+        let edited = |arguments: Value| question.raised_by(&Decision::Edit { arguments });
         assert_eq!(edited(json!({"raise": 7})), Some(7));
         let whole = json!({"what": "tokens", "limit": 100, "spent": 90, "asked": 50, "raise": 8});
         assert_eq!(edited(whole), Some(8), "the whole of the arguments");
@@ -147,6 +153,12 @@ mod tests {
         ] {
             assert_eq!(edited(malformed.clone()), None, "{malformed}");
         }
-        assert_eq!(question.raise(&Decision::Deny { reason: "no".into() }), None);
+        assert_eq!(question.raised_by(&Decision::Deny { reason: "no".into() }), None);
+        let other = Approval::of_tool("withdraw", json!({"raise": 7}));
+        assert_eq!(other.raised_by(&Decision::Approve), None, "it asks something else");
+        assert_eq!(
+            Approval::new("go on?").raised_by(&Decision::Edit { arguments: json!({"raise": 7}) }),
+            None
+        );
     }
 }

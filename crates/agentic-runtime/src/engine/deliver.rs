@@ -55,8 +55,7 @@ impl Engine {
             return Ok(None);
         }
         let Some(slot) = state.slots.awaited(ticket) else { return Err(outcome) };
-        let (spend, step, kind, rule) =
-            (slot.spent(&outcome), slot.id.clone(), slot.kind, slot.rule.take());
+        let (spend, step, kind, rule) = (slot.spent(&outcome), slot.id.clone(), slot.kind, slot.rule.take());
         let withheld = slot.withholds() || outcome.as_ref().is_ok_and(|done| done.withheld);
         let (answer, told) = match value {
             None => (outcome.map(|done| Delivered::Value(done.value)), None),

@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::{Active, Inner, Runtime, RuntimeError};
+use super::{Active, Inner, Runtime};
 use crate::engine::Input;
+use crate::store::JournalError;
 
 impl Runtime {
     /// Hands a run what was posted to it and it does not have yet.
-    pub(super) async fn feed(&self, active: &Active) -> Result<(), RuntimeError> {
+    pub(super) async fn feed(&self, active: &Active) -> Result<(), JournalError> {
         let posted = self.0.store.posted(active.lease.run).await?;
         let mut fed = active.fed.lock().unwrap_or_else(PoisonError::into_inner);
         for post in posted.into_iter().filter(|post| post.id > *fed).collect::<Vec<_>>() {

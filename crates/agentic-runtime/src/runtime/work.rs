@@ -125,7 +125,7 @@ impl Runtime {
         self.tend();
         if let Err(error) = self.feed(&active).await {
             drop(Stop(inner.clone(), active));
-            return Err(error);
+            return Err(error.into());
         }
         if inner.is_stopping() {
             active.engine.stop();
@@ -175,8 +175,8 @@ impl Runtime {
     async fn conclude(&self, active: &Active, gave: Result<AgentResult, RunError>) -> RunReport {
         let (engine, run) = (&active.engine, active.lease.run);
         loop {
-            // What was accepted before the end counts, if it can be read.
-            drop(self.feed(active).await);
+            // What was accepted before the end counts.
+            let fed = self.feed(active).await;
             let result = gave.clone().and_then(|result| ended(engine, result));
             if !matches!(result, Ok(_) | Err(RunError::Agent(_))) {
                 engine.stop();
@@ -198,8 +198,12 @@ impl Runtime {
             };
             match written {
                 Ok(true) => return report,
-                // Something came in the last moment.
-                Ok(false) => {}
+                // Something came in the last moment, and can be read the next time.
+                Ok(false) => {
+                    if let Err(error) = fed {
+                        return RunReport::new(run, Err(RunError::Journal(error)), report.spend);
+                    }
+                }
                 Err(halt) => return RunReport::new(run, Err(halt.into()), report.spend),
             }
         }

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use agentic_core::EffectClass::Pure;
 use agentic_core::{
-    Approval, Budget, BudgetError, Budgeted, ChatModel, Decision, EventKind, Goal, Message, ModelRequest,
-    ModelResponse, NanoUsd, Price, Reason, Resource, RunContext, StepError, StepId, Usage, WhenExhausted,
-    async_trait,
+    Approval, Budget, BudgetError, Budgeted, ChatModel, Decision, EventKind, Gate, Goal, Guarded, Guardrail,
+    GuardrailVerdict, Message, ModelRequest, ModelResponse, NanoUsd, Passage, Price, Reason, Resource,
+    RunContext, Stand, StepError, StepId, Usage, WhenExhausted, async_trait,
 };
 use agentic_runtime::{Answer, Approver, RunReport};
 use agentic_testkit::durability::World;
 use agentic_testkit::{EventLog, ScriptedModel};
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 
 use crate::support::{agent, run};
@@ -119,6 +121,27 @@ async fn steps_that_are_refused_together_ask_once_and_go_on() {
     assert_eq!(report.spend.tool_calls, 3);
 }
 
+/// Nobody awaits the step that has asked, while another waits for the answer.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_awaited_gets_the_answer() {
+    let person = Person::who(edited(json!(9)));
+    let (report, _) = runs(WhenExhausted::ask(), one_call(), &person, |cx| async move {
+        let tool = World::new().tool("tool", Pure);
+        let mut sides: FuturesUnordered<_> =
+            (0..3).map(|n| cx.keyed("side", n).tool(&tool, json!({}))).collect();
+        let mut done = 0;
+        while let Some(side) = sides.next().await {
+            side?;
+            cx.scope("then").tool(&tool, json!({})).await?;
+            done += 2;
+        }
+        Ok(format!("{done} done"))
+    })
+    .await;
+    assert_eq!(report.result.unwrap().text(), "6 done");
+    assert_eq!(person.asked().len(), 1, "{:?}", person.asked());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_person_may_raise_it_by_another_amount() {
     let person = Person::who(edited(json!(2)));
@@ -156,7 +179,7 @@ async fn a_question_that_nobody_answers_in_time_is_denied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_dropped_while_it_asks_leaves_the_question_to_the_next() {
+async fn who_is_dropped_while_it_asks_leaves_the_question_to_those_who_wait() {
     let person = Person::silent();
     let when = WhenExhausted::ask();
     let (report, _) = runs(when, one_call(), &person, |cx| async move {
@@ -174,7 +197,7 @@ async fn who_is_dropped_while_it_asks_leaves_the_question_to_the_next() {
     .await;
     assert_eq!(report.result.unwrap().text(), "[true, true]");
     let asked: Vec<_> = person.asked().into_iter().map(|(step, _)| step).collect();
-    assert_eq!(asked, ["side:0/tool:tool/approve", "side:1/tool:tool/approve"]);
+    assert_eq!(asked, ["side:0/tool:tool/approve"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,4 +418,43 @@ async fn first_cheaper_models_then_a_person() {
     assert_eq!(person.asked()[0].1, question);
     assert_eq!(notes(&log).len(), 2);
     assert_eq!(report.spend.cost, NanoUsd(1_000_000 + 100_000 + 3 * 10_000));
+}
+
+/// Lets pass what its model says yes to.
+#[derive(Debug)]
+struct Judge(Arc<dyn ChatModel>);
+
+#[async_trait]
+impl Guardrail for Judge {
+    fn name(&self) -> &str {
+        "judge"
+    }
+
+    fn stands_at(&self, gate: Gate) -> Stand {
+        if gate == Gate::Output { Stand::Judges } else { Stand::Away }
+    }
+
+    async fn judge(&self, _: &Passage, cx: &RunContext) -> Result<GuardrailVerdict, StepError> {
+        let said = cx.model(&self.0, ask()).await?;
+        Ok(if said.text() == "x" { GuardrailVerdict::Pass } else { GuardrailVerdict::block("no") })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_is_never_another_model_than_it_was_meant_to_be() {
+    let dear = priced("test:judge", 10.0, 1);
+    for (when, expected) in [
+        (WhenExhausted::degrade_to(priced("test:small", 1.0, 1)), Err(Reason::BudgetExhausted)),
+        (WhenExhausted::degrade_to(priced("test:small", 1.0, 1)).then_ask(), Ok("said".to_owned())),
+    ] {
+        let person = Person::who(Decision::Approve);
+        let (run, log) = run();
+        let budget = Budget::unlimited().with_cost(NanoUsd(500_000));
+        let guarded = Guarded::new(agent(|_| async { Ok("said".into()) })).guardrail(Judge(shared(&dear)));
+        let report =
+            run.budget(budget).approver(person.clone()).run(&Budgeted::new(guarded, when), "go").await;
+        let reason = report.reason;
+        assert_eq!(report.result.map(|outcome| outcome.text()).map_err(|_| reason.unwrap()), expected);
+        assert_eq!(notes(&log), Vec::<String>::new(), "nobody is given up");
+    }
 }

@@ -120,7 +120,10 @@ async fn a_rule_comes_with_an_answer_that_counts_and_no_other() {
     impl Approver for Slow {
         async fn decide(&self, _: &StepId, asked: &Approval) -> Answer {
             if asked.arguments == json!({"n": 1}) {
-                return Answer { decision: Decision::Approve, rule: Some(ApprovalRule::deny("shell", "enough")) };
+                return Answer {
+                    decision: Decision::Approve,
+                    rule: Some(ApprovalRule::deny("shell", "enough")),
+                };
             }
             std::future::ready(()).await;
             Answer { decision: Decision::Approve, rule: Some(ApprovalRule::allow("mail")) }

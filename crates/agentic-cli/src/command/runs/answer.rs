@@ -58,6 +58,12 @@ async fn decide(
     let asked = open(&runtime, &run, args, |wait| matches!(wait, Wait::Approval { .. })).await?;
     let Wait::Approval { step, digest, approval } = &asked else { return Err(nothing(&run)) };
     if scope == Scope::Once {
+        let raises = approval.raised_by(&Decision::Approve).is_some();
+        if raises && matches!(decision, Decision::Edit { .. }) && approval.raised_by(&decision).is_none() {
+            return Err(Failure::usage(format!(
+                "step `{step}` asks whether a limit is raised; edit `raise` to a whole number above 0 and nothing else, as in --edit '{{\"raise\": 1000}}'"
+            )));
+        }
         runtime.decide(run.id, step, *digest, decision, user()).await.map_err(failed)?;
         told(args, &run, did, step.as_str());
         return Ok(exit::OK);

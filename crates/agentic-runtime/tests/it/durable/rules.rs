@@ -201,7 +201,9 @@ async fn a_fork_has_the_rules_of_its_place() {
 
 /// Asks for `shell` twice at once, and says what it was told.
 fn twice() -> Scripted {
-    agent(|cx| async move { Ok(format!("{:?}", ask(&cx, "shell", &[json!({"n": 1}), json!({"n": 2})]).await?)) })
+    agent(
+        |cx| async move { Ok(format!("{:?}", ask(&cx, "shell", &[json!({"n": 1}), json!({"n": 2})]).await?)) },
+    )
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::embed::{Embedder, Embeddings};
 use crate::event::EventKind;
 use crate::exhausted::Policy;
 use crate::goal::{Goal, Outcome};
-use crate::guardrail::{Gate, Guards, Layer, guarded_approval, guarded_tool, judged_answer};
+use crate::guardrail::{AdmittedCall, Gate, Gates, Guards, Layer, guarded_answer, guarded_approval};
 use crate::id::{RunId, StepId};
 use crate::model::{ChatModel, ModelRequest, ModelResponse};
 use crate::scope::Scope;
@@ -59,6 +59,8 @@ impl fmt::Debug for RunContext {
 
 /// Tokens that an embedding model adds around one text, at most.
 const TEXT_OVERHEAD: usize = 8;
+
+const GATES_OF_TOOLS: [Gate; 2] = [Gate::ToolCall, Gate::ToolResult];
 
 impl RunContext {
     /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
@@ -120,10 +122,10 @@ impl RunContext {
     pub fn model(&self, model: &Arc<dyn ChatModel>, request: ModelRequest) -> Step<ModelResponse> {
         let (id, turns) = (self.scope.step("model"), self.scope.begins_turn());
         let guards = self.guards_at(&[Gate::Output, Gate::ToolCall]);
-        let step = self.request(StepRequest::model(id, model.clone(), request, turns, guards));
-        match &self.guards {
-            Some(guards) if guards.judges_at(Gate::Output) => judged_answer(self, guards, step),
-            _ => step,
+        let step = self.request(StepRequest::model(id, model.clone(), request, turns, guards.clone()));
+        match guards {
+            Some(guards) => guarded_answer(self, guards, step),
+            None => step,
         }
     }
 
@@ -153,11 +155,31 @@ impl RunContext {
     /// The step gives [`StepError::Tool`] or [`StepError::Budget`] when it fails. What a guardrail blocks is an error of
     /// the tool, `denied`.
     pub fn tool(&self, tool: &Arc<dyn Tool>, arguments: Value) -> Step<Value> {
-        let id = self.scope.step(&format!("tool:{}", tool.spec().name));
-        match self.guards_at(&[Gate::ToolCall, Gate::ToolResult]) {
-            Some(guards) => guarded_tool(self, &guards, id, tool, arguments),
-            None => self.call_tool(id, tool, arguments, None),
+        let id = self.tool_id(tool);
+        let guards = self.guards_at(&GATES_OF_TOOLS);
+        if guards.is_none() {
+            return self.call_tool(id, tool, arguments, None);
         }
+        let gates = Gates::of(self, &tool.spec().name, guards);
+        let (step, tool) = (id.clone(), tool.clone());
+        self.composed(id, async move { gates.admit(arguments).await?.made(step, &tool).await })
+    }
+
+    /// The first half of [`tool`](Self::tool): whether a call of this name may be made, and with which arguments. Nothing
+    /// is called before the verdict, and what is admitted passes no second time.
+    ///
+    /// # Errors
+    /// [`StepError::Tool`] if a guardrail blocks it, `denied`; [`StepError::Budget`] and [`StepError::Cancelled`] of one
+    /// that judges.
+    ///
+    /// # Cancel safety
+    /// As a [`Step`].
+    pub fn admit(
+        &self,
+        tool: &str,
+        arguments: Value,
+    ) -> impl Future<Output = Result<AdmittedCall, StepError>> + Send + use<> {
+        Gates::of(self, tool, self.guards_at(&GATES_OF_TOOLS)).admit(arguments)
     }
 
     /// Runs an effect of the agent's own: anything that is neither a model nor a tool.
@@ -207,7 +229,8 @@ impl RunContext {
     }
 
     /// Asks a person, who may take as long as they like. A question about a tool's call passes the guardrails before it is
-    /// asked, as the call does.
+    /// asked, as the call does. Where a guardrail judges a question is no tool's, so that what is asked about a call is not
+    /// answered by what allows the call.
     pub fn approve(&self, approval: Approval) -> Step<Decision> {
         let id = self.scope.step("approve");
         match (self.guards_at(&[Gate::ToolCall]), &approval.tool) {
@@ -383,11 +406,20 @@ impl RunContext {
         self.scope.step(name)
     }
 
+    pub(crate) fn tool_id(&self, tool: &Arc<dyn Tool>) -> StepId {
+        self.scope.step(&format!("tool:{}", tool.spec().name))
+    }
+
     pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
         &self.driver
     }
 
     // -------------------------------------------------------------------------------------- guardrails
+
+    /// Whether a guardrail stands at this gate here. Then what has not passed it is told to nobody who watches.
+    pub fn is_guarded(&self, gate: Gate) -> bool {
+        self.guards_at(&[gate]).is_some()
+    }
 
     /// What holds here, if any of it stands at one of these gates.
     fn guards_at(&self, gates: &[Gate]) -> Option<Arc<Guards>> {
@@ -441,7 +473,10 @@ impl RunContext {
     }
 
     /// The question itself.
-    pub(crate) fn ask(&self, id: StepId, approval: Approval) -> Step<Decision> {
+    pub(crate) fn ask(&self, id: StepId, mut approval: Approval) -> Step<Decision> {
+        if self.is_judging() {
+            approval.tool = None;
+        }
         let (name, work) = (approval.question.as_str().into(), Work::Approval(approval));
         let (kind, class, reservation) = (StepKind::Approval, EffectClass::Pure, Reservation::Nothing);
         let withheld = Withheld::Nothing;

@@ -1,6 +1,7 @@
 //! Guardrails: what stands at the gates through which an agent gets and gives content.
 
 mod answer;
+mod call;
 mod guards;
 mod hold_back;
 mod result;
@@ -18,10 +19,12 @@ use serde_json::Value;
 use crate::context::RunContext;
 use crate::step::StepError;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Screened};
+pub use call::AdmittedCall;
+pub(crate) use call::Gates;
 pub(crate) use guards::{Blocked, Guards, Layer, Stop};
 pub(crate) use result::screen_result;
-pub(crate) use steps::{guarded_approval, guarded_tool, judged_answer};
+pub(crate) use steps::{guarded_answer, guarded_approval};
 
 /// Where content passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,12 +62,14 @@ pub struct Passage {
     pub tool: Option<Arc<str>>,
     /// The content: text as a JSON string, arguments and results as they are.
     pub content: Value,
+    /// The guardrail that put it in the place of other content, the last one if there were several.
+    pub replaced_by: Option<String>,
 }
 
 impl Passage {
     /// Content at a gate.
     pub fn new(gate: Gate, content: impl Into<Value>) -> Self {
-        Self { gate, tool: None, content: content.into() }
+        Self { gate, tool: None, content: content.into(), replaced_by: None }
     }
 
     /// The same, of this tool.

@@ -57,7 +57,7 @@ pub use step::{Step, StepDetail, StepError, StepKind};
 // What drivers implement.
 pub use driver::{Driver, Ticket};
 pub use sources::Sources;
-pub use step::{Delivered, Done, Launch, StepRequest, StepValue, Withheld};
+pub use step::{Delivered, Done, Failed, Launch, StepRequest, StepValue, Withheld};
 
 // Models.
 pub use embed::{Embedder, EmbedderInfo, Embeddings};
@@ -75,7 +75,7 @@ pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
 
 // Guardrails.
 pub use guarded::{Guarded, Guardrails};
-pub use guardrail::{Gate, Guardrail, GuardrailVerdict, Passage, Stand};
+pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
 // Memory, reflection and teams: the words and traits that the crates above share.
 pub use memory::{Memory, MemoryEntry, MemoryError, MemoryErrorKind, MemoryKind, MemoryQuery, Recalled};

@@ -111,10 +111,23 @@ impl ModelError {
         self.0.retry_after
     }
 
+    /// The same in a line without the [message](Self::message), which may quote what was asked or answered.
+    pub fn outline(&self) -> String {
+        let Inner { kind, model, status, .. } = &*self.0;
+        let status = status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
+        format!("model `{model}`: {status}{kind}")
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         use ModelErrorKind as K;
         matches!(self.0.kind, K::RateLimited | K::Unreachable | K::Unavailable | K::TimedOut | K::Interrupted)
+    }
+}
+
+impl fmt::Display for ModelErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

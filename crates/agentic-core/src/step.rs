@@ -170,6 +170,21 @@ impl Done {
     }
 }
 
+/// How an effect failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// The error.
+    pub error: StepError,
+    /// What it took of the budget, if that is known.
+    pub spend: Option<Spend>,
+}
+
+impl<E: Into<StepError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), spend: None }
+    }
+}
+
 /// The outcome that a driver delivers to a step.
 #[derive(Debug)]
 pub enum Delivered {
@@ -231,7 +246,7 @@ fn is_null(arguments: &Value) -> bool {
 /// The work of a step, taken out of its request.
 pub enum Launch {
     /// Run this future to its end.
-    Effect(BoxFuture<'static, Result<Done, StepError>>),
+    Effect(BoxFuture<'static, Result<Done, Failed>>),
     /// Ask a person; the outcome is a [`Decision`](crate::Decision).
     Approval(Approval),
     /// Wait this long; the outcome is `()`.

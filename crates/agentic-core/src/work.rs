@@ -14,14 +14,14 @@ use crate::approval::Approval;
 use crate::digest::Digest;
 use crate::effect::{EffectClass, EffectContext, inside};
 use crate::embed::Embedder;
-use crate::guardrail::{Answer, Guards, screen_result};
+use crate::guardrail::{Answer, Guards, Screened, screen_result};
 use crate::model::{ChatModel, ChatModelExt as _, ModelRequest};
 use crate::model_context::ModelContext;
-use crate::step::{Done, Launch, StepError};
+use crate::step::{Done, Failed, Launch};
 use crate::tool::{Tool, ToolError};
 use crate::usage::{NanoUsd, Price, Spend, Usage};
 
-pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, StepError>>;
+pub(crate) type EffectFuture = BoxFuture<'static, Result<Done, Failed>>;
 
 /// What a step does once it is started.
 #[expect(clippy::large_enum_variant, reason = "each stands in a request that is boxed")]
@@ -97,7 +97,7 @@ impl Work {
 }
 
 /// Work that can start no step: whenever it is polled, the thread is marked.
-fn effect(work: impl Future<Output = Result<Done, StepError>> + Send + 'static) -> EffectFuture {
+fn effect(work: impl Future<Output = Result<Done, Failed>> + Send + 'static) -> EffectFuture {
     Box::pin(async move {
         let mut work = pin!(work);
         poll_fn(|cx| inside(|| work.as_mut().poll(cx))).await
@@ -110,19 +110,22 @@ async fn ask(
     turns: u64,
     guards: Option<Arc<Guards>>,
     ecx: EffectContext,
-) -> Result<Done, StepError> {
+) -> Result<Done, Failed> {
     if let Some(granted) = ecx.grant().output_tokens {
         request.max_output_tokens = Some(granted);
     }
+    let info = model.info().clone();
+    let taken = |usage| Spend { turns, ..spent(usage, info.price) };
     let (mut response, withheld) = match guards {
         None => (model.complete(request, ModelContext::new(ecx)).await?, false),
         Some(guards) => {
-            let Answer { response, withheld } = Answer::of(&*model, request, guards, ecx).await?;
+            let Answer { usage, screened } = Answer::of(&*model, request, guards, ecx).await?;
+            let Screened { response, withheld } =
+                screened.map_err(|blocked| Failed { error: blocked.into(), spend: Some(taken(usage)) })?;
             (response, withheld)
         }
     };
-    let info = model.info();
-    let spend = Spend { turns, ..spent(response.usage, info.price) };
+    let spend = taken(response.usage);
     (response.asked, response.cost) = (info.id.clone(), info.price.map(|_| spend.cost));
     Ok(Done { withheld, ..Done::new(response, spend) })
 }
@@ -131,7 +134,7 @@ async fn embed(
     embedder: Arc<dyn Embedder>,
     texts: Arc<[String]>,
     ecx: EffectContext,
-) -> Result<Done, StepError> {
+) -> Result<Done, Failed> {
     let embeddings = embedder.embed(texts, ModelContext::new(ecx)).await?;
     let spend = spent(embeddings.usage, embedder.info().price);
     Ok(Done::new(embeddings, spend))
@@ -148,7 +151,7 @@ async fn call(
     class: EffectClass,
     arguments: Arc<Value>,
     ecx: EffectContext,
-) -> Result<Done, StepError> {
+) -> Result<Done, Failed> {
     Ok(called(value_of(tool, class, arguments, ecx).await?))
 }
 
@@ -159,7 +162,7 @@ async fn call_screened(
     arguments: Arc<Value>,
     guards: Arc<Guards>,
     ecx: EffectContext,
-) -> Result<Done, StepError> {
+) -> Result<Done, Failed> {
     let spec = tool.spec().clone();
     let result = AssertUnwindSafe(value_of(tool, class, arguments, ecx)).catch_unwind().await;
     // What it said as it panicked, nobody has screened.

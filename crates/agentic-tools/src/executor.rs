@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, Decision, EffectClass, EventKind, Goal, Resource, RunContext, Spend, StepError, Timestamp,
-    ToolCall, ToolError, ToolErrorKind, ToolResult,
+    AdmittedCall, Decision, EffectClass, EventKind, Gate, Goal, Resource, RunContext, Spend, StepError,
+    Timestamp, ToolCall, ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};
@@ -204,19 +204,19 @@ impl ActionExecutor {
             Ok(usable) => usable,
             Err(error) => return Ok(failed(call, as_written(), Vec::new(), at, &error)),
         };
-        let tool = &entry.spec.name;
-        if !mended.is_empty() {
-            let mended = mended.join("; ");
-            cx.emit(|| EventKind::Note { text: format!("mended the arguments of `{tool}`: {mended}") });
-        }
         let left_out = self.leave_out_misquoted(entry, &mut arguments, known);
+        let tool = &entry.spec.name;
+        let note = Notes { cx, quiet: cx.is_guarded(Gate::ToolCall) };
+        if !mended.is_empty() {
+            note.tell(&format!("mended the arguments of `{tool}`"), &mended.join("; "));
+        }
         for wrong in &left_out {
-            cx.emit(|| EventKind::Note { text: format!("left out of the arguments of `{tool}`: {wrong}") });
+            note.tell(&format!("left out of the arguments of `{tool}`"), wrong);
         }
         let mut ran = match self.allowed(cx, entry, &arguments, !left_out.is_empty()).await? {
-            Ok(edited) => self.call(cx, entry, call, edited.unwrap_or(arguments), mended, at).await?,
+            Ok(admitted) => self.call(cx, entry, call, admitted, mended, at).await?,
             Err(refused) => {
-                cx.emit(|| EventKind::Note { text: format!("`{tool}` was not called: {refused}") });
+                note.tell(&format!("`{tool}` was not called ({})", refused.kind()), refused.message());
                 failed(call, arguments, mended, at, &refused)
             }
         };
@@ -251,22 +251,35 @@ impl ActionExecutor {
         leave_out_misquoted(arguments, &Known { sources, told })
     }
 
-    /// Whether the call may be made, and with which arguments if a person has edited them.
+    /// The call, if it may be made, with arguments that guardrails and persons may have changed.
     async fn allowed(
         &self,
         cx: &RunContext,
         entry: &Entry,
         arguments: &Value,
         changed: bool,
-    ) -> Result<Result<Option<Value>, ToolError>, StepError> {
+    ) -> Result<Result<AdmittedCall, ToolError>, StepError> {
         if changed && let Err(invalid) = entry.schema.validate(arguments) {
             let message = format!("what is left of the arguments is invalid: {invalid}");
             return Ok(Err(ToolError::invalid(message)));
         }
-        if entry.spec.policy.approval {
-            return self.approved(cx, entry, arguments).await;
+        let call = match admitted(cx, entry, arguments.clone()).await? {
+            Ok(call) if entry.spec.policy.approval => call,
+            answered => return Ok(answered),
+        };
+        match call.ask().await? {
+            Decision::Approve => Ok(Ok(call)),
+            // Checked like what the model wrote.
+            Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
+                Ok(()) => admitted(cx, entry, arguments).await,
+                Err(invalid) => {
+                    Ok(Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}"))))
+                }
+            },
+            Decision::Deny { reason } => {
+                Ok(Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}"))))
+            }
         }
-        Ok(Ok(None))
     }
 
     async fn call(
@@ -274,67 +287,85 @@ impl ActionExecutor {
         cx: &RunContext,
         entry: &Entry,
         call: &ToolCall,
-        arguments: Value,
+        admitted: AdmittedCall,
         mended: Vec<String>,
         at: Timestamp,
     ) -> Result<Ran, Ends> {
-        let done = match &entry.callable {
+        let arguments = admitted.arguments().clone();
+        let (result, spend, changes) = match &entry.callable {
             Callable::Tool(tool) => {
                 let changes = tool.effect(&arguments) > EffectClass::Pure;
                 let spend = Spend { tool_calls: 1, ..Spend::default() };
-                match cx.tool(tool, arguments.clone()).await {
-                    Ok(value) => Ok((value, spend, changes)),
-                    Err(error @ StepError::Tool(_)) => Err(Ends { error, spend }),
-                    Err(error) => Err(error.into()),
+                match admitted.make(tool).await {
+                    Err(error) if !matches!(error, StepError::Tool(_)) => return Err(error.into()),
+                    result => (result, spend, changes),
                 }
             }
             Callable::Agent { agent, .. } => {
                 let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());
-                match cx.call(agent.name(), &**agent, goal).await {
-                    Ok(outcome) => Ok((outcome.output, outcome.spend, true)),
-                    // The agent's failure is this agent's to deal with, unless it ends the whole run.
+                let (result, spend) = match cx.call(agent.name(), &**agent, goal).await {
+                    Ok(outcome) => (Ok(outcome.output), outcome.spend),
                     Err(error) => {
                         let spend = error.partial().map(|partial| partial.spend).unwrap_or_default();
-                        Err(Ends { error: ends_the_run(error), spend })
+                        match ends_the_run(error) {
+                            // The agent's failure is this agent's to deal with.
+                            StepError::Tool(error) => (Err(error), spend),
+                            error => return Err(Ends { error, spend }),
+                        }
                     }
-                }
+                };
+                (admitted.give(result).await, spend, true)
             }
         };
-        match done {
-            Ok((value, spend, changes)) => {
+        match result {
+            Ok(value) => {
                 let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
                 let result = ActionResult::Ok { cut_bytes };
                 let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
                 Ok(Ran { action, spend, changes })
             }
-            Err(Ends { error: StepError::Tool(error), spend }) => {
-                Ok(Ran { spend, ..failed(call, arguments, mended, at, &error) })
-            }
-            Err(ends) => Err(ends),
+            Err(StepError::Tool(error)) => Ok(Ran { spend, ..failed(call, arguments, mended, at, &error) }),
+            Err(error) => Err(Ends { error, spend }),
         }
     }
+}
 
-    /// Asks a person; what they edit is checked like what the model wrote.
-    async fn approved(
-        &self,
-        cx: &RunContext,
-        entry: &Entry,
-        arguments: &Value,
-    ) -> Result<Result<Option<Value>, ToolError>, StepError> {
-        let asked = Approval::of_tool(entry.spec.name.clone(), arguments.clone());
-        Ok(match cx.approve(asked).await? {
-            Decision::Approve => Ok(None),
-            Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
-                Ok(()) => Ok(Some(arguments)),
-                Err(invalid) => {
-                    Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}")))
-                }
-            },
-            Decision::Deny { reason } => {
-                Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}")))
-            }
-        })
+/// Tells those who watch what became of a call's arguments.
+struct Notes<'a> {
+    cx: &'a RunContext,
+    /// Whether a guardrail has a say in what is told of them: what was mended, left out or refused is part of them.
+    quiet: bool,
+}
+
+impl Notes<'_> {
+    fn tell(&self, what: &str, of: &str) {
+        self.cx.emit(|| {
+            let text = if self.quiet { what.to_owned() } else { format!("{what}: {of}") };
+            EventKind::Note { text }
+        });
     }
+}
+
+/// The call, if the guardrails let it pass. What they put in the place of its arguments has to keep to the schema.
+async fn admitted(
+    cx: &RunContext,
+    entry: &Entry,
+    arguments: Value,
+) -> Result<Result<AdmittedCall, ToolError>, StepError> {
+    let call = match cx.admit(&entry.spec.name, arguments).await {
+        Ok(call) => call,
+        Err(StepError::Tool(blocked)) => return Ok(Err(blocked)),
+        Err(error) => return Err(error),
+    };
+    if let Some(guardrail) = call.replaced_by()
+        && let Err(invalid) = entry.schema.validate(call.arguments())
+    {
+        let message = format!(
+            "not called: what guardrail `{guardrail}` put in the place of the arguments is invalid: {invalid}"
+        );
+        return Ok(Err(ToolError::invalid(message)));
+    }
+    Ok(Ok(call))
 }
 
 /// An agent's failure as its caller's step: what ends the whole run ends the caller, the rest is a result.

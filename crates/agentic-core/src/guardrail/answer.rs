@@ -12,10 +12,18 @@ use crate::message::{Part, ToolCall};
 use crate::model::{ChatModel, ModelDelta, ModelEvent, ModelRequest, ModelResponse, broke_off};
 use crate::model_context::{DeltaSink, ModelContext};
 use crate::step::StepError;
+use crate::usage::Usage;
 
-/// An answer that was screened.
+/// A model's answer, to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) usage: Usage,
+    pub(crate) screened: Result<Screened, Blocked>,
+}
+
+/// What has passed of an answer.
+#[derive(Debug)]
+pub(crate) struct Screened {
     pub(crate) response: ModelResponse,
     /// Whether it must not be told before it, or a call in it, was judged.
     pub(crate) withheld: bool,
@@ -30,7 +38,7 @@ impl Answer {
         ecx: EffectContext,
     ) -> Result<Self, StepError> {
         let grant = ecx.grant().clone();
-        let stream = Arc::new(Screened {
+        let stream = Arc::new(Screening {
             text: Mutex::new(Text { held: HoldBack::new(&guards), index: 0, blocked: None }),
             sink: grant.deltas.clone(),
             attempt: grant.attempt,
@@ -43,7 +51,9 @@ impl Answer {
         while let Some(event) = events.next().await {
             match event? {
                 ModelEvent::Delta(delta) => stream.push(&delta)?,
-                ModelEvent::Finished(response) => return Ok(stream.end(*response)?),
+                ModelEvent::Finished(response) => {
+                    return Ok(Self { usage: response.usage, screened: stream.end(*response) });
+                }
             }
         }
         Err(broke_off(model).into())
@@ -52,7 +62,7 @@ impl Answer {
 
 /// An answer that is being screened.
 #[derive(Debug)]
-struct Screened {
+struct Screening {
     guards: Arc<Guards>,
     text: Mutex<Text>,
     sink: Option<Arc<dyn DeltaSink>>,
@@ -68,13 +78,13 @@ struct Text {
 }
 
 /// What the model shows by itself. If that is blocked, the next event of its stream ends it.
-impl DeltaSink for Screened {
+impl DeltaSink for Screening {
     fn delta(&self, _: u32, _: u32, delta: ModelDelta) {
         let _ = self.push(&delta);
     }
 }
 
-impl Screened {
+impl Screening {
     fn push(&self, delta: &ModelDelta) -> Result<(), Blocked> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(blocked) = &text.blocked {
@@ -102,51 +112,58 @@ impl Screened {
     }
 
     /// The whole answer: what passes of it, and the rest of it for those who watch.
-    fn end(&self, mut response: ModelResponse) -> Result<Answer, Blocked> {
+    fn end(&self, mut response: ModelResponse) -> Result<Screened, Blocked> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(blocked) = &text.blocked {
             return Err(blocked.clone());
         }
         let guards = &self.guards;
-        let said = response.text();
+        let calls_are_made = screen_answer(guards, &mut response)?;
+        let reasoning = response.reasoning();
         let judged = guards.judges_at(Gate::Output);
-        if !said.is_empty() {
-            let mut passage = Passage::new(Gate::Output, said);
-            if guards.screen(&mut passage)? {
-                say(&mut response, passage.text());
-            }
-        }
-        let mut withheld = judged && !response.text().is_empty();
-        for part in &mut response.message.parts {
-            match part {
-                Part::Reasoning { text, signature } if !text.is_empty() => {
-                    let mut passage = Passage::new(Gate::Output, text.as_str());
-                    if guards.screen(&mut passage)? {
-                        // What it signed is gone.
-                        (*text, *signature) = (passage.text(), None);
-                    }
-                }
-                Part::ToolCall(call) => {
-                    withheld |= guards.judges_at(Gate::ToolCall) || !screen_call(guards, call)
-                }
-                _ => {}
-            }
-        }
+        let calls = response.tool_calls().next().is_some();
+        let calls_withheld = calls && (guards.judges_at(Gate::ToolCall) || !calls_are_made);
         if !judged {
-            let reasoning = response.reasoning();
             if !reasoning.is_empty() {
-                self.show(&mut text, ModelDelta::Reasoning { text: reasoning });
+                self.show(&mut text, ModelDelta::Reasoning { text: reasoning.clone() });
             }
             if let Some(rest) = text.held.end(&response.text()) {
                 self.show(&mut text, ModelDelta::Text { text: rest });
             }
-            for (call, index) in response.tool_calls().zip(0..).filter(|_| !withheld) {
+            for (call, index) in response.tool_calls().zip(0..).filter(|_| !calls_withheld) {
                 let (name, arguments) = (Some(call.name.clone()), call.arguments.clone());
                 self.show(&mut text, ModelDelta::ToolCall { index, name, arguments });
             }
         }
-        Ok(Answer { response, withheld })
+        let says = !response.text().is_empty() || !reasoning.is_empty();
+        Ok(Screened { withheld: calls_withheld || judged && says, response })
     }
+}
+
+/// Screens all that a model says. Gives whether the calls that it asks for will be made.
+pub(super) fn screen_answer(guards: &Guards, response: &mut ModelResponse) -> Result<bool, Blocked> {
+    let said = response.text();
+    if !said.is_empty() {
+        let mut passage = Passage::new(Gate::Output, said);
+        if guards.screen(&mut passage)? {
+            say(response, passage.text());
+        }
+    }
+    let mut calls_are_made = true;
+    for part in &mut response.message.parts {
+        match part {
+            Part::Reasoning { text, signature } if !text.is_empty() => {
+                let mut passage = Passage::new(Gate::Output, text.as_str());
+                if guards.screen(&mut passage)? {
+                    // What it signed is gone.
+                    (*text, *signature) = (passage.text(), None);
+                }
+            }
+            Part::ToolCall(call) => calls_are_made &= screen_call(guards, call),
+            _ => {}
+        }
+    }
+    Ok(calls_are_made)
 }
 
 /// Screens a call that a model asks for, as it will be when it is made. Gives whether it will be made: one that is blocked

@@ -199,7 +199,10 @@ pub(super) fn note(cx: &RunContext, passage: &Passage, admitted: &Result<bool, S
     let of = passage.tool.as_ref().map(|tool| format!(" of `{tool}`")).unwrap_or_default();
     let gate = passage.gate;
     match admitted {
-        Ok(true) => cx.emit(|| EventKind::Note { text: format!("a guardrail replaced {gate}{of}") }),
+        Ok(true) => {
+            let guardrail = passage.replaced_by.as_deref().unwrap_or_default();
+            cx.emit(|| EventKind::Note { text: format!("guardrail `{guardrail}` replaced {gate}{of}") });
+        }
         Err(Stop::Blocked(Blocked { guardrail, reason, .. })) => cx.emit(|| EventKind::Note {
             text: format!("guardrail `{guardrail}` blocked {gate}{of}: {reason}"),
         }),
@@ -216,9 +219,9 @@ async fn judged(
     let judged = AssertUnwindSafe(async { rail.judge(passage, &cx).await }).catch_unwind().await;
     match judged {
         Ok(Err(error @ (StepError::Budget(_) | StepError::Cancelled(_)))) => Err(error),
-        // Its text holds nothing of what was asked; that of others may.
+        // What it says may quote what was asked.
         Ok(Err(StepError::Model(error))) => {
-            Ok(GuardrailVerdict::block(format!("it could not judge: {error}")))
+            Ok(GuardrailVerdict::block(format!("it could not judge: {}", error.outline())))
         }
         Ok(Err(_)) => Ok(GuardrailVerdict::block("it could not judge: a step of it failed")),
         Ok(verdict) => verdict,
@@ -233,7 +236,9 @@ impl Passage {
             GuardrailVerdict::Pass => Ok(false),
             GuardrailVerdict::Replace(content) => {
                 let replaced = content != self.content;
-                self.content = content;
+                if replaced {
+                    (self.content, self.replaced_by) = (content, Some(rail.name().to_owned()));
+                }
                 Ok(replaced)
             }
             GuardrailVerdict::Block { reason } => {

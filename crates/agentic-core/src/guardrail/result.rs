@@ -11,27 +11,27 @@ pub(crate) fn screen_result(
     tool: &str,
     result: Result<Value, ToolError>,
 ) -> Result<Value, ToolError> {
-    let mut passage = passage(tool, &result);
+    let (mut passage, error) = passage(tool, result);
     match guards.screen(&mut passage) {
-        Ok(false) => result,
-        Ok(true) => replaced(result, &passage),
+        Ok(_) => passed(passage, error),
         Err(blocked) => Err(blocked.denied()),
     }
 }
 
-/// What a tool gave, or what its error says.
-pub(super) fn passage(tool: &str, result: &Result<Value, ToolError>) -> Passage {
-    let content = match result {
-        Ok(value) => value.clone(),
-        Err(error) => error.message().into(),
+/// What a tool gave, or what its error says; and the error.
+pub(super) fn passage(tool: &str, result: Result<Value, ToolError>) -> (Passage, Option<ToolError>) {
+    let (content, error) = match result {
+        Ok(value) => (value, None),
+        Err(error) => (error.message().into(), Some(error)),
     };
-    Passage::new(Gate::ToolResult, content).of_tool(tool)
+    (Passage::new(Gate::ToolResult, content).of_tool(tool), error)
 }
 
-/// The result with what has passed in its place.
-pub(super) fn replaced(result: Result<Value, ToolError>, passage: &Passage) -> Result<Value, ToolError> {
-    match result {
-        Ok(_) => Ok(passage.content.clone()),
-        Err(error) => Err(ToolError::new(error.kind(), passage.text())),
+/// The result that has passed.
+pub(super) fn passed(passage: Passage, error: Option<ToolError>) -> Result<Value, ToolError> {
+    match error {
+        None => Ok(passage.content),
+        Some(error) if passage.replaced_by.is_none() => Err(error),
+        Some(error) => Err(ToolError::new(error.kind(), passage.text())),
     }
 }

@@ -2,80 +2,64 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::answer::say;
+use super::answer::{say, screen_answer};
 use super::guards::note;
-use super::{Gate, Guards, Passage, Stop, result};
+use super::{Gate, Guards, Passage, Stop};
 use crate::approval::{Approval, Decision};
 use crate::context::RunContext;
 use crate::id::StepId;
+use crate::message::Part;
 use crate::model::ModelResponse;
 use crate::step::{Step, StepError};
-use crate::tool::Tool;
 
-/// A tool call that is made if it may be, and whose result is given if it may be.
-pub(crate) fn guarded_tool(
+/// A model's answer that is given if it may be. It may have been screened inside of its step, but not if it comes from
+/// elsewhere, as a fork's does.
+pub(crate) fn guarded_answer(
     cx: &RunContext,
-    guards: &Arc<Guards>,
-    id: StepId,
-    tool: &Arc<dyn Tool>,
-    arguments: Value,
-) -> Step<Value> {
-    let name: Arc<str> = tool.spec().name.as_str().into();
-    let judge = cx.judging(&format!("tool:{name}"));
-    let (within, guards, tool, step) = (cx.clone(), guards.clone(), tool.clone(), id.clone());
-    cx.composed(id, async move {
-        let mut call = Passage::new(Gate::ToolCall, arguments).of_tool(name.clone());
-        guards.admit(&mut call, &within, &judge, false).await.map_err(of_tool)?;
-        let result = match within.call_tool(step, &tool, call.content, Some(&guards)).await {
-            Ok(value) => Ok(value),
-            Err(StepError::Tool(error)) => Err(error),
-            Err(error) => return Err(error),
-        };
-        if !guards.judges_at(Gate::ToolResult) {
-            return Ok(result?);
+    guards: Arc<Guards>,
+    step: Step<ModelResponse>,
+) -> Step<ModelResponse> {
+    let judge = guards.judges_at(Gate::Output).then(|| cx.judging("model"));
+    let within = cx.clone();
+    cx.composed(step.id().clone(), async move {
+        let mut response = step.await?;
+        screen_answer(&guards, &mut response)?;
+        let Some(judge) = judge else { return Ok(response) };
+        for part in &mut response.message.parts {
+            if let Part::Reasoning { text, signature } = part
+                && !text.is_empty()
+            {
+                let mut passage = Passage::new(Gate::Output, std::mem::take(text));
+                if judged(&guards, &mut passage, &within, &judge, false).await? {
+                    *signature = None;
+                }
+                *text = passage.text();
+            }
         }
-        let mut passage = result::passage(&name, &result);
-        let judged = guards.judge_in(&mut passage, &judge, false).await;
-        note(&within, &passage, &judged);
-        let result = if judged.map_err(of_tool)? { result::replaced(result, &passage) } else { result };
-        Ok(result?)
+        let said = response.text();
+        if !said.is_empty() {
+            let mut passage = Passage::new(Gate::Output, said);
+            if judged(&guards, &mut passage, &within, &judge, true).await? {
+                say(&mut response, passage.text());
+            }
+        }
+        Ok(response)
     })
 }
 
-/// What is not called, or blocked, is the model's to read.
-fn of_tool(stop: Stop) -> StepError {
-    match stop {
-        Stop::Blocked(blocked) => blocked.denied().into(),
-        Stop::Step(error) => error,
-    }
-}
-
-/// A model's answer that is given if it may be. It was screened inside of its step.
-pub(crate) fn judged_answer(
+/// Judges what a model says. Whether something was replaced.
+async fn judged(
+    guards: &Guards,
+    passage: &mut Passage,
     cx: &RunContext,
-    guards: &Arc<Guards>,
-    step: Step<ModelResponse>,
-) -> Step<ModelResponse> {
-    let judge = cx.judging("model");
-    let (within, guards) = (cx.clone(), guards.clone());
-    cx.composed(step.id().clone(), async move {
-        let mut response = step.await?;
-        let said = response.text();
-        if said.is_empty() {
-            return Ok(response);
-        }
-        let mut passage = Passage::new(Gate::Output, said);
-        let judged = guards.judge_in(&mut passage, &judge, true).await;
-        note(&within, &passage, &judged);
-        match judged {
-            Ok(true) => say(&mut response, passage.text()),
-            Ok(false) => {}
-            Err(Stop::Blocked(blocked)) => return Err(blocked.into()),
-            Err(Stop::Step(error)) => return Err(error),
-        }
-        Ok(response)
+    judge: &RunContext,
+    comes_again: bool,
+) -> Result<bool, StepError> {
+    let judged = guards.judge_in(passage, judge, comes_again).await;
+    note(cx, passage, &judged);
+    judged.map_err(|stop| match stop {
+        Stop::Blocked(blocked) => blocked.into(),
+        Stop::Step(error) => error,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Waker;
 
-use agentic_core::{Delivered, Done, Json, StepError, Ticket, Timestamp};
+use agentic_core::{Delivered, Done, Failed, Json, StepError, Ticket, Timestamp};
 
 use super::slots::{Arrival, Arrived, Outcome};
 use super::{Engine, Halt, Patience, State};
@@ -30,8 +30,8 @@ impl Engine {
     pub(super) async fn complete(
         self: &Arc<Self>,
         ticket: Ticket,
-        outcome: Result<Done, StepError>,
-    ) -> Result<(), Result<Done, StepError>> {
+        outcome: Result<Done, Failed>,
+    ) -> Result<(), Result<Done, Failed>> {
         if let Some(pump) = self.queue(ticket, outcome)? {
             pump.run().await;
         }
@@ -42,8 +42,8 @@ impl Engine {
     fn queue(
         self: &Arc<Self>,
         ticket: Ticket,
-        outcome: Result<Done, StepError>,
-    ) -> Result<Option<Pump>, Result<Done, StepError>> {
+        outcome: Result<Done, Failed>,
+    ) -> Result<Option<Pump>, Result<Done, Failed>> {
         // Before any lock is taken: how a value is written is others' code.
         let value = self.keeps_values().then(|| json(&outcome));
         let mut state = self.state();
@@ -57,6 +57,7 @@ impl Engine {
         let Some(slot) = state.slots.awaited(ticket) else { return Err(outcome) };
         let (spend, step, kind, rule) = (slot.spent(&outcome), slot.id.clone(), slot.kind, slot.rule.take());
         let withheld = slot.withholds() || outcome.as_ref().is_ok_and(|done| done.withheld);
+        let outcome = outcome.map_err(|failed| failed.error);
         let (answer, told) = match value {
             None => (outcome.map(|done| Delivered::Value(done.value)), None),
             Some(value) => {
@@ -246,7 +247,7 @@ impl State {
 }
 
 /// What a step gave, as JSON, or why it has none.
-pub(super) fn json(outcome: &Result<Done, StepError>) -> Result<Json, String> {
+pub(super) fn json(outcome: &Result<Done, Failed>) -> Result<Json, String> {
     let Ok(done) = outcome else { return Ok(Json::default()) };
     match catch_unwind(AssertUnwindSafe(|| done.value.to_json())) {
         Ok(Ok(value)) => Ok(value),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    CancelReason, Decision, Done, Launch, Spend, StepError, StepId, StepKind, StepValue, Ticket, Timestamp,
-    ToolError, ToolErrorKind,
+    CancelReason, Decision, Done, Failed, Launch, Spend, StepError, StepId, StepKind, StepValue, Ticket,
+    Timestamp, ToolError, ToolErrorKind,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, pending, select};
@@ -16,7 +16,7 @@ use super::{Engine, GRACE};
 use crate::approver::Answer;
 use crate::runtime::said;
 
-type Outcome = Result<Done, StepError>;
+type Outcome = Result<Done, Failed>;
 
 /// The work of a step as one future.
 pub(super) fn perform(
@@ -110,7 +110,7 @@ impl Effect {
             }
             (Err(Cut::TooLate(limit)), work) => {
                 // If nobody waits for that either, it is no news.
-                drop(self.engine.complete(self.ticket, Err(self.too_late(limit))).await);
+                drop(self.engine.complete(self.ticket, Err(self.too_late(limit).into())).await);
                 match work {
                     Some(work) => Some(self.outcome(work.await)),
                     None => None,
@@ -153,7 +153,7 @@ impl Effect {
     }
 
     fn outcome(&self, ended: std::thread::Result<Outcome>) -> Outcome {
-        ended.unwrap_or_else(|panic| Err(self.panicked(&*panic)))
+        ended.unwrap_or_else(|panic| Err(self.panicked(&*panic).into()))
     }
 
     fn too_late(&self, time: Duration) -> StepError {

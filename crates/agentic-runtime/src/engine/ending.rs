@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use agentic_core::{CancelReason, Done, Json, StepError, StepId, StepKind, Ticket};
+use agentic_core::{CancelReason, Done, Failed, Json, StepError, StepId, StepKind, Ticket};
 
 use super::deliver::json;
 use super::slots::{Arrival, Arrived, Unheard};
@@ -163,10 +163,10 @@ impl Engine {
         step: &StepId,
         kind: StepKind,
         withheld: bool,
-        outcome: Result<Done, StepError>,
+        outcome: Result<Done, Failed>,
     ) {
         let value = if self.keeps_values() { json(&outcome).unwrap_or_default() } else { Json::default() };
-        let (step, error) = (step.clone(), outcome.err());
+        let (step, error) = (step.clone(), outcome.err().map(|failed| failed.error));
         let mut state = self.state();
         if !state.closed {
             self.note(&mut state, || EntryKind::Late { step, kind, error, withheld, value });

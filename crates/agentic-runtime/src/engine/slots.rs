@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, ApprovalRule, CancelReason, Delivered, Digest, Done, Held, ModelErrorKind, Spend, StepError, StepId,
-    StepKind, StepRequest, Ticket, Timestamp, Withheld,
+    Approval, ApprovalRule, CancelReason, Delivered, Digest, Done, Failed, Held, ModelErrorKind, Spend,
+    StepError, StepId, StepKind, StepRequest, Ticket, Timestamp, Withheld,
 };
 use tokio::task::AbortHandle;
 
@@ -96,17 +96,20 @@ impl Slot {
     }
 
     /// What to book for an outcome. A call that was cut off may have taken all that it held.
-    pub(super) fn spent(&self, result: &Result<Done, StepError>) -> Spend {
-        match result {
-            Ok(done) => done.spend,
+    pub(super) fn spent(&self, result: &Result<Done, Failed>) -> Spend {
+        let error = match result {
+            Ok(Done { spend, .. }) | Err(Failed { spend: Some(spend), .. }) => return *spend,
+            Err(Failed { error, spend: None }) => error,
+        };
+        match error {
             // So may one that a guardrail has ended.
-            Err(StepError::Cancelled(_) | StepError::Blocked { .. }) => self.held.all(),
-            Err(StepError::Model(error))
+            StepError::Cancelled(_) | StepError::Blocked { .. } => self.held.all(),
+            StepError::Model(error)
                 if matches!(error.kind(), ModelErrorKind::Interrupted | ModelErrorKind::TimedOut) =>
             {
                 self.held.all()
             }
-            Err(_) => self.held.calls(),
+            _ => self.held.calls(),
         }
     }
 

@@ -116,15 +116,17 @@ fn foreign(wakes: u64) -> String {
     )
 }
 
-/// What is told of an outcome. Of one that is withheld only that it is there: what a tool or an effect says of its failure
-/// is content, too.
+/// What is told of an outcome. Of one that is withheld only that it is there: what models, tools and effects say of their
+/// failure is content, too.
 fn told(value: &Json, error: Option<&StepError>, withheld: bool) -> (Value, Option<String>) {
-    match error {
-        Some(StepError::Tool(_) | StepError::Failed { .. }) if withheld => {
-            (Value::Null, Some("it failed, and what it said is withheld".into()))
-        }
-        Some(error) => (Value::Null, Some(error.to_string())),
-        None if withheld => (Value::Null, None),
-        None => (value.value(), None),
-    }
+    let Some(error) = error else {
+        return (if withheld { Value::Null } else { value.value() }, None);
+    };
+    let line = match error {
+        StepError::Budget(_) | StepError::Cancelled(_) | StepError::Blocked { .. } => error.to_string(),
+        _ if !withheld => error.to_string(),
+        StepError::Model(error) => error.outline(),
+        _ => "it failed, and what it said is withheld".into(),
+    };
+    (Value::Null, Some(line))
 }

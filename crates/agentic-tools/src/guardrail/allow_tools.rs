@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use agentic_core::{Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
 /// Lets only calls of these tools pass, whatever an agent and the agents below it have. The model is told which may be
-/// called. An agent that is called as a tool is no tool: what it calls is.
+/// called. An agent that is called as a tool is one, too.
 #[derive(Clone, Debug)]
 pub struct AllowTools {
     names: BTreeSet<String>,

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Budget, CancelReason, ChatModel, EffectClass, EventKind, Gate, Guarded, Guardrail, GuardrailVerdict,
-    Message, ModelErrorKind, ModelRequest, Passage, Reason, RunContext, Stand, StepError, StepKind,
-    async_trait,
+    Approval, ApprovalRule, Budget, CancelReason, ChatModel, Decision, EffectClass, EventKind, Gate, Guarded,
+    Guardrail, GuardrailVerdict, Message, ModelErrorKind, ModelRequest, Part, Passage, Reason, RunContext,
+    Stand, StepError, StepKind, ToolCall, async_trait,
 };
+use agentic_runtime::DenyAll;
 use agentic_testkit::durability::World;
 use agentic_testkit::{RuleModel, Says, ScriptedModel};
 use serde_json::json;
 
-use super::{ALL, Rail, SECRET, Works, blocks, passes, told};
+use super::{ALL, Rail, SECRET, Works, blocks, hides, passes, told};
 use crate::support::{Trace, agent, run, slow};
 
 /// Asks a slow effect, and passes.
@@ -170,6 +171,118 @@ async fn an_answer_is_judged_once_also_if_it_is_the_outcome() {
     assert_eq!(log.kinds().iter().filter(|kind| judged(kind)).count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn reasoning_is_judged_as_the_text_is() {
+    let reasons = || {
+        let reasoning = Part::Reasoning { text: format!("it is {SECRET}"), signature: Some("signed".into()) };
+        let call = Part::ToolCall(ToolCall::new("c1", "echo", &json!({"say": "go on"})));
+        ScriptedModel::new().answers(vec![reasoning, call])
+    };
+    let asks = |model: ScriptedModel| {
+        let model: Arc<dyn ChatModel> = Arc::new(model);
+        agent(move |cx| {
+            let model = model.clone();
+            async move {
+                let request = ModelRequest::new([Message::user("go")].into_iter().collect());
+                Ok(format!("{:?}", cx.model(&model, request).await?.message.parts[0]))
+            }
+        })
+    };
+    for (verdict, gives) in [
+        (passes as fn(&_) -> _, Ok(r#"Reasoning { text: "it is hunter2", signature: Some("signed") }"#)),
+        (hides, Ok(r#"Reasoning { text: "it is ***", signature: None }"#)),
+        (blocks, Err("guardrail `rail` blocked the output: a password")),
+    ] {
+        let (run, log) = run();
+        let guarded = Guarded::new(asks(reasons())).guardrail(JudgesModels(verdict));
+        let report = run.run(&guarded, "go").await;
+        let given = report.result.map(|outcome| outcome.text()).map_err(|error| error.to_string());
+        assert_eq!(given.as_deref().map_err(String::as_str), gives);
+        let of_the_model = log
+            .kinds()
+            .into_iter()
+            .filter(|kind| matches!(kind, EventKind::StepFinished { .. } | EventKind::StepDelta { .. }));
+        assert!(!format!("{:?}", of_the_model.collect::<Vec<_>>()).contains(SECRET), "{}", told(&log));
+    }
+}
+
+/// Judges what models say, and lets outcomes pass.
+#[derive(Debug)]
+struct JudgesModels(fn(&Passage) -> GuardrailVerdict);
+
+#[async_trait]
+impl Guardrail for JudgesModels {
+    fn name(&self) -> &str {
+        "rail"
+    }
+
+    fn stands_at(&self, gate: Gate) -> Stand {
+        if gate == Gate::Output { Stand::Judges } else { Stand::Away }
+    }
+
+    async fn judge(&self, passage: &Passage, cx: &RunContext) -> Result<GuardrailVerdict, StepError> {
+        let of_a_model = cx.path().contains("guard:model");
+        Ok(if of_a_model { (self.0)(passage) } else { GuardrailVerdict::Pass })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_screened_where_somebody_judges_them_too() {
+    let calls = ScriptedModel::new().calls("echo", json!({"say": SECRET}));
+    let calls: Arc<dyn ChatModel> = Arc::new(calls);
+    let agent = agent(move |cx| {
+        let calls = calls.clone();
+        async move {
+            let response = cx.model(&calls, ModelRequest::default()).await?;
+            Ok(response.tool_calls().next().unwrap().arguments.clone())
+        }
+    });
+    let judges = Rail { name: "judge", ..Rail::new(Stand::Judges, &[Gate::ToolCall], passes) };
+    let screens = Rail::new(Stand::Screens, &[Gate::ToolCall], hides);
+    let guarded = Guarded::new(agent).guardrail(judges).guardrail(screens);
+    assert_eq!(run().0.run(&guarded, "go").await.result.unwrap().text(), r#"{"say":"***"}"#);
+}
+
+/// Asks a person about the calls of a tool.
+#[derive(Debug)]
+struct AsksAPerson;
+
+#[async_trait]
+impl Guardrail for AsksAPerson {
+    fn name(&self) -> &str {
+        "asks-a-person"
+    }
+
+    fn stands_at(&self, gate: Gate) -> Stand {
+        if gate == Gate::ToolCall { Stand::Judges } else { Stand::Away }
+    }
+
+    async fn judge(&self, passage: &Passage, cx: &RunContext) -> Result<GuardrailVerdict, StepError> {
+        let tool = passage.tool.as_deref().unwrap_or_default();
+        Ok(match cx.approve(Approval::of_tool(tool, passage.content.clone())).await? {
+            Decision::Approve => GuardrailVerdict::Pass,
+            _ => GuardrailVerdict::block("a person said no"),
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_for_a_tool_does_not_answer_what_a_judge_asks_about_it() {
+    let (run, log) = run();
+    let world = World::new();
+    let agent = Guarded::new(Works::echoes(RuleModel::new(|_| Says::text("go on")), &world));
+    let run = run.rule(ApprovalRule::allow("echo")).approver(DenyAll);
+    let report = run.run(&agent.guardrail(AsksAPerson), "go").await;
+    let refused = "refused: not called: guardrail `asks-a-person` blocked it: a person said no";
+    assert_eq!(report.result.unwrap().text(), refused);
+    assert_eq!(world.attempts(), 0);
+    let asked = log.kinds().into_iter().find_map(|kind| match kind {
+        EventKind::ApprovalRequested { approval, .. } => Some(approval),
+        _ => None,
+    });
+    assert_eq!(asked.unwrap().question, r#"Call `echo` with {"say":"go on"}?"#, "it says what it is about");
+}
+
 /// How a judge fails.
 #[derive(Clone, Debug)]
 enum Fails {
@@ -201,7 +314,7 @@ impl Guardrail for Failing {
             Fails::Panics => panic!("{}", passage.text()),
             Fails::Model => {
                 let model: Arc<dyn ChatModel> =
-                    Arc::new(ScriptedModel::new().fails(ModelErrorKind::Unavailable, "it is down"));
+                    Arc::new(ScriptedModel::new().fails(ModelErrorKind::Unavailable, &passage.text()));
                 cx.model(&model, ModelRequest::default()).await?;
             }
             Fails::Unsaid => return Unsaid.judge(passage, cx).await,
@@ -230,19 +343,24 @@ async fn a_judge_that_fails_has_blocked() {
     for (fails, why) in [
         (Fails::Step, "it could not judge: a step of it failed"),
         (Fails::Panics, "it panicked"),
-        (Fails::Model, "it could not judge: model `scripted:test`: it is down"),
+        (Fails::Model, "it could not judge: model `scripted:test`: unavailable"),
         (Fails::Unsaid, "it is to judge, and has no way to"),
     ] {
         for gate in ALL {
             let (run, log) = run();
             let world = World::new();
             let agent = Guarded::new(Works::echoes(parrot(), &world)).guardrail(Failing(fails.clone(), gate));
-            let report = run.run(&agent, "go").await;
+            let report = run.run(&agent, SECRET).await;
             let said = match report.result {
                 Ok(outcome) => outcome.text(),
                 Err(error) => error.to_string(),
             };
             assert!(said.ends_with(why), "{fails:?} at {gate:?}: {said}");
+            let quoted = |kind: &EventKind| match kind {
+                EventKind::StepFinished { error: Some(error), .. } => error.contains(SECRET),
+                _ => false,
+            };
+            assert!(!log.kinds().iter().any(quoted), "{fails:?} at {gate:?}: {}", told(&log));
             assert_eq!(world.attempts(), u64::from(gate == Gate::ToolResult), "{fails:?} at {gate:?}");
             log.assert_gap_free();
         }

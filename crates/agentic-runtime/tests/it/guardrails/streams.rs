@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentic_core::{
-    ChatModel, EventKind, FinishReason, Gate, Guarded, Message, ModelContext, ModelDelta, ModelError,
-    ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Role, Stand, StepError, ToolCall,
-    Usage, async_trait,
+    Budget, ChatModel, EventKind, FinishReason, Gate, Guarded, Message, ModelContext, ModelDelta, ModelError,
+    ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Reason, Role, Stand, StepError,
+    ToolCall, Usage, async_trait,
 };
 use agentic_testkit::EventLog;
 use futures_util::stream::{self, StreamExt as _};
@@ -190,5 +190,32 @@ async fn reasoning_and_calls_are_shown_when_the_whole_has_passed() {
         run.run(&Guarded::new(asks(model)).guardrail(rail), "go").await.result.unwrap();
         assert!(!told(&log).contains(SECRET), "{}", told(&log));
         assert_eq!(streamed(&log), "I log in");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_answer_costs_what_it_took_if_that_is_known() {
+    let pieces = ["it is ", SECRET, " and so on, and so on, and so on"];
+    let asks_within = |model: Streams| {
+        let model: Arc<dyn ChatModel> = Arc::new(model);
+        agent(move |cx| {
+            let (model, request) = (model.clone(), ModelRequest::default().with_max_output_tokens(100));
+            async move { Ok(cx.model(&model, request).await?.text()) }
+        })
+    };
+    // Without a window it is read to its end, with one it is cut off.
+    for (window, known) in [(None, true), (Some(10), false)] {
+        let (run, _) = run();
+        let rail = Rail { window, ..Rail::new(Stand::Screens, &[Gate::Output], blocks) };
+        let guarded = Guarded::new(asks_within(Streams::pieces(&pieces))).guardrail(rail);
+        let report = run.budget(Budget::unlimited().with_tokens(1000)).run(&guarded, "go").await;
+        assert_eq!(report.reason, Some(Reason::Guardrail));
+        let Usage { input_tokens, output_tokens, .. } = report.spend.usage;
+        if known {
+            assert_eq!((input_tokens, output_tokens), (7, 5));
+        } else {
+            assert_eq!(output_tokens, 100, "all that was held");
+        }
+        assert_eq!(report.spend.model_calls, 1);
     }
 }

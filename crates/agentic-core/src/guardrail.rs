@@ -33,11 +33,12 @@ pub(crate) use steps::{guarded_answer, guarded_approval};
 pub enum Gate {
     /// What an agent is asked: its goal as a model gets to read it.
     Input,
-    /// The arguments of a tool call, before it is made.
+    /// The arguments of a call of a tool, or of an agent as a tool, before it is made. A call that an agent reads out of a
+    /// model's text is not made if it is blocked here, but the text is told: before text stands [`Output`](Self::Output).
     ToolCall,
-    /// What a tool call gave, or why it failed, before the agent gets it.
+    /// What such a call gave, or why it failed, before the agent gets it.
     ToolResult,
-    /// What a model says, before it is shown to anybody, and what an agent gives in the end.
+    /// What a model says, its reasoning included, before it is shown to anybody, and what an agent gives in the end.
     Output,
 }
 
@@ -155,7 +156,9 @@ pub trait Guardrail: Debug + Send + Sync + 'static {
     /// Says at once what becomes of the content.
     ///
     /// Pure: the same content, the same verdict. It may see content more than once, also what it put in its place, so
-    /// that must pass as it is. Only called where it [stands](Self::stands_at) to screen.
+    /// that must pass as it is. What it puts in the place of arguments has to keep to the tool's schema; else the call is
+    /// not made, where somebody [checks](crate::AdmittedCall::replaced_by). Only called where it
+    /// [stands](Self::stands_at) to screen.
     fn screen(&self, passage: &Passage) -> GuardrailVerdict {
         let _ = passage;
         GuardrailVerdict::block("it is to screen, and has no way to")

@@ -176,7 +176,7 @@ pub struct Failed {
     /// The error.
     pub error: StepError,
     /// What it took of the budget, if that is known.
-    pub spend: Option<Spend>,
+    pub spend: Option<Box<Spend>>,
 }
 
 impl<E: Into<StepError>> From<E> for Failed {

@@ -120,8 +120,8 @@ async fn ask(
         None => (model.complete(request, ModelContext::new(ecx)).await?, false),
         Some(guards) => {
             let Answer { usage, screened } = Answer::of(&*model, request, guards, ecx).await?;
-            let Screened { response, withheld } =
-                screened.map_err(|blocked| Failed { error: blocked.into(), spend: Some(taken(usage)) })?;
+            let Screened { response, withheld } = screened
+                .map_err(|blocked| Failed { error: blocked.into(), spend: Some(Box::new(taken(usage))) })?;
             (response, withheld)
         }
     };

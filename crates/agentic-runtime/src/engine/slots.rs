@@ -98,7 +98,8 @@ impl Slot {
     /// What to book for an outcome. A call that was cut off may have taken all that it held.
     pub(super) fn spent(&self, result: &Result<Done, Failed>) -> Spend {
         let error = match result {
-            Ok(Done { spend, .. }) | Err(Failed { spend: Some(spend), .. }) => return *spend,
+            Ok(done) => return done.spend,
+            Err(Failed { spend: Some(spend), .. }) => return **spend,
             Err(Failed { error, spend: None }) => error,
         };
         match error {

@@ -97,9 +97,10 @@ async fn content_can_not_end_where_the_judge_thinks_it_ends() {
     let judge = ModelJudge::new(asked.clone(), "No medical advice.").at([Gate::Output]);
     run(Guarded::new(agent(&talks, &Canned::new("read", []))).guardrail(judge)).await.result.unwrap();
     let asked = asked.requests()[0].messages.last().unwrap().text();
-    let (head, data) = asked.split_once('\n').unwrap();
-    assert_eq!(head, "the output:");
-    assert_eq!(serde_json::from_str::<String>(data).unwrap(), content, "all of the rest is one string");
+    let mut lines = asked.lines();
+    assert_eq!(lines.next(), Some("the output:"));
+    let data = lines.next().unwrap();
+    assert_eq!(serde_json::from_str::<String>(data).unwrap(), content, "all of it is one line");
 }
 
 /// Does the same at one gate: by itself, or as a judge.

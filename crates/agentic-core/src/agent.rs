@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::budget::{BudgetError, Resource};
+use crate::budget::BudgetError;
 use crate::cancel::CancelReason;
 use crate::context::RunContext;
 use crate::goal::{Goal, Outcome};
@@ -181,17 +181,14 @@ impl AgentError {
         match self {
             Self::TurnLimit { .. } => Reason::TurnLimit,
             Self::LoopDetected { .. } => Reason::LoopDetected,
-            Self::Budget { limit, .. } if limit.what == Resource::WallTimeMs => Reason::TimedOut,
-            Self::Budget { .. } => Reason::BudgetExhausted,
-            Self::Cancelled { reason: CancelReason::TimedOut, .. } => Reason::TimedOut,
-            Self::Cancelled { .. } => Reason::Cancelled,
+            Self::Budget { limit, .. } => limit.reason(),
+            Self::Cancelled { reason, .. } => reason.reason(),
             Self::OutputLimit { .. } => Reason::OutputLimit,
             Self::InvalidOutput { .. } => Reason::InvalidOutput,
             Self::InvalidInput { .. } => Reason::InvalidInput,
             Self::Model { .. } => Reason::ModelError,
             Self::Blocked { .. } => Reason::Guardrail,
-            Self::Step { error: StepError::Tool(_), .. } => Reason::ToolError,
-            Self::Step { .. } => Reason::Internal,
+            Self::Step { error, .. } => error.reason(),
         }
     }
 

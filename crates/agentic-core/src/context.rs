@@ -297,6 +297,7 @@ impl RunContext {
         cx.emit(|| EventKind::AgentFinished {
             agent: agent.name().into(),
             error: outcome.as_ref().err().map(ToString::to_string),
+            error_class: outcome.as_ref().err().map(Into::into),
         });
         outcome
     }

@@ -10,6 +10,7 @@ use crate::approval_rule::ApprovalRule;
 use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::effect::EffectClass;
+use crate::error_class::ErrorClass;
 use crate::goal::GoalVerdict;
 use crate::id::{RunId, StepId};
 use crate::model::ModelDelta;
@@ -95,6 +96,9 @@ pub enum EventKind {
         /// The error in one line, if it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Its class, if it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_class: Option<ErrorClass>,
     },
     /// A step's effect starts.
     StepStarted {
@@ -142,6 +146,9 @@ pub enum EventKind {
         /// The error in one line, if it did not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Its class, if it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_class: Option<ErrorClass>,
         /// What it took.
         spend: Spend,
     },
@@ -153,6 +160,9 @@ pub enum EventKind {
         kind: StepKind,
         /// The error in one line.
         error: String,
+        /// Its class.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_class: Option<ErrorClass>,
     },
     /// A step ended without its outcome being delivered: it was dropped, or the run was cancelled.
     StepDropped {
@@ -174,6 +184,9 @@ pub enum EventKind {
         /// The error in one line, if it did not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Its class, if it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_class: Option<ErrorClass>,
     },
     /// A person is asked. This is the start of the step, as its answer is the end.
     ApprovalRequested {

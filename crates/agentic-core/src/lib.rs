@@ -10,6 +10,7 @@ mod digest;
 mod driver;
 mod effect;
 mod embed;
+mod error_class;
 mod event;
 mod exhausted;
 mod goal;
@@ -61,6 +62,7 @@ pub use step::{Delivered, Done, Failed, Launch, StepRequest, StepValue, Withheld
 
 // Models.
 pub use embed::{Embedder, EmbedderInfo, Embeddings};
+pub use error_class::ErrorClass;
 pub use message::{Image, ImageSource, Message, Messages, Part, Role, ToolCall, ToolResult};
 pub use model::{
     Capabilities, ChatModel, ChatModelExt, FinishReason, ModelDelta, ModelEvent, ModelInfo, ModelRequest,

@@ -77,9 +77,11 @@ fn steps_in_events() {
         "digest": "000102030405060708090a0b0c0d0e0f", "name": "add", "arguments": {"a": 1},
     }));
     step(json!({
-        "type": "step_finished", "step": "turn/model", "kind": "model", "error": "no", "spend": written_spend(),
+        "type": "step_finished", "step": "turn/model", "kind": "model", "error": "no", "error_class": 429,
+        "spend": written_spend(),
     }));
-    step(json!({"type": "step_refused", "step": "turn/model", "kind": "model", "error": "no"}));
+    step(json!({"type": "step_refused", "step": "turn/model", "kind": "model", "error": "no",
+        "error_class": "budget_exhausted"}));
     step(json!({"type": "step_dropped", "step": "turn/model", "spend": written_spend()}));
     step(json!({"type": "step_late", "step": "turn/tool:mail", "kind": "tool", "result": "sent"}));
     let delta = step(json!({

@@ -71,16 +71,21 @@ impl EntryKind {
                     }
                     _ => {}
                 }
+                let error_class = error.as_ref().map(Into::into);
                 let (result, error) = told(&value, error.as_ref(), withheld);
-                EventKind::StepFinished { step, kind, result, error, spend }
+                EventKind::StepFinished { step, kind, result, error, error_class, spend }
             }
-            Self::Refused { step, kind, error, .. } => {
-                EventKind::StepRefused { step, kind, error: error.to_string() }
-            }
+            Self::Refused { step, kind, error, .. } => EventKind::StepRefused {
+                step,
+                kind,
+                error_class: Some((&error).into()),
+                error: error.to_string(),
+            },
             Self::Dropped { step, spend, .. } => EventKind::StepDropped { step, spend },
             Self::Late { step, kind, error, withheld, value } => {
+                let error_class = error.as_ref().map(Into::into);
                 let (result, error) = told(&value, error.as_ref(), withheld);
-                EventKind::StepLate { step, kind, result, error }
+                EventKind::StepLate { step, kind, result, error, error_class }
             }
             Self::Version { change, version } => EventKind::VersionChosen { change, version },
             Self::RuleGiven { rule, by } => EventKind::RuleGiven { rule, by },

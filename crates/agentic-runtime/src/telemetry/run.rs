@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use agentic_core::{
-    Event, EventKind, GoalVerdict, Reason, RunId, RunStatus, Spend, StepId, StepKind, Timestamp,
+    ErrorClass, Event, EventKind, GoalVerdict, Reason, RunId, RunStatus, Spend, StepId, StepKind, Timestamp,
 };
 use serde_json::Value;
 use tracing::Span;
@@ -103,11 +103,11 @@ impl RunSpans {
                 let span = self.nested(scope, agent, at);
                 self.agents.insert(scope.into(), span);
             }
-            EventKind::AgentFinished { agent, error } => {
+            EventKind::AgentFinished { agent, error, error_class } => {
                 // It may have begun in an earlier process.
                 let span = self.agents.remove(scope).unwrap_or_else(|| self.nested(scope, agent, at));
                 if let Some(error) = error {
-                    failure::record(&span, &failure::of_agent(error), self.content.then_some(error));
+                    failure::record(&span, *error_class, self.content.then_some(error));
                 }
                 span.record("agentic.outcome", if error.is_some() { "failed" } else { "completed" });
                 span.record("agentic.ended_at", millis(at));
@@ -139,8 +139,9 @@ impl RunSpans {
                     open.streams(at);
                 }
             }
-            EventKind::StepFinished { step, kind, result, error, spend } => {
-                let end = End { kind: *kind, result, error: error.as_deref(), spend, at };
+            EventKind::StepFinished { step, kind, result, error, error_class, spend } => {
+                let (error, class) = (error.as_deref(), *error_class);
+                let end = End { kind: *kind, result, error, class, spend, at };
                 self.ended(step, *kind, at).finish(&end, self.content);
             }
             EventKind::ApprovalDecided { step, decision, by } => {
@@ -159,10 +160,11 @@ impl RunSpans {
                 }
             }
             // A refused step never started, but a question or a wait may have.
-            EventKind::StepRefused { step, kind, error, .. } => {
+            EventKind::StepRefused { step, kind, error, error_class } => {
                 if let Some(open) = self.steps.remove(step) {
                     let (result, spend) = (&Value::Null, &Spend::default());
-                    let end = End { kind: *kind, result, error: Some(error), spend, at };
+                    let (error, class) = (Some(&**error), *error_class);
+                    let end = End { kind: *kind, result, error, class, spend, at };
                     open.finish(&end, self.content);
                 }
             }
@@ -203,7 +205,7 @@ impl RunSpans {
         root.record("agentic.reason", reason.map(|reason| reason.to_string()));
         root.record("agentic.verdict", word(&verdict));
         if status != RunStatus::Completed {
-            failure::record(&root, &failure::of_run(reason), error.filter(|_| self.content));
+            failure::record(&root, reason.map(ErrorClass::Reason), error.filter(|_| self.content));
         }
         if self.content && !output.is_null() {
             root.record("gen_ai.output.messages", content::output(output));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, Decision, EffectClass, FinishReason, ModelResponse, RunId, Spend, StepId, StepKind, Timestamp,
+    Approval, Decision, EffectClass, ErrorClass, FinishReason, ModelResponse, RunId, Spend, StepId, StepKind,
+    Timestamp,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,6 +45,7 @@ pub(super) struct End<'a> {
     pub(super) kind: StepKind,
     pub(super) result: &'a Value,
     pub(super) error: Option<&'a str>,
+    pub(super) class: Option<ErrorClass>,
     pub(super) spend: &'a Spend,
     pub(super) at: Timestamp,
 }
@@ -111,7 +113,7 @@ impl OpenStep {
         }
         record_spend(span, end.spend);
         if let Some(error) = end.error {
-            failure::record(span, &failure::of_step(Some(end.kind), error), with_content.then_some(error));
+            failure::record(span, end.class, with_content.then_some(error));
             return self.end("failed", Some(end.at));
         }
         match end.kind {

@@ -43,23 +43,23 @@ impl RunSpans {
                     "agentic.lost.output_tokens" = number(lost.usage.output_tokens),
                 });
             }
-            EventKind::StepRefused { step, kind, error } => {
+            EventKind::StepRefused { step, kind, error, error_class } => {
                 say!(WARN, self.inside(step), run, "step refused", {
                     "agentic.step.id" = step.as_str(),
                     "agentic.step.kind" = word(kind),
-                    "error.type" = failure::of_step(Some(*kind), error),
+                    "error.type" = error_class.map(failure::word),
                     "error.message" = content.then_some(error.as_str()),
                 });
             }
             EventKind::StepDropped { step, .. } => {
                 say!(INFO, self.inside(step), run, "step dropped", { "agentic.step.id" = step.as_str() });
             }
-            EventKind::StepLate { step, kind, result, error } => {
+            EventKind::StepLate { step, kind, result, error, error_class } => {
                 let error = error.as_deref();
                 say!(INFO, self.inside(step), run, "step ended late", {
                     "agentic.step.id" = step.as_str(),
                     "agentic.step.kind" = word(kind),
-                    "error.type" = error.map(|error| failure::of_step(Some(*kind), error)),
+                    "error.type" = error_class.map(failure::word),
                     "error.message" = error.filter(|_| content),
                     "gen_ai.tool.call.result" = (content && !result.is_null()).then(|| result.to_string()),
                 });

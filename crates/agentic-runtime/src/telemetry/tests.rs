@@ -27,7 +27,7 @@ fn kinds() -> Vec<Value> {
         json!({"type": "step_finished", "step": "a/b/model", "kind": "model", "result": {"no": "answer"}, "spend": spend}),
         json!({"type": "step_finished", "step": "a/b/embed", "kind": "embed", "result": {"vectors": []}, "spend": spend}),
         json!({"type": "step_finished", "step": "", "kind": "sleep", "spend": spend}),
-        json!({"type": "step_refused", "step": "a/b/tool:x@1", "kind": "tool", "error": "no"}),
+        json!({"type": "step_refused", "step": "a/b/tool:x@1", "kind": "tool", "error": "no", "error_class": "tool_error"}),
         json!({"type": "step_dropped", "step": "a/b/effect", "spend": spend}),
         json!({"type": "step_late", "step": "a/b/effect", "kind": "effect", "error": "no"}),
         json!({"type": "approval_decided", "step": "a/b/approve", "decision": {"decision": "approve"}}),

@@ -104,8 +104,14 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "an answer belongs to its question",
         file: "outside.rs",
-        kept: "&& open && slot.id == step && slot.digest == Some(digest)",
-        broken: "&& open",
+        kept: "slot.asks() && slot.id == step && slot.digest == Some(digest)",
+        broken: "slot.asks()",
+    },
+    Mutant {
+        rule: "a person's own answer counts before a rule",
+        file: "rules.rs",
+        kept: " || state.is_decided(ticket)",
+        broken: "",
     },
     Mutant {
         rule: "a run that was to end is never completed",
@@ -134,20 +140,26 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "a limit that was raised is raised again",
         file: "../../../agentic-core/src/exhausted/policy.rs",
-        kept: "                ledger.raise(what, by);\n",
-        broken: "                if cx.now().as_millis() % 2 == 0 {\n                    ledger.raise(what, by);\n                }\n",
+        kept: "driver.ledger().raise(what, by);",
+        broken: "if driver.now().as_millis() % 2 == 0 { driver.ledger().raise(what, by); }",
     },
     Mutant {
         rule: "nothing happens before a guardrail's verdict",
-        file: "../../../agentic-core/src/guardrail/steps.rs",
-        kept: "guards.admit(&mut call, &within, &judge, false).await.map_err(of_tool)?;",
-        broken: "drop(guards.admit(&mut call, &within, &judge, false).await);",
+        file: "../../../agentic-core/src/guardrail/call.rs",
+        kept: "if let Some((guards, judge)) = &self.hold {",
+        broken: "if let Some((guards, judge)) = self.hold.as_ref().filter(|_| false) {",
+    },
+    Mutant {
+        rule: "what comes from elsewhere than an effect passes the guardrails, too",
+        file: "../../../agentic-core/src/guardrail/call.rs",
+        kept: "let Some((guards, judge)) = &self.hold else { return Ok(result?) };",
+        broken: "let Some((guards, judge)) = self.hold.as_ref().filter(|_| false) else { return Ok(result?) };",
     },
     Mutant {
         rule: "what a guardrail has yet to judge is told to nobody",
         file: "../journal/event.rs",
-        kept: "None if withheld => (Value::Null, None),",
-        broken: "None if withheld && false => (Value::Null, None),",
+        kept: "return (if withheld { Value::Null } else { value.value() }, None);",
+        broken: "return (value.value(), None);",
     },
     Mutant {
         rule: "a rule answers the questions that it is for",

@@ -183,7 +183,8 @@ pub(super) struct Unheard {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     last: u64,
-    open: BTreeMap<Ticket, Slot>,
+    /// Boxed: a tree keeps room for eleven, and most runs have one or two.
+    open: BTreeMap<Ticket, Box<Slot>>,
     pub(super) arrivals: VecDeque<Arrival>,
     /// Steps that fit once calls in flight have given back what they hold.
     pub(super) queued: VecDeque<Ticket>,
@@ -198,15 +199,15 @@ impl Slots {
     pub(super) fn open(&mut self, slot: Slot) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        self.open.insert(ticket, slot);
+        self.open.insert(ticket, Box::new(slot));
         ticket
     }
 
     pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
-        self.open.get_mut(&ticket)
+        self.open.get_mut(&ticket).map(|slot| &mut **slot)
     }
 
-    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Slot> {
+    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Box<Slot>> {
         self.open.remove(&ticket)
     }
 
@@ -224,7 +225,7 @@ impl Slots {
     /// The steps whose outcome is awaited, in the order of registration.
     pub(super) fn in_order(&self) -> Vec<(Ticket, &Slot)> {
         let open = self.open.iter().filter(|(_, slot)| slot.stage != Stage::Settled);
-        open.map(|(ticket, slot)| (*ticket, slot)).collect()
+        open.map(|(ticket, slot)| (*ticket, &**slot)).collect()
     }
 
     /// The effect begins, unless nobody waits for it any more.

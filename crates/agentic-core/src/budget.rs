@@ -184,10 +184,18 @@ impl fmt::Display for BudgetError {
             Resource::WallTimeMs => {
                 write!(f, "the time limit of {limit} ms was reached; allow more time or ask for less")
             }
-            _ => write!(
+            Resource::NanoUsd if !self.fits_if_raised() => write!(
                 f,
-                "budget of {limit} {what} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less"
+                "a budget of money refuses a model whose price is unknown; name its price, or limit its tokens instead"
             ),
+            _ => {
+                let [spent, reserved, asked] = [*spent, *reserved, *asked].map(|number| what.amount(number));
+                write!(
+                    f,
+                    "budget of {} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less",
+                    what.limit(*limit)
+                )
+            }
         }
     }
 }
@@ -246,6 +254,36 @@ impl std::fmt::Display for Resource {
             Self::Depth => "levels of nested agents",
         })
     }
+}
+
+impl Resource {
+    /// A number of it as people write it: `5,000`, of money `$0.005`.
+    pub(crate) fn amount(self, number: u64) -> String {
+        if self != Self::NanoUsd {
+            return grouped(number);
+        }
+        let (dollars, nanos) = (grouped(number / 1_000_000_000), format!("{:09}", number % 1_000_000_000));
+        let cents = nanos.trim_end_matches('0');
+        format!("${dollars}.{cents:0<2}")
+    }
+
+    /// A limit of it as people write it: `5,000 tokens`, of money `$0.005`.
+    pub fn limit(self, number: u64) -> String {
+        let amount = self.amount(number);
+        if self == Self::NanoUsd { amount } else { format!("{amount} {self}") }
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// What a step wants to reserve.

@@ -119,7 +119,7 @@ impl Guards {
         outcome.output = passage.content;
         for line in &mut outcome.evidence {
             let mut passage = Passage::new(Gate::Output, std::mem::take(line));
-            self.screen(&mut passage).map_err(|blocked| stopped(blocked.into(), spend))?;
+            self.admitted(&mut passage, cx, "evidence").await.map_err(|stop| stopped(stop, spend))?;
             *line = passage.text();
         }
         Ok(outcome)

@@ -80,6 +80,12 @@ impl ModelError {
         self
     }
 
+    /// The same error with another message, and without its cause.
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        (self.0.message, self.0.source) = (message.into(), None);
+        self
+    }
+
     /// The same error with its cause.
     pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));

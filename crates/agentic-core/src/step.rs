@@ -316,6 +316,20 @@ impl StepRequest {
         Self { id, kind, class, reservation, timeout, name, withheld, work }
     }
 
+    /// The model that it calls, if it is a model call.
+    pub(crate) fn model_called(&self) -> Option<&Arc<dyn ChatModel>> {
+        match &self.work {
+            Work::Model { model, .. } => Some(model),
+            _ => None,
+        }
+    }
+
+    /// The same call of another model; as it is, if it is no model call.
+    pub(crate) fn of_model(self, model: Arc<dyn ChatModel>) -> Self {
+        let Work::Model { request, turns, guards, .. } = self.work else { return self };
+        Self { withheld: self.withheld, ..Self::model(self.id, model, request, turns, guards) }
+    }
+
     /// The same step, to be taken under another id; `None` for what can only be done once.
     pub(crate) fn again(&self) -> Option<Self> {
         let Self { id, kind, class, reservation, timeout, name, withheld, work } = self;

@@ -2,18 +2,19 @@
 
 use std::collections::HashSet;
 
-use agentic_core::{Approval, Budget, Goal, Json, RunId, StepId, StepKind, Timestamp};
+use agentic_core::{Budget, Decision, Goal, Json, ModelResponse, RunId, StepId, StepKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::journal::{Begin, Entry, EntryKind, Seq};
+use crate::rules::signature;
 use crate::runtime::{RuntimeError, RuntimeErrorKind};
 
 /// Where a fork leaves the run, and what is different from there on.
 ///
 /// All that was delivered before is taken over as it is, so it costs nothing and happens no second time. Steps that were
 /// under way at that place, in parallel branches, run again in the fork. Rules hold as they did at that place, but for one
-/// that was given to answer the very question that gets another answer.
+/// that was given while the question was open that gets another answer here, and has answered it.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Fork {
@@ -104,15 +105,14 @@ impl Fork {
         let trusts = self.goal.is_some() || self.config.is_some() || self.other_agent;
         let under_way = under_way(kept, self.result.as_ref().map(|_| &self.step), trusts);
         let mut kinds = Vec::with_capacity(cut + 2);
-        let mut asked: Option<Approval> = None;
+        let answered_by = match &journal[cut].kind {
+            EntryKind::Outcome { by, .. } => by.as_deref(),
+            _ => None,
+        };
+        let mut asked = false;
         for Entry { at, kind, .. } in kept {
             let mut kind = kind.clone();
-            if let EntryKind::Intent { step, kind: StepKind::Approval, asked: approval, .. } = &kind
-                && self.result.is_some()
-                && *step == self.step
-            {
-                asked = approval.read().ok();
-            }
+            asked |= matches!(&kind, EntryKind::Intent { step, .. } if *step == self.step);
             match &mut kind {
                 EntryKind::Intent { step, .. } | EntryKind::Restarted { step, .. }
                     if under_way.contains(step) =>
@@ -127,7 +127,7 @@ impl Fork {
                     *budget = self.budget.unwrap_or(*budget);
                 }
                 EntryKind::RuleGiven { rule, .. }
-                    if asked.as_ref().is_some_and(|asked| rule.matches(asked)) =>
+                    if asked && answered_by == Some(signature(rule).as_str()) =>
                 {
                     continue;
                 }
@@ -137,8 +137,9 @@ impl Fork {
         }
         if let Some(result) = &self.result {
             let mut kind = journal[cut].kind.clone();
-            if let EntryKind::Outcome { value, error, .. } = &mut kind {
-                (*value, *error) = (result.clone(), None);
+            if let EntryKind::Outcome { kind, value, error, by, .. } = &mut kind {
+                self.check(*kind, result)?;
+                (*value, *error, *by) = (result.clone(), None, None);
             }
             kinds.push((journal[cut].at, kind));
         }
@@ -146,6 +147,22 @@ impl Fork {
         kinds.push((at, EntryKind::Forked { from, seq, seed, effects: self.effects }));
         let numbered = kinds.into_iter().zip(1..);
         Ok(numbered.map(|((at, kind), seq)| Entry { seq: Seq(seq), at, kind }).collect())
+    }
+
+    /// Whether a step of this kind can have this result, as far as that is known here.
+    fn check(&self, kind: StepKind, result: &Json) -> Result<(), RuntimeError> {
+        let (read, what) = match kind {
+            StepKind::Model => (result.read::<ModelResponse>().map(drop), "an answer of a model"),
+            StepKind::Approval => (result.read::<Decision>().map(drop), "an answer to a question"),
+            _ => return Ok(()),
+        };
+        read.map_err(|error| {
+            let message = format!(
+                "the result for step `{}` is not {what}: {error}; the journal has one in its form",
+                self.step
+            );
+            RuntimeError::new(RuntimeErrorKind::Invalid, message)
+        })
     }
 
     fn is_cut(&self, kind: &EntryKind) -> bool {

@@ -203,8 +203,8 @@ impl Runtime {
     }
 
     /// Gives all runs back as [`shutdown`](Self::shutdown) does, but tells effects that must not be cut off to end, as if
-    /// their run were cancelled: a command in a shell is stopped. What they say then is
-    /// their outcome.
+    /// their run were cancelled: a command in a shell is stopped. One that ends well has its outcome; of one that fails then
+    /// nobody knows how far it came, so it is open as after a crash.
     pub async fn interrupt(&self) {
         self.hand_back(true).await;
     }

@@ -114,6 +114,36 @@ const MUTANTS: &[Mutant] = &[
         broken: "",
     },
     Mutant {
+        rule: "rules that come together answer together",
+        file: "rules.rs",
+        kept: "while let Some(record) = &mut state.record {",
+        broken: "while let Some(record) = state.record.as_mut().filter(|_| !taken) {",
+    },
+    Mutant {
+        rule: "a rule is durable together with the answer that it comes with",
+        file: "start.rs",
+        kept: "record.append_together(at, told, None)",
+        broken: "told.into_iter().map(|told| record.append(at, told, None)).last().unwrap_or_default()",
+    },
+    Mutant {
+        rule: "a fork lacks no rule but the one that answered otherwise",
+        file: "../fork.rs",
+        kept: "if asked && answered_by == Some(signature(rule).as_str()) =>",
+        broken: "if asked =>",
+    },
+    Mutant {
+        rule: "an effect that was told to end and failed is in doubt",
+        file: "effect.rs",
+        kept: "if outcome.is_err() && !self.may_be_cut",
+        broken: "if false && outcome.is_err() && !self.may_be_cut",
+    },
+    Mutant {
+        rule: "nothing begins after the end of the run's time",
+        file: "start.rs",
+        kept: "if !written || self.cancellation.is_cancelled() || !is_up() {",
+        broken: "if true || !written || self.cancellation.is_cancelled() || !is_up() {",
+    },
+    Mutant {
         rule: "a run that was to end is never completed",
         file: "../runtime/work.rs",
         kept: "(Ok(outcome), Some(reason)) => {",

@@ -14,7 +14,6 @@ use crate::context::RunContext;
 use crate::event::EventKind;
 use crate::model::ChatModel;
 use crate::step::{Step, StepError, StepRequest};
-use crate::work::Work;
 
 /// What an agent does when the budget is exhausted, and what of that it has done. Changed only between outcomes, by what
 /// they say, so it is the same whenever the run is repeated.
@@ -33,6 +32,19 @@ struct Questions {
     /// All steps that a limit refuses wait for the same answer, and whichever is awaited moves it on.
     open: Mutex<Vec<(Resource, WeakShared<Answering>)>>,
     denied: Mutex<Vec<Resource>>,
+}
+
+/// A step that a limit refused.
+#[derive(Debug)]
+struct Refused {
+    request: StepRequest,
+    error: BudgetError,
+}
+
+impl Refused {
+    fn asks_for_less_than(&self, other: &Self) -> bool {
+        self.error.what != other.error.what || self.error.asked < other.error.asked
+    }
 }
 
 /// Gives whether the limit was raised.
@@ -68,54 +80,83 @@ impl Policy {
         mut request: StepRequest,
     ) -> Result<T, StepError> {
         loop {
-            request = self.degraded(request);
-            let Some(mut again) = request.again() else { return cx.take(request).await };
             let before = cx.driver().ledger().raised();
-            let refused = match cx.take(request).await {
-                Err(StepError::Budget(refused)) => refused,
-                taken => return taken,
+            let refused = match self.taken(cx, request).await? {
+                Ok(value) => return Ok(value),
+                Err(refused) => refused,
             };
-            if !self.gives_up(cx, &again, &refused) {
-                self.raise(cx, refused, &before).await?;
+            self.raise(cx, refused.error, &before).await?;
+            request = again(cx, refused.request);
+        }
+    }
+
+    /// Takes a step, by the first of its models whose call fits. If none does, gives the call that asks for least.
+    async fn taken<T: DeserializeOwned + Send + 'static>(
+        &self,
+        cx: &RunContext,
+        request: StepRequest,
+    ) -> Result<Result<T, Refused>, StepError> {
+        let mut request = self.degraded(request);
+        let mut least: Option<Refused> = None;
+        let mut unaffordable = Vec::new();
+        loop {
+            let Some(copy) = request.again() else { return cx.take(request).await.map(Ok) };
+            let error = match cx.take(request).await {
+                Err(StepError::Budget(error)) => error,
+                taken => {
+                    self.give_up(cx, unaffordable, &copy);
+                    return taken.map(Ok);
+                }
+            };
+            let other = self.other(&copy, &error);
+            unaffordable.extend(copy.model_called().map(|model| model.info().id.clone()));
+            let refused = Refused { request: copy, error };
+            let refused = match least.take() {
+                Some(before) if !refused.asks_for_less_than(&before) => before,
+                _ => refused,
+            };
+            match other {
+                Some(other) => (least, request) = (Some(refused), again(cx, other)),
+                None => return Ok(Err(refused)),
             }
-            again.id = cx.step_id("again");
-            request = again;
         }
     }
 
     /// The same call of the model that its model was given up for.
     fn degraded(&self, request: StepRequest) -> StepRequest {
-        let StepRequest { id, withheld, work: Work::Model { model, request, turns, guards }, .. } = request
-        else {
-            return request;
-        };
-        let model = {
-            let given_up = self.given_up();
-            let mut model = &model;
-            while let Some(next) = self.next(model).filter(|_| given_up.contains(&model.info().id)) {
-                model = next;
-            }
-            model.clone()
-        };
-        StepRequest { withheld, ..StepRequest::model(id, model, request, turns, guards) }
+        let Some(asked) = request.model_called() else { return request };
+        let given_up = self.given_up();
+        let mut model = asked;
+        while let Some(next) = self.next(model).filter(|_| given_up.contains(&model.info().id)) {
+            model = next;
+        }
+        let model = model.clone();
+        request.of_model(model)
     }
 
-    /// Whether there is another model to ask. From now on it is asked.
-    fn gives_up(&self, cx: &RunContext, request: &StepRequest, refused: &BudgetError) -> bool {
-        let Work::Model { model, .. } = &request.work else { return false };
-        if !matches!(refused.what, Resource::Tokens | Resource::NanoUsd) {
-            return false;
+    /// The same call of the model to ask in place of this one, if it was refused for what models take.
+    fn other(&self, request: &StepRequest, error: &BudgetError) -> Option<StepRequest> {
+        if !matches!(error.what, Resource::Tokens | Resource::NanoUsd) {
+            return None;
         }
-        let Some(next) = self.next(model) else { return false };
-        let id = &model.info().id;
-        let mut given_up = self.given_up();
-        if !given_up.contains(id) {
+        let next = self.next(request.model_called()?)?;
+        Some(request.again()?.of_model(next.clone()))
+    }
+
+    /// A call did fit, unlike those of models before it: from now on they are not tried.
+    fn give_up(&self, cx: &RunContext, unaffordable: Vec<Arc<str>>, fits: &StepRequest) {
+        let Some(model) = fits.model_called() else { return };
+        for id in unaffordable {
+            let mut given_up = self.given_up();
+            if given_up.contains(&id) {
+                continue;
+            }
             given_up.push(id.clone());
             drop(given_up);
-            let text = format!("no budget for a call of {id}: from here on {} is asked", next.info().id);
+            let text =
+                format!("no budget for a call of {id}: {} was asked, and is from here on", model.info().id);
             cx.emit(|| EventKind::Note { text });
         }
-        true
     }
 
     /// The model to ask where calls of this one do not fit.
@@ -178,6 +219,11 @@ impl Questions {
         open.extend(answer.downgrade().map(|answer| (what, answer)));
         answer
     }
+}
+
+/// The same step, taken once more.
+fn again(cx: &RunContext, request: StepRequest) -> StepRequest {
+    StepRequest { id: cx.step_id("again"), ..request }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

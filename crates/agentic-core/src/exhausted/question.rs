@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::approval::{Approval, Decision};
@@ -23,16 +24,12 @@ impl Question {
 
     pub(super) fn approval(&self, expires_after: Option<Duration>) -> Approval {
         let BudgetError { what, limit, spent, reserved, asked } = self.refused;
-        let amount = |number| amount(what, number);
-        let of = match what {
-            Resource::NanoUsd => amount(limit),
-            _ => format!("{} {what}", amount(limit)),
-        };
+        let of = what.limit(limit);
         let held = match reserved {
             0 => String::new(),
-            reserved => format!(", {} held by calls in flight", amount(reserved)),
+            reserved => format!(", {} held by calls in flight", what.amount(reserved)),
         };
-        let (spent, asked, raise) = (amount(spent), amount(asked), amount(self.raise));
+        let [spent, asked, raise] = [spent, asked, self.raise].map(|number| what.amount(number));
         let mut approval = Approval::new(format!(
             "The budget of {of} is exhausted: {spent} spent{held}, {asked} more asked for. Raise it by {raise}?"
         ));
@@ -53,7 +50,7 @@ impl Approval {
     ///
     /// An edit that says anything but another `raise` is no yes.
     pub fn raised_by(&self, decision: &Decision) -> Option<u64> {
-        let asked = self.arguments.as_object().filter(|_| self.tool.is_none())?;
+        let asked = self.arguments.as_object().filter(|asked| self.tool.is_none() && is_question(asked))?;
         let raise = |from: &Map<String, Value>| from.get("raise")?.as_u64().filter(|raise| *raise > 0);
         match decision {
             Decision::Approve => raise(asked),
@@ -68,26 +65,12 @@ impl Approval {
     }
 }
 
-/// A number as people write it: `5,000`, of money `$0.005`.
-fn amount(what: Resource, number: u64) -> String {
-    if what != Resource::NanoUsd {
-        return grouped(number);
-    }
-    let (dollars, nanos) = (grouped(number / 1_000_000_000), format!("{:09}", number % 1_000_000_000));
-    let cents = nanos.trim_end_matches('0');
-    format!("${dollars}.{cents:0<2}")
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+/// Whether these are the arguments of a question whether a limit is raised: its five fields and no other.
+fn is_question(arguments: &Map<String, Value>) -> bool {
+    let what = arguments.get("what").is_some_and(|what| Resource::deserialize(what).is_ok());
+    let numbers = ["limit", "spent", "asked", "raise"];
+    what && arguments.len() == 1 + numbers.len()
+        && numbers.iter().all(|name| arguments.get(*name).is_some_and(Value::is_u64))
 }
 
 #[cfg(test)]
@@ -156,6 +139,8 @@ mod tests {
         assert_eq!(question.raised_by(&Decision::Deny { reason: "no".into() }), None);
         let other = Approval::of_tool("withdraw", json!({"raise": 7}));
         assert_eq!(other.raised_by(&Decision::Approve), None, "it asks something else");
+        let other = Approval { tool: None, ..other };
+        assert_eq!(other.raised_by(&Decision::Approve), None, "so does this, which is no tool's");
         assert_eq!(
             Approval::new("go on?").raised_by(&Decision::Edit { arguments: json!({"raise": 7}) }),
             None

@@ -11,6 +11,7 @@ use crate::effect::{EffectContext, EffectGrant};
 use crate::message::{Part, ToolCall};
 use crate::model::{ChatModel, ModelDelta, ModelEvent, ModelRequest, ModelResponse, broke_off};
 use crate::model_context::{DeltaSink, ModelContext};
+use crate::model_error::ModelError;
 use crate::step::StepError;
 use crate::usage::Usage;
 
@@ -32,6 +33,19 @@ pub(crate) struct Screened {
 impl Answer {
     /// Asks a model, shows of its answer what the guardrails let pass, and ends it as soon as they block it.
     pub(crate) async fn of(
+        model: &dyn ChatModel,
+        request: ModelRequest,
+        guards: Arc<Guards>,
+        ecx: EffectContext,
+    ) -> Result<Self, StepError> {
+        let asked = Self::ask(model, request, guards.clone(), ecx).await;
+        asked.map_err(|error| match error {
+            StepError::Model(error) => screen_error(&guards, error).into(),
+            error => error,
+        })
+    }
+
+    async fn ask(
         model: &dyn ChatModel,
         request: ModelRequest,
         guards: Arc<Guards>,
@@ -137,6 +151,25 @@ impl Screening {
         }
         let says = !response.text().is_empty() || !reasoning.is_empty();
         Ok(Screened { withheld: calls_withheld || judged && says, response })
+    }
+}
+
+/// What a model says when it fails may quote what it was asked or has answered. A judge is not asked about that, so where one
+/// stands none of it is given.
+fn screen_error(guards: &Guards, error: ModelError) -> ModelError {
+    if guards.judges_at(Gate::Output) {
+        let kind = error.kind();
+        return error
+            .with_message(format!("{kind}; what it said is withheld, since a guardrail judges here"));
+    }
+    let mut passage = Passage::new(Gate::Output, error.message());
+    match guards.screen(&mut passage) {
+        Ok(false) => error,
+        Ok(true) => error.with_message(passage.text()),
+        Err(Blocked { guardrail, reason, .. }) => {
+            let kind = error.kind();
+            error.with_message(format!("{kind}; guardrail `{guardrail}` blocked what it said: {reason}"))
+        }
     }
 }
 

@@ -41,10 +41,15 @@ impl AdmittedCall {
 
     /// Calls the tool; what it gives passes the guardrails.
     ///
-    /// The step fails as [`RunContext::tool`] does.
+    /// The step fails as [`RunContext::tool`] does, and as invalid if the call was admitted for a tool of another name.
     pub fn make(self, tool: &Arc<dyn Tool>) -> Step<Value> {
         let cx = self.gates.cx.clone();
         let id = cx.tool_id(tool);
+        let (admitted, name) = (&*self.gates.tool, &*tool.spec().name);
+        if admitted != name {
+            let message = format!("not called: it was admitted as a call of `{admitted}`, not of `{name}`");
+            return Step::failed(cx.driver().clone(), id, ToolError::invalid(message).into());
+        }
         if self.gates.hold.is_none() {
             return cx.call_tool(id, tool, self.arguments, None);
         }

@@ -73,10 +73,12 @@ impl Engine {
                 (outcome, Some(EntryKind::Outcome { step, kind, error, spend, by: None, withheld, value }))
             }
         };
-        self.arrive(state, ticket, answer, spend, told);
-        // After the answer that it came with: that may say something else.
+        // After the answer that it comes with: that may say something else.
+        let given = rule.iter().filter(|_| told.is_some());
+        let given: Vec<_> = given.map(|rule| EntryKind::RuleGiven { rule: rule.clone(), by: None }).collect();
+        self.arrive(state, ticket, answer, spend, told.into_iter().chain(given));
         if let Some(rule) = rule {
-            self.give_rule(state, rule, None, None);
+            self.give_rule(state, rule);
         }
         Ok((!state.slots.driven && !std::mem::replace(&mut state.slots.pumping, true))
             .then(|| Pump(Some(self.clone()))))
@@ -229,9 +231,7 @@ impl Engine {
         let Some((held, waker)) = state.slots.answer(ticket, answer) else { return false };
         self.passes(state, at);
         self.ledger.settle(held, spend);
-        if let Some(told) = told {
-            self.watch.tell(|| *told);
-        }
+        told.into_iter().for_each(|told| self.watch.tell(|| told));
         wakers.extend(waker);
         self.begin_queued(state);
         true

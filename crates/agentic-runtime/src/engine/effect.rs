@@ -99,12 +99,11 @@ impl Effect {
         // What may be cut off ends here, not when its end has been told.
         let work = Some(work).filter(|_| ended.is_err() && !self.may_be_cut);
         let late = match (ended, work) {
-            (Ok(ended), _) => self.engine.complete(self.ticket, self.outcome(ended)).await.err(),
+            (Ok(ended), _) => self.ended(ended).await,
             (Err(Cut::Cancelled(reason)), work) => {
                 self.engine.cancelled(reason);
                 match work {
-                    // A run that is given back has not answered the step: this is its outcome.
-                    Some(work) => self.engine.complete(self.ticket, self.outcome(work.await)).await.err(),
+                    Some(work) => self.ended(work.await).await,
                     None => None,
                 }
             }
@@ -122,6 +121,17 @@ impl Effect {
         }
         // Only now: a run that waits for it finds it booked and told.
         drop(uncut);
+    }
+
+    /// Gives the outcome if nobody waits for it.
+    async fn ended(&self, ended: std::thread::Result<Outcome>) -> Option<Outcome> {
+        let outcome = self.outcome(ended);
+        // Stopped on its way, it may have done its work or a part of it: whoever takes the run over finds it open, as after
+        // a crash.
+        if outcome.is_err() && !self.may_be_cut && self.engine.is_interrupted(self.ticket) {
+            return None;
+        }
+        self.engine.complete(self.ticket, outcome).await.err()
     }
 
     /// Ends when the run is cancelled, when its time is up, or when the effect's own time is over.

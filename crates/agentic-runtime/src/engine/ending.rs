@@ -145,7 +145,7 @@ impl Engine {
         }
         // A recorded one is in the journal as its outcome.
         if let Some(EntryKind::Outcome { error, withheld, value, .. }) =
-            late.and_then(|late| late.told).map(|told| *told)
+            late.and_then(|late| late.told.into_iter().next())
         {
             self.watch.tell(|| EntryKind::Late { step: id, kind, error, withheld, value });
         }

@@ -23,6 +23,9 @@ impl Engine {
 
     /// Takes one thing in that came from outside.
     pub(super) fn take_input(self: &Arc<Self>, state: &mut State) -> bool {
+        if self.take_rules(state) {
+            return true;
+        }
         let Some(record) = &mut state.record else { return false };
         let Some((input, post)) = record.inputs.pop_front() else { return false };
         record.taken = record.taken.max(post);
@@ -56,8 +59,8 @@ impl Engine {
                     ),
                 }
             }
-            Input::Rule { rule, by } => self.give_rule(state, rule, by, Some(post)),
-            Input::RevokeRule { rule, by } => self.revoke_rule(state, rule, by, post),
+            // Taken in before all else.
+            Input::Rule { .. } | Input::RevokeRule { .. } => {}
             Input::Resolve { step, resolution, by } => self.resolve(state, step, resolution, by, post),
         }
         true
@@ -111,7 +114,7 @@ impl Engine {
                 let outcome =
                     EntryKind::Outcome { step, kind, error: error_told, spend, by, withheld, value };
                 let seq = record.append(at, outcome, Some(post));
-                let outcome = Outcome { ticket, answer: Err(error), spend, told: None };
+                let outcome = Outcome { ticket, answer: Err(error), spend, told: Vec::new() };
                 state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });
             }
             Resolution::NotDone => {
@@ -185,7 +188,7 @@ impl Engine {
         let (error, told) = (None, value.clone());
         let outcome = EntryKind::Outcome { step, kind, error, spend, by, withheld, value: told };
         let seq = record.append(at, outcome, consumed);
-        let outcome = Outcome { ticket, answer: Ok(Delivered::Recorded(value)), spend, told: None };
+        let outcome = Outcome { ticket, answer: Ok(Delivered::Recorded(value)), spend, told: Vec::new() };
         state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });
     }
 }

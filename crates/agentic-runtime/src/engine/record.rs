@@ -137,19 +137,33 @@ impl Record {
 
     /// Writes an entry. It is durable later.
     pub(super) fn append(&mut self, at: Timestamp, kind: EntryKind, consumed: Option<u64>) -> Seq {
+        self.append_together(at, [kind], consumed)
+    }
+
+    /// Writes entries of which a crash leaves all or none. Gives the last one's number.
+    pub(super) fn append_together(
+        &mut self,
+        at: Timestamp,
+        kinds: impl IntoIterator<Item = EntryKind>,
+        consumed: Option<u64>,
+    ) -> Seq {
         let Some((store, lease)) = &self.target else {
             return Seq(u64::MAX);
         };
-        let seq = self.next;
-        self.next = seq.next();
-        let entry = Entry { seq, at, kind };
+        let mut last = Seq::default();
+        let numbered = kinds.into_iter().map(|kind| {
+            last = self.next;
+            self.next = last.next();
+            Entry { seq: last, at, kind }
+        });
+        let entries: Vec<_> = numbered.collect();
         if self.watched {
-            self.untold.push_back(entry.clone());
+            self.untold.extend(entries.iter().cloned());
         }
-        let done = self.commits.clone().told_of(seq);
+        let done = self.commits.clone().told_of(last);
         let consumed = consumed.into_iter().collect();
-        store.append(Append { lease: lease.clone(), entries: vec![entry], consumed, seen: None, done });
-        seq
+        store.append(Append { lease: lease.clone(), entries, consumed, seen: None, done });
+        last
     }
 
     /// Writes the run's end; gives it, and what comes of that. With `seen`, something that was posted and not taken in keeps

@@ -44,12 +44,13 @@ impl Engine {
                     self.taken(state, ticket);
                 }
                 let answer = error.map_or(Ok(Delivered::Recorded(value)), Err);
-                let outcome = Outcome { ticket, answer, spend, told: None };
+                let outcome = Outcome { ticket, answer, spend, told: Vec::new() };
                 return Ok(self.settle(state, at, outcome, wakers));
             }
             EntryKind::Refused { step, error, .. } => {
                 let Some(ticket) = self.met(state, &step)? else { return Ok(false) };
-                let outcome = Outcome { ticket, answer: Err(error), spend: Spend::default(), told: None };
+                let outcome =
+                    Outcome { ticket, answer: Err(error), spend: Spend::default(), told: Vec::new() };
                 return Ok(self.settle(state, at, outcome, wakers));
             }
             EntryKind::Dropped { step, .. } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use agentic_core::{CancelReason, Held, StepKind, Timestamp};
+use agentic_core::{CancelReason, Held, StepKind, Ticket, Timestamp};
 
 use super::record::Ending;
 use super::slots::Arrived;
@@ -80,6 +80,12 @@ impl Engine {
     /// Why the run stopped, once [`Rest::Halted`] was given.
     pub(crate) fn halted(&self) -> Halt {
         self.state().halt.clone().unwrap_or(Halt::HandBack)
+    }
+
+    /// Whether the run was given back with this step open, and its effect was told to end.
+    pub(super) fn is_interrupted(&self, ticket: Ticket) -> bool {
+        let mut state = self.state();
+        state.halt.is_some() && self.cancellation.is_cancelled() && state.slots.awaited(ticket).is_some()
     }
 
     /// The run stops here: nothing is started or delivered any more, and what may be cut is cut. What must not be cut goes

@@ -8,34 +8,19 @@ use super::slots::Stage;
 use super::wait::Input;
 use super::{Engine, State};
 use crate::journal::EntryKind;
-
-/// Characters of a rule that are noted with an answer of it.
-const NOTED: usize = 200;
+use crate::rules::signature;
 
 impl Engine {
-    /// A rule holds from now on, and answers what is open. `post` is what it was posted as.
-    pub(super) fn give_rule(
-        self: &Arc<Self>,
-        state: &mut State,
-        rule: ApprovalRule,
-        by: Option<String>,
-        post: Option<u64>,
-    ) {
-        self.hold_rule(state, rule, by, post);
+    /// A rule holds from now on, and answers what is open. It is written down or told already.
+    pub(super) fn give_rule(self: &Arc<Self>, state: &mut State, rule: ApprovalRule) {
+        state.rules.give(rule);
+        // One that is given or taken back by now counts as well.
+        self.hold_posted(state);
         self.answer_by_rules(state);
     }
 
-    fn hold_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: Option<u64>) {
-        let given = EntryKind::RuleGiven { rule: rule.clone(), by };
-        match &mut state.record {
-            Some(record) => drop(record.append(self.sources.now(), given, post)),
-            None => self.watch.tell(|| given),
-        }
-        state.rules.give(rule);
-    }
-
     /// A rule that was posted to be revoked holds no more.
-    pub(super) fn revoke_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: u64) {
+    fn revoke_rule(&self, state: &mut State, rule: ApprovalRule, by: Option<String>, post: u64) {
         let (at, held) = (self.sources.now(), state.rules.revoke(&rule));
         let Some(record) = &mut state.record else { return };
         if held {
@@ -45,10 +30,19 @@ impl Engine {
         }
     }
 
-    /// Takes in the rules that have come, ahead of all else: what was given or taken back before a question is asked
-    /// counts for it.
-    pub(super) fn take_rules(self: &Arc<Self>, state: &mut State) {
-        let mut given = false;
+    /// Takes in the rules that have come, ahead of all else, and answers what is open by them: one that is given or taken
+    /// back by then counts for each. Gives whether there were any.
+    pub(super) fn take_rules(self: &Arc<Self>, state: &mut State) -> bool {
+        let taken = self.hold_posted(state);
+        if taken {
+            self.answer_by_rules(state);
+        }
+        taken
+    }
+
+    /// Notes all rules that were posted to be given or revoked. Gives whether there were any.
+    fn hold_posted(&self, state: &mut State) -> bool {
+        let mut taken = false;
         while let Some(record) = &mut state.record {
             let is_rule = |(input, _): &(Option<Input>, u64)| {
                 matches!(input, Some(Input::Rule { .. } | Input::RevokeRule { .. }))
@@ -56,18 +50,18 @@ impl Engine {
             let place = record.inputs.iter().position(is_rule);
             let Some((input, post)) = place.and_then(|place| record.inputs.remove(place)) else { break };
             record.taken = record.taken.max(post);
+            taken = true;
             match input {
                 Some(Input::Rule { rule, by }) => {
-                    self.hold_rule(state, rule, by, Some(post));
-                    given = true;
+                    let given = EntryKind::RuleGiven { rule: rule.clone(), by };
+                    record.append(self.sources.now(), given, Some(post));
+                    state.rules.give(rule);
                 }
                 Some(Input::RevokeRule { rule, by }) => self.revoke_rule(state, rule, by, post),
                 _ => {}
             }
         }
-        if given {
-            self.answer_by_rules(state);
-        }
+        taken
     }
 
     /// Whoever answers this question gives a rule for others with the answer.
@@ -99,7 +93,7 @@ impl Engine {
         let Some(rule) = asked.and_then(|asked| rules.of(asked)) else { return false };
         let decision = rule.decision();
         let Ok(value) = Json::of(&decision) else { return false };
-        let by = Some(format!("rule: {}", noted(rule)));
+        let by = Some(signature(rule));
         slot.stage = Stage::AtWork;
         if let Some(task) = slot.task.take() {
             task.abort();
@@ -129,14 +123,4 @@ impl State {
             })
         })
     }
-}
-
-/// A rule in a line that is not too long.
-fn noted(rule: &ApprovalRule) -> String {
-    let mut line = rule.to_string();
-    if let Some((end, _)) = line.char_indices().nth(NOTED) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
 }

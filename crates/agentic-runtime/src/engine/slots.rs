@@ -155,8 +155,8 @@ pub(super) struct Outcome {
     pub(super) ticket: Ticket,
     pub(super) answer: Result<Delivered, StepError>,
     pub(super) spend: Spend,
-    /// What to tell when it is delivered, if nothing is recorded and somebody watches.
-    pub(super) told: Option<Box<EntryKind>>,
+    /// What to tell when it is delivered, if nothing is recorded and somebody watches: itself first.
+    pub(super) told: Vec<EntryKind>,
 }
 
 /// What a step leaves behind whose outcome nobody hears.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Approval, BudgetError, Delivered, EffectClass, EffectGrant, Held, Json, Reservation, Resource, Spend,
-    StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind, Withheld,
+    Approval, BudgetError, CancelReason, Delivered, EffectClass, EffectGrant, Held, Json, Reservation,
+    Resource, Spend, StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind, Withheld,
 };
 use tokio::runtime::Handle;
 
@@ -69,6 +69,10 @@ impl Engine {
 
     /// A step begins: it is granted its share, waits for it, or is refused.
     pub(super) fn begin(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
+        if self.is_out_of_time(state) {
+            // The run's end, which comes first, answers it.
+            return state.slots.queued.push_back(ticket);
+        }
         if let Some(refused) = self.refused_in_a_fork(state, ticket) {
             return self.refuse(state, ticket, refused);
         }
@@ -104,6 +108,9 @@ impl Engine {
     /// Something was given back: steps that waited for it begin.
     pub(super) fn begin_queued(self: &Arc<Self>, state: &mut State) {
         let Some(tokio) = self.tokio.get() else { return };
+        if !state.slots.queued.is_empty() && self.is_out_of_time(state) {
+            return;
+        }
         while let Some(ticket) = state.slots.queued.front().copied() {
             let slot = state.slots.get_mut(ticket);
             match slot.and_then(|slot| slot.request.as_ref()).map(|request| self.admit(&request.reservation))
@@ -122,12 +129,24 @@ impl Engine {
         }
     }
 
+    /// Whether the time of a recorded run is up: nothing begins any more, and the run's end is in its place among the
+    /// outcomes.
+    fn is_out_of_time(self: &Arc<Self>, state: &mut State) -> bool {
+        let written = state.record.as_ref().is_some_and(Record::is_written);
+        let is_up = || self.deadline().is_some_and(|deadline| deadline <= self.sources.now());
+        if !written || self.cancellation.is_cancelled() || !is_up() {
+            return false;
+        }
+        self.request_cancel(state, CancelReason::TimedOut, None);
+        true
+    }
+
     /// Whether the step may start, and with what.
     fn admit(&self, reservation: &Reservation) -> Admission {
         if let Some(reason) = self.cancellation.reason() {
             return Admission::Refused(StepError::Cancelled(reason));
         }
-        // A recorded run is cancelled when its time is up, in its place among the outcomes.
+        // As for a recorded run, see `is_out_of_time`.
         if let Some(limit) = self.ledger.budget().wall_time.filter(|_| !self.recorded) {
             let spent = self.sources.now().since(self.started);
             if spent >= limit {
@@ -266,21 +285,20 @@ impl Engine {
         self.arrive(state, ticket, Err(error), Spend::default(), self.keeps_values().then_some(told));
     }
 
-    /// Queues an outcome, and writes it down if the run is recorded.
+    /// Queues an outcome, and writes it down if the run is recorded, together with what comes with it.
     pub(super) fn arrive(
         self: &Arc<Self>,
         state: &mut State,
         ticket: Ticket,
         answer: Result<Delivered, StepError>,
         spend: Spend,
-        told: Option<EntryKind>,
+        told: impl IntoIterator<Item = EntryKind>,
     ) {
         let at = self.sources.now();
-        let (seq, told) = match (&mut state.record, told) {
-            (Some(record), Some(kind)) => (record.append(at, kind, None), None),
-            (_, told) => (Default::default(), told),
+        let (seq, told) = match &mut state.record {
+            Some(record) => (record.append_together(at, told, None), Vec::new()),
+            None => (Seq::default(), told.into_iter().collect()),
         };
-        let told = told.map(Box::new);
         let what = Arrived::Outcome(Outcome { ticket, answer, spend, told });
         state.slots.arrivals.push_back(Arrival { seq, at, what });
         self.outcome_queued(state);
@@ -364,9 +382,16 @@ impl Engine {
         self.ledger.settle(std::mem::take(&mut slot.held), lost);
         slot.attempt = attempt;
         let (step, kind) = (slot.id.clone(), slot.kind);
-        match self.admit(reservation) {
+        let admission = if self.is_out_of_time(state) {
+            Admission::Refused(StepError::Cancelled(CancelReason::TimedOut))
+        } else {
+            self.admit(reservation)
+        };
+        match admission {
             Admission::Granted(held) => {
-                slot.held = held;
+                if let Some(slot) = state.slots.get_mut(ticket) {
+                    slot.held = held;
+                }
                 // Durable before the effect, so that what every attempt may have taken is booked.
                 let seq = self.note(state, || EntryKind::Restarted { step, attempt, lost, held });
                 self.launch_when_durable(state, ticket, seq);

@@ -179,6 +179,20 @@ impl Runtime {
         Ok(open)
     }
 
+    /// Answers to questions of a run that were given and are not yet taken in: whoever works on the run next does that. In
+    /// the order in which they were given.
+    ///
+    /// # Errors
+    /// If there is no such run.
+    pub async fn answers(&self, run: RunId) -> Result<Vec<(StepId, Decision)>, RuntimeError> {
+        let posts = self.0.store.posted(run).await?;
+        let answers = posts.into_iter().filter_map(|post| match post.content.read() {
+            Ok(Input::Decide { step, decision, .. }) => Some((step, decision)),
+            _ => None,
+        });
+        Ok(answers.collect())
+    }
+
     async fn answer(
         &self,
         run: RunId,

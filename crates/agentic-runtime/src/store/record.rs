@@ -219,5 +219,8 @@ pub(super) fn not_found(run: RunId) -> JournalError {
 
 /// There is such a run.
 pub(super) fn exists(run: RunId) -> JournalError {
-    JournalError::new(Kind::Exists, format!("there is a run {run} already; take another id"))
+    JournalError::new(
+        Kind::Exists,
+        format!("there is a run {run} already; remove it first, or take another id"),
+    )
 }

@@ -330,7 +330,10 @@ async fn calls_that_do_not_fit_any_more_go_to_the_cheaper_model() {
     let (one, other) = (r#"("test:large", 1000000)"#, r#"("test:small", 100000)"#);
     assert_eq!(report.result.unwrap().text(), format!("[{one}, {one}, {other}, {other}]"));
     assert_eq!(report.spend.cost, NanoUsd(2_200_000), "all of the budget, and no more");
-    assert_eq!(notes(&log), ["no budget for a call of test:large: from here on test:small is asked"]);
+    assert_eq!(
+        notes(&log),
+        ["no budget for a call of test:large: test:small was asked, and is from here on"]
+    );
     let steps = steps(&log);
     assert_eq!(steps, ["model", "model@1", "model@2 refused", "model@2/again", "model@3"], "refused once");
 }
@@ -377,6 +380,38 @@ async fn where_no_model_fits_the_budget_error_stays() {
     .await;
     // 42 tokens of prompt and 16 of an answer, the least that is worth a call.
     assert_eq!(report.result.unwrap().text(), (58 * 5_000).to_string());
+}
+
+/// The first model has counted the conversation, the other one has not: its bound is as high as the bytes are many.
+#[tokio::test(start_paused = true)]
+async fn where_no_model_fits_a_person_is_asked_for_the_call_that_takes_least() {
+    let (large, small) = (priced("test:large", 1.0, 9), priced("test:small", 1.0, 9));
+    let person = Person::who(Decision::Approve);
+    let model = shared(&large);
+    let budget = Budget::unlimited().with_tokens(350);
+    let when = WhenExhausted::degrade_to(small).then_ask();
+    let (report, log) = runs(when, budget, &person, move |cx| {
+        let model = model.clone();
+        async move {
+            let mut request = ModelRequest::new([Message::user("x".repeat(290))].into_iter().collect());
+            let mut asked = Vec::new();
+            for _ in 0..4 {
+                let said = cx.model(&model, request.clone()).await?;
+                request.messages.push_response(said.message, &said.asked, &request.tools, &said.usage);
+                asked.push(said.asked);
+            }
+            Ok(asked.join(" "))
+        }
+    })
+    .await;
+    assert_eq!(report.result.unwrap().text(), "test:large test:large test:large test:large");
+    assert_eq!(notes(&log), [""; 0], "nothing was given up");
+    let asks = "model@3/approve";
+    assert_eq!(person.asked()[0].0, asks);
+    let asks = format!("{asks}?");
+    let expected =
+        ["model", "model@1", "model@2", "model@3 refused", "model@3/again refused", &asks, "model@3/again@1"];
+    assert_eq!(steps(&log), expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::EffectClass::Keyed;
-use agentic_core::{Approval, ApprovalRule, Decision, Json, RunContext, RunId, RunStatus, StepError};
+use agentic_core::{
+    Approval, ApprovalRule, Decision, Json, RunContext, RunId, RunStatus, StepError, StepId, async_trait,
+};
 use agentic_runtime::{
-    Answer, Approver, EntryKind, Fork, JournalStore, MemoryStore, Post, RunOptions, Runtime, RuntimeBuilder,
-    Seq, Wait, replay,
+    Answer, Approver, EntryKind, Fork, JournalStore, MemoryStore, Post, RunFilter, RunOptions, Runtime,
+    RuntimeBuilder, Seq, Wait, replay,
 };
 use agentic_testkit::FakeSources;
-use agentic_testkit::durability::{Check, Operator, Subject, World};
+use agentic_testkit::durability::{Check, Crash, FaultyStore, Lag, Operator, Subject, World};
 use serde_json::{Map, Value, json};
 
 use crate::rules::{ask, no};
@@ -44,6 +46,17 @@ async fn answer(runtime: &Runtime, run: RunId, decision: &Decision) -> Vec<Appro
         asked.push(approval);
     }
     asked
+}
+
+/// Is asked, and thinks.
+#[derive(Debug)]
+struct Thinks;
+
+#[async_trait]
+impl Approver for Thinks {
+    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+        std::future::pending().await
+    }
 }
 
 async fn goes_on(runtime: &Runtime, run: RunId) -> RunStatus {
@@ -116,15 +129,6 @@ async fn a_posted_rule_answers_all_that_is_open_and_nothing_else() {
 async fn a_run_at_work_in_another_process_is_reached() {
     let store = Arc::new(MemoryStore::new());
     let (here, there) = (process(&store, 1).build(), process(&store, 2).build());
-    // Somebody is asked, and thinks.
-    #[derive(Debug)]
-    struct Thinks;
-    #[agentic_core::async_trait]
-    impl Approver for Thinks {
-        async fn decide(&self, _: &agentic_core::StepId, _: &Approval) -> Answer {
-            std::future::pending().await
-        }
-    }
     let at_work = process(&store, 3).approver(Thinks).build();
     let asks =
         agent(
@@ -139,6 +143,79 @@ async fn a_run_at_work_in_another_process_is_reached() {
     assert!(there.give_rule(run.id(), deny, None).await.is_err());
     let report = run.report().await.unwrap();
     assert_eq!(report.result.unwrap().text(), "[Approve, Approve]");
+}
+
+/// What is posted at the same moment counts together, as it would if it came to a run that waits.
+#[tokio::test(start_paused = true)]
+async fn rules_that_reach_a_run_at_work_together_answer_together() {
+    let (shell, yes) = (ApprovalRule::allow("shell"), Decision::Approve);
+    let but = ApprovalRule::deny("shell", "not two").having(object(json!({"n": 2})));
+    for (posts, said) in [
+        (vec![(true, shell.clone()), (true, but.clone())], [yes.clone(), no("not two")]),
+        (vec![(true, but), (true, shell.clone())], [yes, no("not two")]),
+        (vec![(true, shell.clone()), (false, shell)], [no("later"), no("later")]),
+    ] {
+        let store = Arc::new(MemoryStore::new());
+        let at_work = process(&store, 1).approver(Thinks).build();
+        let run = at_work.start(twice(), "go").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let there = process(&store, 2).build();
+        for (given, rule) in posts {
+            if given {
+                there.give_rule(run.id(), rule, None).await.unwrap();
+            } else {
+                there.revoke_rule(run.id(), rule, None).await.unwrap();
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Reaches what is still open, if anything is.
+        let _ = there.give_rule(run.id(), ApprovalRule::deny("shell", "later"), None).await;
+        assert_eq!(run.report().await.unwrap().result.unwrap().text(), format!("{said:?}"));
+    }
+}
+
+/// Whoever answers says how others are answered, and the process dies: the journal has both or neither.
+#[test]
+fn a_rule_that_comes_with_an_answer_is_durable_with_it() {
+    #[derive(Debug)]
+    struct Always;
+    #[async_trait]
+    impl Approver for Always {
+        async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+            Answer { decision: Decision::Approve, rule: Some(ApprovalRule::allow("shell")) }
+        }
+    }
+    let one = || agent(|cx| async move { Ok(format!("{:?}", ask(&cx, "shell", &[json!({})]).await?)) });
+    let mut both = 0;
+    for (n, lag) in (1..=8).flat_map(|n| [Lag::None, Lag::UpTo(8)].map(|lag| (n, lag))) {
+        for crash in [Crash::Before(n), Crash::After(n)] {
+            let store = Arc::new(MemoryStore::new());
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_time().start_paused(true).build().unwrap().block_on(async {
+                let sources = FakeSources::seeded(n);
+                let faulty = FaultyStore::new(store.clone(), sources.clone(), crash, lag);
+                let runtime = Runtime::builder(faulty.clone()).sources(sources).approver(Always).build();
+                let works = async { runtime.start(one(), "go").await?.report().await };
+                tokio::select! {
+                    biased;
+                    () = faulty.crashed() => {}
+                    report = works => drop(report.unwrap()),
+                }
+                let reader = process(&store, 9).build();
+                for record in reader.list(&RunFilter::default()).await.unwrap() {
+                    let journal = reader.journal(record.id).await.unwrap();
+                    let answers =
+                        journal.iter().filter(|entry| matches!(entry.kind, EntryKind::Outcome { .. }));
+                    let rules =
+                        journal.iter().filter(|entry| matches!(entry.kind, EntryKind::RuleGiven { .. }));
+                    let (answers, rules) = (answers.count(), rules.count());
+                    assert_eq!(answers, rules, "{crash:?} {lag:?}");
+                    both += answers;
+                }
+            });
+        }
+    }
+    assert!(both > 4, "{both}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,6 +315,38 @@ async fn a_fork_that_answers_otherwise_lacks_the_rule_that_answered() {
     assert_eq!(here.rules(fork).await.unwrap(), []);
     let report = here.resume_with(fork, twice()).await.unwrap().report().await.unwrap();
     assert_eq!(report.status, RunStatus::Waiting, "it asks for the other one");
+}
+
+/// A rule that was given while a question was open, and answered another one, holds in a fork that answers it otherwise.
+#[tokio::test(start_paused = true)]
+async fn a_fork_that_answers_otherwise_keeps_the_rules_that_did_not_answer() {
+    let store = Arc::new(MemoryStore::new());
+    let here = process(&store, 1).build();
+    let run = here.start(twice(), "go").await.unwrap().id();
+    here.report(run).await.unwrap();
+    let Wait::Approval { step, digest, .. } = here.questions(run).await.unwrap().remove(0) else { panic!() };
+    here.decide(run, &step, digest, Decision::Approve, Some("Ada".into())).await.unwrap();
+    let deny = ApprovalRule::deny("shell", "no more");
+    here.give_rule(run, deny.clone(), None).await.unwrap();
+    here.resume_with(run, twice()).await.unwrap().report().await.unwrap();
+    let mut by = answered_by(&here, run).await;
+    by.sort();
+    assert_eq!(by, ["Ada", "rule: deny `shell`: no more"]);
+    let edit = Json::of(&Decision::Edit { arguments: json!({"n": 3}) }).unwrap();
+    let fork = here.fork(run, &Fork::at(step.clone()).with_result(edit)).await.unwrap().id();
+    let by = here.journal(fork).await.unwrap().into_iter().find_map(|entry| match entry.kind {
+        EntryKind::Outcome { step: answered, by, .. } if answered == step => Some(by),
+        _ => None,
+    });
+    assert_eq!(by, Some(None), "it is nobody's answer but the fork's");
+    // Given before the other one was answered, after this one was.
+    let second = here.journal(run).await.unwrap().into_iter().find_map(|entry| match entry.kind {
+        EntryKind::Outcome { step: answered, .. } if answered != step => Some(answered),
+        _ => None,
+    });
+    let yes = Json::of(&Decision::Approve).unwrap();
+    let fork = here.fork(run, &Fork::at(second.unwrap()).with_result(yes)).await.unwrap().id();
+    assert_eq!(here.rules(fork).await.unwrap(), [], "the one that answered it");
 }
 
 /// A rule a day keeps no run from going on.

@@ -271,6 +271,26 @@ async fn a_tool_that_panics_says_nothing_unseen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_admitted_for_one_tool_is_no_call_of_another() {
+    let world = World::new();
+    for guarded in [true, false] {
+        let world = world.clone();
+        let other = agent(move |cx| {
+            let (asked, other) = (world.oracle("read"), world.tool("write", EffectClass::Unsafe));
+            async move {
+                let admitted = cx.admit(asked.spec().name.as_str(), json!({})).await?;
+                Ok(admitted.make(&other).await.unwrap_err().to_string())
+            }
+        });
+        let rails = guarded.then(|| Rail::new(Stand::Screens, &ALL, passes));
+        let agent = rails.into_iter().fold(Guarded::new(other), Guarded::guardrail);
+        let said = run().0.run(&agent, "go").await.result.unwrap().text();
+        assert!(said.ends_with("not called: it was admitted as a call of `read`, not of `write`"), "{said}");
+    }
+    assert_eq!(world.attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_guardrails_a_step_is_the_plain_step() {
     let cx = RunContext::ephemeral();
     let world = World::new();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentic_core::{
     Budget, ChatModel, EventKind, FinishReason, Gate, Guarded, Message, ModelContext, ModelDelta, ModelError,
-    ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Reason, Role, Stand, StepError,
-    ToolCall, Usage, async_trait,
+    ModelErrorKind, ModelEvent, ModelInfo, ModelRequest, ModelResponse, ModelStream, Part, Reason, Role,
+    Stand, StepError, ToolCall, Usage, async_trait,
 };
 use agentic_testkit::EventLog;
 use futures_util::stream::{self, StreamExt as _};
@@ -217,5 +217,57 @@ async fn a_blocked_answer_costs_what_it_took_if_that_is_known() {
             assert_eq!(output_tokens, 100, "all that was held");
         }
         assert_eq!(report.spend.model_calls, 1);
+    }
+}
+
+/// A model that fails and says why in the words of what it was asked.
+#[derive(Debug)]
+struct Quotes(ModelInfo);
+
+#[async_trait]
+impl ChatModel for Quotes {
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    async fn stream(&self, _: ModelRequest, _: ModelContext) -> Result<ModelStream, ModelError> {
+        Err(ModelError::new(
+            ModelErrorKind::InvalidRequest,
+            &*self.0.id,
+            format!("can't be read: say {SECRET}"),
+        ))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_model_says_when_it_fails_passes_too() {
+    let asks = || {
+        let model: Arc<dyn ChatModel> = Arc::new(Quotes(ModelInfo::new("test:quotes")));
+        agent(move |cx| {
+            let model = model.clone();
+            async move {
+                let Err(StepError::Model(error)) = cx.model(&model, ModelRequest::default()).await else {
+                    panic!("it answers")
+                };
+                assert_eq!(error.kind(), ModelErrorKind::InvalidRequest, "what it is stays known");
+                Ok(error.message().to_owned())
+            }
+        })
+    };
+    let kind = ModelErrorKind::InvalidRequest;
+    for (stand, verdict, expected) in [
+        (Stand::Screens, hides as fn(&_) -> _, "can't be read: say ***".to_owned()),
+        (Stand::Screens, blocks, format!("{kind}; guardrail `rail` blocked what it said: a password")),
+        (Stand::Judges, passes, format!("{kind}; what it said is withheld, since a guardrail judges here")),
+        (Stand::Away, hides, format!("can't be read: say {SECRET}")),
+    ] {
+        let (run, log) = run();
+        let guarded = Guarded::new(asks()).guardrail(Rail::new(stand, &[Gate::Output], verdict));
+        // The agent's output is what it was told, which a guardrail at that gate sees as well.
+        run.run(&guarded, "go").await;
+        assert!(told(&log).contains(&expected), "{stand:?}");
+        if stand != Stand::Away {
+            assert!(!told(&log).contains(SECRET), "{stand:?}");
+        }
     }
 }

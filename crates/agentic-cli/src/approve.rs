@@ -8,7 +8,7 @@ use agentic::runtime::{Answer, Approver};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::rules;
+use crate::{arguments, rules};
 
 /// Asks at the terminal, one question at a time.
 #[derive(Debug, Default)]
@@ -27,21 +27,33 @@ impl TerminalApprover {
 impl Approver for TerminalApprover {
     async fn decide(&self, _: &StepId, approval: &Approval) -> Answer {
         let _turn = self.turn.lock().await;
-        crate::render::question(&format!("{} {}: ", approval.question, Choice::offered(approval)));
-        match Choice::of(&answer().await, approval) {
-            Choice::Answer(answer) => answer,
-            Choice::Edit => {
-                crate::render::question("arguments as JSON: ");
-                match serde_json::from_str(answer().await.trim()) {
-                    Ok(arguments) => Decision::Edit { arguments }.into(),
-                    Err(error) => {
-                        let reason = format!("the edited arguments are not JSON: {error}");
-                        Decision::Deny { reason }.into()
+        let mut asks = format!("{} {}: ", approval.question, Choice::offered(approval));
+        loop {
+            crate::render::question(&asks);
+            let again = match Choice::of(&answer().await, approval) {
+                Choice::Answer(answer) => return answer,
+                Choice::Edit => {
+                    crate::render::question("arguments as JSON: ");
+                    match edited(&answer().await, approval) {
+                        Ok(decision) => return decision.into(),
+                        Err(why) => why,
                     }
                 }
-            }
+                Choice::Unclear => "that is none of these; a no may be a sentence that says why".into(),
+            };
+            asks = format!("{again}\n{}: ", Choice::offered(approval));
         }
     }
+}
+
+/// The arguments that are typed, if they can be those of the call.
+fn edited(typed: &str, approval: &Approval) -> Result<Decision, String> {
+    let arguments =
+        serde_json::from_str(typed.trim()).map_err(|error| format!("that is not JSON: {error}"))?;
+    if let Some(tool) = &approval.tool {
+        arguments::check(tool, &arguments)?;
+    }
+    Ok(Decision::Edit { arguments })
 }
 
 /// What a person chooses.
@@ -49,6 +61,7 @@ impl Approver for TerminalApprover {
 enum Choice {
     Answer(Answer),
     Edit,
+    Unclear,
 }
 
 impl Choice {
@@ -77,6 +90,8 @@ impl Choice {
             "y" | "yes" => Decision::Approve.into(),
             "e" | "edit" => return Self::Edit,
             "" | "n" | "no" => deny("the user said no").into(),
+            // A slip of the finger decides nothing.
+            word if word.chars().count() == 1 => return Self::Unclear,
             // Whatever else was typed tells the model why.
             _ => deny(typed.trim()).into(),
         })
@@ -162,6 +177,7 @@ mod tests {
                 }
             }
             Choice::Edit => "edit".into(),
+            Choice::Unclear => "unclear".into(),
         };
         for (typed, expected) in [
             ("Y\n", "yes;"),
@@ -170,13 +186,18 @@ mod tests {
             ("always", "yes; allow `shell`"),
             ("s", "yes; allow `shell` with exactly {\"command\":\"ls\"}"),
             ("v", "no: the user said never; deny `shell`: the user said never"),
+            ("x", "unclear"),
             (" Not in /etc ", "no: Not in /etc;"),
         ] {
             assert_eq!(asked(typed, &shell), expected, "{typed}");
         }
         let other = Approval::new("go on?");
-        for typed in ["a", "s", "never"] {
-            assert_eq!(asked(typed, &other), format!("no: {typed};"), "no tool's");
+        for typed in ["a", "s", "v"] {
+            assert_eq!(asked(typed, &other), "unclear", "no tool's");
+        }
+        assert!(edited("{\"command\":\"ls\"}", &shell).is_ok());
+        for typed in ["{\"cmd\":\"ls\"}", "ls"] {
+            assert!(edited(typed, &shell).is_err(), "{typed}");
         }
         assert!(!Choice::offered(&other).contains("always"));
         assert!(!Choice::offered(&Approval::of_tool("shell", json!(1))).contains("same"));

@@ -243,7 +243,7 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
 }
 
 /// Reads `50000`, `50k` or `1M`.
-fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (digits, unit) = match text.char_indices().next_back() {
         Some((at, 'k' | 'K')) => (&text[..at], 1_000),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use agentic::core::{ModelInfo, WhenExhausted};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::agents;
+use crate::config::Settings;
 use crate::exit::Failure;
 use crate::recipe::{self, Recorded};
 
@@ -88,13 +90,14 @@ impl Kept {
 }
 
 /// What this asks for, and what is kept of it.
-pub(crate) async fn open(asked: &Exhausted) -> Result<(WhenExhausted, Kept), Failure> {
+pub(crate) async fn open(asked: &Exhausted, settings: &Settings) -> Result<(WhenExhausted, Kept), Failure> {
     Ok(match asked {
         Exhausted::Stop => (WhenExhausted::stop(), Kept::Stop),
         Exhausted::Ask => (WhenExhausted::ask(), Kept::Ask),
         Exhausted::Degrade(address) => {
             let address = recipe::whole(address);
             let model = crate::models::open(&address).await?;
+            agents::has_a_price(settings, &*model)?;
             let model_info = model.info().clone();
             (WhenExhausted::degrade_to(model), Kept::Degrade { model: address, model_info })
         }

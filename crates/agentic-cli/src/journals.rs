@@ -36,7 +36,10 @@ pub(crate) async fn open() -> Result<RuntimeBuilder, Failure> {
 /// A runtime on the user's runs; `None` if there never were any.
 pub(crate) async fn existing() -> Result<Option<Runtime>, Failure> {
     let path = path()?;
-    if !path.exists() {
+    let there = path.try_exists().map_err(|error| {
+        Failure::store(format!("can't look for runs in {}: {error}; set AGENTIC_HOME", path.display()))
+    })?;
+    if !there {
         return Ok(None);
     }
     Ok(Some(on(&path).await?.build()))

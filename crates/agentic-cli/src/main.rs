@@ -3,6 +3,7 @@
 mod agents;
 mod approve;
 mod args;
+mod arguments;
 mod command;
 mod config;
 mod durable;

@@ -9,20 +9,29 @@ use agentic::llm;
 use agentic_llm::catalog::{
     CatalogError, FetchError, FetchEvent, FetchOptions, Fetcher, LocalModel, ModelLibrary,
 };
-use agentic_llm::{Environment, OpenError};
+use agentic_llm::{Environment, OpenError, PriceList};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Failure;
 use crate::render::Bar;
 
-/// The process's environment. The user's own models are in `models.toml` beside the configuration, unless
+/// The process's environment. The user's own models are in `models.toml` beside the configuration, if there is one, unless
 /// `AGENTIC_MODELS` names another file; prices in `prices.toml`, unless `AGENTIC_PRICES` does.
 fn environment(config: Option<&Path>) -> Environment {
     let Some(folder) = config.and_then(Path::parent) else { return Environment::system() };
-    let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    Environment::system()
-        .with_default("AGENTIC_MODELS", file("models.toml"))
-        .with_default("AGENTIC_PRICES", file("prices.toml"))
+    let beside = [("AGENTIC_MODELS", "models.toml"), ("AGENTIC_PRICES", "prices.toml")];
+    let beside = beside.map(|(variable, name)| (variable, folder.join(name)));
+    let there = beside.into_iter().filter(|(_, file)| file.exists());
+    there.fold(Environment::system(), |environment, (variable, file)| {
+        environment.with_default(variable, file.to_string_lossy())
+    })
+}
+
+/// The user's prices: how many models have one, and the file that adds to the built-in list, if there is one.
+pub(crate) fn prices() -> Result<(usize, Option<String>), Failure> {
+    let environment = environment(crate::config::path().as_deref());
+    let list = PriceList::of_user(&environment).map_err(Failure::usage)?;
+    Ok((list.models().len(), environment.get("AGENTIC_PRICES")))
 }
 
 /// The user's models.

@@ -89,7 +89,7 @@ impl Recipe {
     pub(crate) async fn make(&self) -> Result<Budgeted<AnyAgent>, Failure> {
         let settings = agents::tool_settings(&self.workdir).map_err(|_| {
             let folder = self.workdir.display();
-            Failure::failed(format!("the run's folder {folder} is gone; bring it back, or fork the run"))
+            Failure::failed(format!("the run's folder {folder} is gone; bring it back"))
         })?;
         let tools = self.open_tools(&settings)?;
         let model = crate::models::open(&self.model).await?;

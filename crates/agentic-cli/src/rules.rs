@@ -4,6 +4,8 @@ use agentic::core::{Approval, ApprovalRule};
 use agentic::tools::builtin;
 use serde_json::Value;
 
+use crate::arguments;
+
 /// Reads what is allowed.
 pub(crate) fn allow(text: &str) -> Result<ApprovalRule, String> {
     rule(text, ApprovalRule::allow)
@@ -31,7 +33,10 @@ fn rule(text: &str, rule: fn(String) -> ApprovalRule) -> Result<ApprovalRule, St
     let rule = rule(spec.name.clone());
     match arguments.map(serde_json::from_str) {
         None => Ok(rule),
-        Some(Ok(Value::Object(arguments))) => Ok(rule.having(arguments)),
+        Some(Ok(Value::Object(arguments))) => {
+            arguments::check_some(spec, &arguments)?;
+            Ok(rule.having(arguments))
+        }
         Some(Ok(_)) => Err("the arguments are no JSON object".into()),
         Some(Err(error)) => Err(format!("the arguments are not JSON: {error}")),
     }
@@ -67,6 +72,8 @@ mod tests {
             ("shell=", "the arguments are not JSON"),
             ("shell=ls", "the arguments are not JSON"),
             (r#"shell="ls""#, "no JSON object"),
+            (r#"shell={"cmd":"ls"}"#, "`shell` has no argument `cmd`; it has: command"),
+            (r#"shell={"command":1}"#, "`shell` takes no such `command`"),
         ] {
             let message = written(text).unwrap_err();
             assert!(message.contains(says), "{message}");

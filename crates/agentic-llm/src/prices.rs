@@ -84,7 +84,7 @@ impl PriceList {
     /// The built-in list with the file that `AGENTIC_PRICES` names, if it names one.
     ///
     /// # Errors
-    /// [`PriceListError`] about the file. No file at its path is no error.
+    /// [`PriceListError`] about the file.
     pub fn of_user(environment: &Environment) -> Result<Self, PriceListError> {
         let builtin = Self::builtin()?;
         match environment.get("AGENTIC_PRICES") {
@@ -107,14 +107,13 @@ impl PriceList {
         Ok(Self { models })
     }
 
-    /// Adds the user's own file: its models replace those of the same host and id. No file at `path` is no error.
+    /// Adds the user's own file: its models replace those of the same host and id.
     ///
     /// # Errors
     /// [`PriceListError`].
     pub fn with_user_file(self, path: &Path) -> Result<Self, PriceListError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(self.with(Self::parse(&text, &path.display().to_string())?)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(self),
             Err(source) => Err(PriceListError::Unreadable { path: path.to_owned(), source }),
         }
     }
@@ -126,6 +125,11 @@ impl PriceList {
         self.models.retain(|old| !replaced(old));
         self.models.append(&mut other.models);
         self
+    }
+
+    /// The models in it, in order.
+    pub fn models(&self) -> &[PricedModel] {
+        &self.models
     }
 
     /// What is known of a model at a host, by its name or its name with a date (`gpt-5-2025-08-07`).
@@ -212,11 +216,11 @@ mod tests {
         let own = line("gpt-5", "9") + &line("gpt-5-2025-08-07", "8") + &line("new", "0.5");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("prices.toml");
-        let missing = PriceList::builtin().unwrap().with_user_file(&path).unwrap();
-        assert_eq!(missing, PriceList::builtin().unwrap());
+        let vars = || [("AGENTIC_PRICES", path.to_string_lossy())];
+        let missing = PriceList::of_user(&Environment::from_vars(vars())).unwrap_err().to_string();
+        assert!(missing.contains(&*path.to_string_lossy()), "{missing}");
         std::fs::write(&path, own).unwrap();
-        let vars = [("AGENTIC_PRICES", path.to_string_lossy())];
-        let list = PriceList::of_user(&Environment::from_vars(vars)).unwrap();
+        let list = PriceList::of_user(&Environment::from_vars(vars())).unwrap();
         let input = |model| list.find(OPENAI, model).map(|found| found.price().input.dollars());
         assert_eq!(
             (input("gpt-5"), input("gpt-5-2025-08-07"), input("new")),

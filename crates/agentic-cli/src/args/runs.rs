@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{EXIT_CODES, Output, duration};
+use super::{EXIT_CODES, Output, count, duration};
 
 /// The commands about runs.
 #[derive(Debug, Args)]
@@ -169,7 +169,7 @@ pub(crate) struct List {
     #[arg(long, value_enum)]
     pub(crate) status: Option<State>,
     /// The most to list [default: 20; all with --output json]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) printed: Printed,

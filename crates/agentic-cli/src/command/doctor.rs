@@ -24,7 +24,8 @@ struct Missing {
 }
 
 pub(crate) async fn doctor() -> Result<u8, Failure> {
-    let checks = [configuration(), runs().await, embedded_model(), model().await, pip(), endpoint()];
+    let checks =
+        [configuration(), runs().await, embedded_model(), model().await, prices(), pip(), endpoint()];
     let mut code = exit::OK;
     for Check { what, found } in checks {
         match found {
@@ -117,6 +118,19 @@ fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
         )),
         Err(error) => Err(missing(error.to_string(), "agentic model list shows what there is".into(), true)),
     }
+}
+
+fn prices() -> Check {
+    let found = match models::prices() {
+        Ok((models, None)) => Ok(format!("of {models} models, built in; none of your own")),
+        Ok((models, Some(file))) => Ok(format!("of {models} models, with those in {file}")),
+        Err(failure) => Err(Missing {
+            problem: failure.message().into(),
+            mend: "correct it, or take it out of AGENTIC_PRICES".into(),
+            needed: true,
+        }),
+    };
+    Check { what: "prices", found }
 }
 
 fn is_set(name: &str) -> bool {

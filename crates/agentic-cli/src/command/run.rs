@@ -34,7 +34,7 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
     let asked = args.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
-    let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked)).await?;
+    let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
     let agent = Budgeted::new(agent, when);
     recipe.when_exhausted = kept;
     let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));

@@ -36,6 +36,13 @@ fn a_person_may_raise_it_from_elsewhere() {
         let refused = place.run(&["runs", "approve", "last", "--edit", edit]);
         assert!(refused.code == 2 && refused.err.contains("edit `raise` to a whole number"), "{refused:?}");
     }
+    let short = place.run(&["runs", "approve", "last", "--edit", r#"{"raise": 1}"#]);
+    assert!(short.code == 0 && short.err.contains("that is not enough: "), "{short:?}");
+    let shown = place.run(&["runs", "show", "last"]);
+    assert!(shown.out.contains("/approve` was answered: yes, with {\"raise\":1}"), "{}", shown.out);
+    assert_eq!(place.run(&["runs", "resume", "last"]).code, 5, "it is asked again");
+    let shown = place.run(&["runs", "show", "last"]);
+    assert!(shown.out.contains("limits   301 tokens, raised from 300 tokens"), "{}", shown.out);
     assert_eq!(place.run(&["runs", "approve", "last", "--edit", r#"{"raise": 100000}"#]).code, 0);
     let resumed = place.run(&["runs", "resume", "last"]);
     assert_eq!((resumed.code, resumed.out.as_str()), (0, "From the large one.\n"), "{resumed:?}");
@@ -74,6 +81,48 @@ fn a_cheaper_model_goes_on() {
     assert!(none.code == 2 && none.err.contains("missing.yaml"), "told before the run: {none:?}");
     let odd = place.run(&[&limited[..], &["--when-exhausted", "panic"]].concat());
     assert!(odd.code == 2 && odd.err.contains("neither `stop` nor `ask`"), "{odd:?}");
+}
+
+#[test]
+fn money_is_in_dollars_and_billionths() {
+    let place = Place::new();
+    place.file("large.yaml", format!("{PRICE}{SAYS}"));
+    let asks = place.run(&[
+        "run",
+        "hi",
+        "--model",
+        "scripted:large.yaml",
+        "--budget-usd",
+        "0.000001",
+        "--when-exhausted",
+        "ask",
+    ]);
+    assert!(asks.code == 5 && asks.err.contains("The budget of $0.000001 is exhausted"), "{asks:?}");
+    let refused = place.run(&["runs", "approve", "last", "--edit", "{}"]);
+    assert!(refused.code == 2 && refused.err.contains("in billionths of a dollar"), "{refused:?}");
+    assert_eq!(place.run(&["runs", "deny", "last", "--reason", "no"]).code, 0);
+    let ended = place.run(&["runs", "resume", "last"]);
+    assert!(
+        ended.code == 3 && ended.err.contains("budget of $0.000001 is exhausted: $0.00 spent"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_price_that_is_unknown_is_told_before_the_run() {
+    let place = Place::new().with("OPENAI_API_KEY", "k");
+    let limited = ["run", "hi", "--model", "openai:nobody-knows", "--budget-usd", "1"];
+    let unknown = place.run(&limited);
+    assert!(
+        unknown.code == 2 && unknown.err.contains("the price of openai:nobody-knows is not known"),
+        "{unknown:?}"
+    );
+    let place = place.with("AGENTIC_PRICES", "missing.toml");
+    for command in [&limited[..], &["doctor"]] {
+        let missing = place.run(command);
+        let said = format!("{}{}", missing.out, missing.err);
+        assert!(missing.code > 0 && said.contains("missing.toml"), "{missing:?}");
+    }
 }
 
 #[test]

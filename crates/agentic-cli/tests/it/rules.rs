@@ -107,3 +107,31 @@ fn rules_that_would_do_nothing_are_refused() {
         assert_eq!(place.run(&[&["runs", "approve", "last"], flags].concat()).code, 2, "{flags:?}");
     }
 }
+
+#[test]
+fn an_answer_that_the_tool_would_refuse_is_refused() {
+    let place = Place::new();
+    assert_eq!(begin(&place, &[]).code, 5);
+    let edit = |arguments| place.run(&["runs", "approve", "last", "--edit", arguments]);
+    let refused = edit(r#"{"cmd": "ls"}"#);
+    assert!(refused.code == 2 && refused.err.contains("these are no arguments of `shell`"), "{refused:?}");
+    let good = edit(r#"{"command": "echo > edited"}"#);
+    assert_eq!(good.code, 0, "{good:?}");
+}
+
+/// Whoever wrote the file has said what may happen.
+#[test]
+fn an_imported_run_says_which_rules_it_brings() {
+    let place = Place::new();
+    assert_eq!(begin(&place, &["--allow", r#"shell={"command":"ls"}"#]).code, 5);
+    let exported = place.run(&["runs", "export", "last"]);
+    let there = Place::new();
+    let imported = there.feed(&["runs", "import", "-"], exported.out.as_bytes());
+    assert_eq!(imported.code, 0, "{imported:?}");
+    assert!(imported.err.contains("it comes with a rule: allow `shell` having"), "{}", imported.err);
+    assert!(
+        imported.err.contains(&format!("agentic runs revoke {} shell", imported.out.trim())),
+        "{}",
+        imported.err
+    );
+}

@@ -46,17 +46,14 @@ impl Catalog {
     }
 
     /// Adds the user's own catalog file: its entries replace those of the same id, its default
-    /// replaces the default. No file at `path` is no error.
+    /// replaces the default.
     ///
     /// # Errors
-    /// [`CatalogError::Io`] if there is a file that cannot be read,
+    /// [`CatalogError::Io`] if the file can't be read,
     /// [`CatalogError::InvalidCatalog`] if its content is not a catalog.
     pub fn with_user_file(self, path: &Path) -> Result<Self, CatalogError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => self.with_text(&text, &path.display().to_string()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(self),
-            Err(error) => Err(CatalogError::io("read", path)(error)),
-        }
+        let text = std::fs::read_to_string(path).map_err(CatalogError::io("read", path))?;
+        self.with_text(&text, &path.display().to_string())
     }
 
     fn with_text(mut self, text: &str, origin: &str) -> Result<Self, CatalogError> {

@@ -82,8 +82,18 @@ pub(super) async fn import(file: &str, output: Output) -> Result<u8, Failure> {
     let runtime = journals::open().await?.build();
     let run = runtime.import(bundle).await.map_err(failed)?.id();
     let ended = runtime.run(run).await.map_err(failed)?.status.has_ended();
-    done(output, &run.to_string(), &json!({ "run": run, "did": "imported" }));
+    let rules = if ended { Vec::new() } else { runtime.rules(run).await.map_err(failed)? };
+    done(output, &run.to_string(), &json!({ "run": run, "did": "imported", "rules": rules }));
     if output == Output::Text && !ended {
+        // Whoever wrote the file has said what may happen here.
+        for rule in &rules {
+            render::note(&format!(
+                "it comes with a rule: {}; take it back with: agentic runs revoke {run} {}",
+                render::one_line(&rule.to_string(), 400),
+                rule.tool
+            ));
+        }
+        render::note(&format!("look at it with: agentic runs show {run}"));
         render::note(&format!("go on with: agentic runs resume {run}"));
     }
     Ok(exit::OK)

@@ -1,6 +1,8 @@
 //! `agentic runs show`: what happened in a run.
 
-use agentic::core::{ApprovalRule, RunStatus};
+use std::collections::BTreeMap;
+
+use agentic::core::{Approval, ApprovalRule, Decision, Resource, RunStatus, StepId, StepKind};
 use agentic::runtime::{AgentResult, Entry, EntryKind, RunRecord};
 use serde::Serialize;
 
@@ -17,15 +19,25 @@ struct Whole<'a> {
     record: Line<'a>,
     /// The rules that hold, with those that were posted and not yet taken in.
     rules: &'a [ApprovalRule],
+    /// Answers that were given and not yet taken in.
+    answers: Vec<Answered<'a>>,
     entries: &'a [Entry],
+}
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    step: &'a StepId,
+    decision: &'a Decision,
 }
 
 pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     let (runtime, record) = pick::existing(&args.run).await?;
     let entries = runtime.journal(record.id).await.map_err(failed)?;
     let rules = runtime.rules(record.id).await.map_err(failed)?;
+    let answers = runtime.answers(record.id).await.map_err(failed)?;
     if args.printed.output == Output::Json {
-        render::json_line(&Whole { record: Line::of(&record), rules: &rules, entries: &entries });
+        let answers = answers.iter().map(|(step, decision)| Answered { step, decision }).collect();
+        render::json_line(&Whole { record: Line::of(&record), rules: &rules, answers, entries: &entries });
         return Ok(exit::OK);
     }
     let seen = timeline::of(&entries);
@@ -34,10 +46,11 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     rules.iter().for_each(|rule| render::result(&format!("rule     {}", one_line(&rule.to_string(), 400))));
     render::result("");
     seen.lines.iter().for_each(|line| render::result(line));
-    let questions = asks(&record);
-    if !questions.is_empty() {
+    let given = answers.iter().map(|(step, decision)| given(step, decision));
+    let lines: Vec<_> = given.chain(asks(&record)).collect();
+    if !lines.is_empty() {
         render::result("");
-        questions.iter().for_each(|line| render::result(line));
+        lines.iter().for_each(|line| render::result(line));
     }
     end(&entries);
     Ok(exit::OK)
@@ -69,9 +82,64 @@ fn made_of(run: &RunRecord, entries: &[Entry]) {
     render::result(&format!("model    {}", one_line(&recipe.model, 200)));
     render::result(&format!("tools    {}", one_line(&recipe.tools.join(", "), 400)));
     render::result(&format!("folder   {}", one_line(&recipe.workdir.display().to_string(), 400)));
+    let limits = limits(entries);
+    if !limits.is_empty() {
+        render::result(&format!("limits   {limits}"));
+    }
     if let Some(when) = recipe.when_exhausted.shown() {
         render::result(&format!("budget   when it is exhausted: {}", one_line(when, 200)));
     }
+}
+
+/// The limits of its budget, as high as they were raised.
+fn limits(entries: &[Entry]) -> String {
+    let Some(EntryKind::Started { budget, .. }) = entries.first().map(|entry| &entry.kind) else {
+        return String::new();
+    };
+    let mut limits: Vec<_> =
+        [Resource::Tokens, Resource::NanoUsd, Resource::ModelCalls, Resource::ToolCalls, Resource::Turns]
+            .into_iter()
+            .filter_map(|what| {
+                let (limit, raised) = (budget.limit(what)?, raised(entries, what));
+                let said =
+                    if raised > 0 { format!(", raised from {}", what.limit(limit)) } else { String::new() };
+                Some(format!("{}{said}", what.limit(limit.saturating_add(raised))))
+            })
+            .collect();
+    limits.extend(budget.wall_time.map(time::age));
+    limits.join("; ")
+}
+
+/// By how much answers have raised a limit.
+fn raised(entries: &[Entry], what: Resource) -> u64 {
+    let mut asked: BTreeMap<&StepId, Approval> = BTreeMap::new();
+    let mut sum = 0_u64;
+    for entry in entries {
+        match &entry.kind {
+            EntryKind::Intent { step, kind: StepKind::Approval, asked: approval, .. } => {
+                asked.extend(approval.read().ok().map(|approval| (step, approval)));
+            }
+            EntryKind::Outcome { step, value, .. } => {
+                let Some(approval) = asked.remove(step) else { continue };
+                let is_it = approval.arguments.get("what") == serde_json::to_value(what).ok().as_ref();
+                let decision = value.read::<Decision>().ok().filter(|_| is_it);
+                let by = decision.and_then(|decision| approval.raised_by(&decision));
+                sum = sum.saturating_add(by.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    sum
+}
+
+/// An answer that waits to be taken in.
+fn given(step: &StepId, decision: &Decision) -> String {
+    let what = match decision {
+        Decision::Approve => "yes".into(),
+        Decision::Edit { arguments } => format!("yes, with {arguments}"),
+        Decision::Deny { reason } => format!("no: {reason}"),
+    };
+    format!("`{step}` was answered: {}", one_line(&what, 400))
 }
 
 /// What it asks, and how it goes on.

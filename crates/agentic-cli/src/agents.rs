@@ -59,16 +59,16 @@ pub(crate) async fn open(settings: &Settings) -> Result<(AnyAgent, Recipe), Fail
     let tools = tools(settings)?;
     let address = recipe::whole(&settings.model);
     let model = crate::models::open(&address).await?;
-    has_a_price(settings, &*model)?;
+    has_a_price(settings.budget_usd.is_some(), &*model)?;
     let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
     let recipe = Recipe::new(settings, &address, model.info(), names);
     Ok((assemble(&recipe, model, tools)?, recipe))
 }
 
-/// A budget of money can be kept only where prices are known.
-pub(crate) fn has_a_price(settings: &Settings, model: &dyn ChatModel) -> Result<(), Failure> {
+/// Where money is limited, a model needs a known price.
+pub(crate) fn has_a_price(is_limited: bool, model: &dyn ChatModel) -> Result<(), Failure> {
     let info = model.info();
-    if settings.budget_usd.is_none() || info.price.is_some() {
+    if !is_limited || info.price.is_some() {
         return Ok(());
     }
     Err(Failure::usage(format!(

@@ -8,7 +8,7 @@ use agentic::runtime::{Answer, Approver};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::{arguments, rules};
+use crate::{arguments, raises, rules};
 
 /// Asks at the terminal, one question at a time.
 #[derive(Debug, Default)]
@@ -53,7 +53,9 @@ fn edited(typed: &str, approval: &Approval) -> Result<Decision, String> {
     if let Some(tool) = &approval.tool {
         arguments::check(tool, &arguments)?;
     }
-    Ok(Decision::Edit { arguments })
+    let decision = Decision::Edit { arguments };
+    raises::check(approval, &decision)?;
+    Ok(decision)
 }
 
 /// What a person chooses.
@@ -198,6 +200,12 @@ mod tests {
         assert!(edited("{\"command\":\"ls\"}", &shell).is_ok());
         for typed in ["{\"cmd\":\"ls\"}", "ls"] {
             assert!(edited(typed, &shell).is_err(), "{typed}");
+        }
+        let mut raise = Approval::new("Raise it?");
+        raise.arguments = json!({"what": "tokens", "limit": 5, "spent": 5, "asked": 1, "raise": 5});
+        assert!(edited("{\"raise\": 7}", &raise).is_ok());
+        for typed in ["20000", "{\"raise\": 0.5}"] {
+            assert!(edited(typed, &raise).unwrap_err().contains("whole number"), "{typed}");
         }
         assert!(!Choice::offered(&other).contains("always"));
         assert!(!Choice::offered(&Approval::of_tool("shell", json!(1))).contains("same"));

@@ -97,7 +97,7 @@ pub(crate) async fn open(asked: &Exhausted, settings: &Settings) -> Result<(When
         Exhausted::Degrade(address) => {
             let address = recipe::whole(address);
             let model = crate::models::open(&address).await?;
-            agents::has_a_price(settings, &*model)?;
+            agents::has_a_price(settings.budget_usd.is_some(), &*model)?;
             let model_info = model.info().clone();
             (WhenExhausted::degrade_to(model), Kept::Degrade { model: address, model_info })
         }

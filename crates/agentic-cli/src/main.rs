@@ -13,6 +13,7 @@ mod interrupt;
 mod journals;
 mod models;
 mod pick;
+mod raises;
 mod recipe;
 mod render;
 mod rules;

@@ -60,7 +60,8 @@ impl WhenExhausted {
 
     /// Model calls go to this model once they do not fit any more.
     ///
-    /// Each model of the tree is given up when a call of it is refused. Calls of another model go on as they are.
+    /// A model of the tree is given up when a call of it was refused and one of this model has fitted. Calls of other models
+    /// go on as they are. If no model's call fits, nothing is given up.
     pub fn degrade_to(model: impl ChatModel) -> Self {
         Self::stop().then_degrade_to(model)
     }

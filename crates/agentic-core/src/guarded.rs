@@ -10,6 +10,7 @@ use crate::agent::{Agent, AgentError, Partial};
 use crate::context::RunContext;
 use crate::goal::{Goal, GoalVerdict, Outcome};
 use crate::guardrail::{Blocked, Gate, Guardrail, Guards, Layer, Passage, Stop};
+use crate::step::StepError;
 use crate::usage::Spend;
 
 /// An agent behind guardrails: an agent around an agent, with its name.
@@ -117,10 +118,14 @@ impl Guards {
             (outcome.verdict, outcome.evidence) = (GoalVerdict::Unverified, Vec::new());
         }
         outcome.output = passage.content;
-        for line in &mut outcome.evidence {
-            let mut passage = Passage::new(Gate::Output, std::mem::take(line));
-            self.admitted(&mut passage, cx, "evidence").await.map_err(|stop| stopped(stop, spend))?;
-            *line = passage.text();
+        for line in std::mem::take(&mut outcome.evidence) {
+            let mut passage = Passage::new(Gate::Output, line);
+            match self.admitted(&mut passage, cx, "evidence").await {
+                Ok(_) => outcome.evidence.push(passage.text()),
+                // The output has passed; what nobody can judge any more is left out.
+                Err(Stop::Step(StepError::Budget(_))) => break,
+                Err(stop) => return Err(stopped(stop, spend)),
+            }
         }
         Ok(outcome)
     }

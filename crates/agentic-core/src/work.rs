@@ -167,7 +167,11 @@ async fn call_screened(
     let result = AssertUnwindSafe(value_of(tool, class, arguments, ecx)).catch_unwind().await;
     // What it said as it panicked, nobody has screened.
     let result = result.unwrap_or_else(|_| Err(ToolError::failed(format!("`{}` panicked", spec.name))));
-    Ok(called(screen_result(&guards, &spec.name, result)?))
+    let is_done = result.is_ok();
+    screen_result(&guards, &spec.name, result).map(called).map_err(|error| {
+        // It was called, and came to its end: only what it gave does not pass.
+        Failed { error: error.into(), spend: is_done.then(|| Box::new(one_call())) }
+    })
 }
 
 async fn value_of(
@@ -188,5 +192,9 @@ async fn value_of(
 }
 
 fn called(value: Value) -> Done {
-    Done::new(value, Spend { tool_calls: 1, ..Spend::default() })
+    Done::new(value, one_call())
+}
+
+fn one_call() -> Spend {
+    Spend { tool_calls: 1, ..Spend::default() }
 }

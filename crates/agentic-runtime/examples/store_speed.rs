@@ -133,6 +133,6 @@ fn intent(seq: Seq, pair: u64) -> Result<Entry, Failed> {
 fn outcome(intent: Seq, pair: u64) -> Result<Entry, Failed> {
     let value = Json::of(&format!("{pair:0>160}"))?;
     let (step, kind, spend, withheld) = (step(pair)?, StepKind::Tool, Spend::default(), false);
-    let kind = EntryKind::Outcome { step, kind, error: None, spend, by: None, withheld, value };
+    let kind = EntryKind::Outcome { step, kind, error: None, spend, by: None, rule: None, withheld, value };
     Ok(Entry { seq: intent.next(), at: Timestamp::from_millis(1_767_225_600_000 + pair), kind })
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::journal::{Begin, Entry, EntryKind, Seq};
-use crate::rules::signature;
 use crate::runtime::{RuntimeError, RuntimeErrorKind};
 
 /// Where a fork leaves the run, and what is different from there on.
@@ -106,7 +105,7 @@ impl Fork {
         let under_way = under_way(kept, self.result.as_ref().map(|_| &self.step), trusts);
         let mut kinds = Vec::with_capacity(cut + 2);
         let answered_by = match &journal[cut].kind {
-            EntryKind::Outcome { by, .. } => by.as_deref(),
+            EntryKind::Outcome { rule, .. } => rule.as_deref(),
             _ => None,
         };
         let mut asked = false;
@@ -126,9 +125,7 @@ impl Fork {
                     *begin = self.begin(begin)?;
                     *budget = self.budget.unwrap_or(*budget);
                 }
-                EntryKind::RuleGiven { rule, .. }
-                    if asked && answered_by == Some(signature(rule).as_str()) =>
-                {
+                EntryKind::RuleGiven { rule, .. } if asked && answered_by == Some(rule) => {
                     continue;
                 }
                 _ => {}
@@ -137,9 +134,9 @@ impl Fork {
         }
         if let Some(result) = &self.result {
             let mut kind = journal[cut].kind.clone();
-            if let EntryKind::Outcome { kind, value, error, by, .. } = &mut kind {
+            if let EntryKind::Outcome { kind, value, error, by, rule, .. } = &mut kind {
                 self.check(*kind, result)?;
-                (*value, *error, *by) = (result.clone(), None, None);
+                (*value, *error, *by, *rule) = (result.clone(), None, None, None);
             }
             kinds.push((journal[cut].at, kind));
         }

@@ -4,19 +4,6 @@ use agentic_core::{Approval, ApprovalRule};
 
 use crate::journal::{Begin, EntryKind};
 
-/// Characters of a rule that are noted with an answer of it.
-const NOTED: usize = 200;
-
-/// How a rule signs its answers: a line that is not too long.
-pub(crate) fn signature(rule: &ApprovalRule) -> String {
-    let mut line = format!("rule: {rule}");
-    if let Some((end, _)) = line.char_indices().nth("rule: ".len() + NOTED) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
 /// The rules that hold in a run, in the order in which they were given.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules(Vec<ApprovalRule>);

@@ -50,8 +50,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "an unsafe effect that may have happened is not started again",
         file: "start.rs",
-        kept: "if class == EffectClass::Unsafe ||",
-        broken: "if (false && class == EffectClass::Unsafe) ||",
+        kept: "EffectClass::Unsafe => true,",
+        broken: "EffectClass::Unsafe => false,",
     },
     Mutant {
         rule: "a checkable effect that may have happened is asked for first",
@@ -128,20 +128,26 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "a fork lacks no rule but the one that answered otherwise",
         file: "../fork.rs",
-        kept: "if asked && answered_by == Some(signature(rule).as_str()) =>",
+        kept: "if asked && answered_by == Some(rule) =>",
         broken: "if asked =>",
     },
     Mutant {
         rule: "an effect that was told to end and failed is in doubt",
         file: "effect.rs",
-        kept: "if outcome.is_err() && !self.may_be_cut",
-        broken: "if false && outcome.is_err() && !self.may_be_cut",
+        kept: "if is_unknown && !self.may_be_cut && self.engine.is_interrupted() {",
+        broken: "if is_unknown && false {",
     },
     Mutant {
         rule: "nothing begins after the end of the run's time",
         file: "start.rs",
         kept: "if !written || self.cancellation.is_cancelled() || !is_up() {",
         broken: "if true || !written || self.cancellation.is_cancelled() || !is_up() {",
+    },
+    Mutant {
+        rule: "what is in doubt at the end of the run's time stays in doubt",
+        file: "start.rs",
+        kept: "EffectClass::Checkable => !can_be_asked || self.is_out_of_time(state),",
+        broken: "EffectClass::Checkable => !can_be_asked,",
     },
     Mutant {
         rule: "a run that was to end is never completed",

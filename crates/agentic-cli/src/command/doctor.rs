@@ -89,7 +89,7 @@ fn embedded_model() -> Check {
 async fn model() -> Check {
     let missing = |problem: String, mend: &str, needed| Missing { problem, mend: mend.into(), needed };
     let found = match config::model() {
-        Err(failure) => Err(missing(failure.message().into(), "correct the configuration", true)),
+        Err(failure) => Err(missing(failure.message().into(), "correct that", true)),
         Ok(address) => match address.strip_prefix("local:") {
             Some(spec) => local_file(&address, spec),
             // No other model is big: it can be opened to see whether it is there. Nobody is asked anything by that.
@@ -107,7 +107,7 @@ async fn model() -> Check {
 fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
     let missing = |problem: String, mend: String, needed| Missing { problem, mend, needed };
     let library = models::library()
-        .map_err(|failure| missing(failure.message().into(), "set AGENTIC_HOME".into(), true))?;
+        .map_err(|failure| missing(failure.message().into(), "correct that".into(), true))?;
     let spec = spec.split('?').next().unwrap_or_default();
     match library.resolve(spec) {
         Ok(Resolved::Ready(model)) => Ok(format!("{address}, {}", model.path().display())),
@@ -124,10 +124,11 @@ fn prices() -> Check {
     let found = match models::prices() {
         Ok((models, None)) => Ok(format!("of {models} models, built in; none of your own")),
         Ok((models, Some(file))) => Ok(format!("of {models} models, with those in {file}")),
+        // Only models behind endpoints have prices from there.
         Err(failure) => Err(Missing {
             problem: failure.message().into(),
-            mend: "correct it, or take it out of AGENTIC_PRICES".into(),
-            needed: true,
+            mend: "correct that file, or name another by AGENTIC_PRICES".into(),
+            needed: config::model().is_ok_and(|address| address.starts_with("openai:")),
         }),
     };
     Check { what: "prices", found }

@@ -118,11 +118,13 @@ fn a_price_that_is_unknown_is_told_before_the_run() {
         "{unknown:?}"
     );
     let place = place.with("AGENTIC_PRICES", "missing.toml");
-    for command in [&limited[..], &["doctor"]] {
-        let missing = place.run(command);
-        let said = format!("{}{}", missing.out, missing.err);
-        assert!(missing.code > 0 && said.contains("missing.toml"), "{missing:?}");
-    }
+    let missing = place.run(&limited);
+    assert!(missing.code == 2 && missing.err.contains("missing.toml"), "{missing:?}");
+    let doctor = place.run(&["doctor"]);
+    let line = doctor.out.lines().find(|line| line.contains("prices: ")).unwrap();
+    assert!(line.starts_with("optional") && line.contains("missing.toml"), "no local model needs it: {line}");
+    let doctor = place.with("AGENTIC_MODEL", "openai:gpt-5").run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("missing  prices: "), "{doctor:?}");
 }
 
 #[test]

@@ -42,8 +42,13 @@ struct Refused {
 }
 
 impl Refused {
-    fn asks_for_less_than(&self, other: &Self) -> bool {
-        self.error.what != other.error.what || self.error.asked < other.error.asked
+    /// Whether it is the one to ask about: it can be helped, or takes less.
+    fn is_nearer_than(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.error, &other.error);
+        match (mine.fits_if_raised(), theirs.fits_if_raised()) {
+            (true, true) => mine.what != theirs.what || mine.asked < theirs.asked,
+            (mine, _) => mine,
+        }
     }
 }
 
@@ -103,6 +108,7 @@ impl Policy {
             let Some(copy) = request.again() else { return cx.take(request).await.map(Ok) };
             let error = match cx.take(request).await {
                 Err(StepError::Budget(error)) => error,
+                Err(StepError::Cancelled(reason)) => return Err(StepError::Cancelled(reason)),
                 taken => {
                     self.give_up(cx, unaffordable, &copy);
                     return taken.map(Ok);
@@ -112,7 +118,7 @@ impl Policy {
             unaffordable.extend(copy.model_called().map(|model| model.info().id.clone()));
             let refused = Refused { request: copy, error };
             let refused = match least.take() {
-                Some(before) if !refused.asks_for_less_than(&before) => before,
+                Some(before) if !refused.is_nearer_than(&before) => before,
                 _ => refused,
             };
             match other {

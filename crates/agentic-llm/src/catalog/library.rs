@@ -65,7 +65,7 @@ impl ModelLibrary {
     /// environment finds the same models.
     ///
     /// # Errors
-    /// [`CatalogError::NoHome`], [`CatalogError::Io`] and [`CatalogError::InvalidCatalog`] about the file.
+    /// [`CatalogError::NoHome`], and [`CatalogError::InvalidCatalog`] about the file.
     pub fn of_user(environment: &Environment) -> Result<Self, CatalogError> {
         let home = environment.get("AGENTIC_HOME").map(OsString::from);
         let store = Store::new(Store::default_root(home.as_deref())?);

@@ -49,11 +49,15 @@ impl Catalog {
     /// replaces the default.
     ///
     /// # Errors
-    /// [`CatalogError::Io`] if the file can't be read,
-    /// [`CatalogError::InvalidCatalog`] if its content is not a catalog.
+    /// [`CatalogError::InvalidCatalog`] if the file can't be read, or is not a catalog.
     pub fn with_user_file(self, path: &Path) -> Result<Self, CatalogError> {
-        let text = std::fs::read_to_string(path).map_err(CatalogError::io("read", path))?;
-        self.with_text(&text, &path.display().to_string())
+        let origin = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.with_text(&text, &origin),
+            Err(error) => {
+                Err(CatalogError::InvalidCatalog { origin, reason: format!("can't read it: {error}") })
+            }
+        }
     }
 
     fn with_text(mut self, text: &str, origin: &str) -> Result<Self, CatalogError> {

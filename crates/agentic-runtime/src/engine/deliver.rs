@@ -70,7 +70,19 @@ impl Engine {
                 });
                 let error = outcome.as_ref().err().cloned();
                 let value = value.unwrap_or_default();
-                (outcome, Some(EntryKind::Outcome { step, kind, error, spend, by: None, withheld, value }))
+                (
+                    outcome,
+                    Some(EntryKind::Outcome {
+                        step,
+                        kind,
+                        error,
+                        spend,
+                        by: None,
+                        rule: None,
+                        withheld,
+                        value,
+                    }),
+                )
             }
         };
         // After the answer that it comes with: that may say something else.

@@ -127,8 +127,9 @@ impl Effect {
     async fn ended(&self, ended: std::thread::Result<Outcome>) -> Option<Outcome> {
         let outcome = self.outcome(ended);
         // Stopped on its way, it may have done its work or a part of it: whoever takes the run over finds it open, as after
-        // a crash.
-        if outcome.is_err() && !self.may_be_cut && self.engine.is_interrupted(self.ticket) {
+        // a crash. Of one that says what it took it is known that it came to its end.
+        let is_unknown = matches!(outcome, Err(Failed { spend: None, .. }));
+        if is_unknown && !self.may_be_cut && self.engine.is_interrupted() {
             return None;
         }
         self.engine.complete(self.ticket, outcome).await.err()

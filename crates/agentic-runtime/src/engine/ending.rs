@@ -33,10 +33,9 @@ impl Engine {
     ) {
         let at = self.sources.now();
         let Some(record) = &mut state.record else { return };
-        let asked = |arrival: &Arrival| matches!(arrival.what, Arrived::Cancel(_));
         // Its journal may say so beyond the point at which the agent ended, or has come to.
         let before = record.replay.cancelled().is_some();
-        if before || self.cancellation.is_cancelled() || state.slots.arrivals.iter().any(asked) {
+        if before || self.cancellation.is_cancelled() || state.slots.is_ending() {
             post.into_iter().for_each(|post| record.ignore(at, "it was to be cancelled already", post));
             return;
         }
@@ -100,8 +99,9 @@ impl Engine {
         unheard: Unheard,
         cancelled: Option<StepError>,
     ) {
-        let Unheard { id, kind, withheld, held, mut spend, intended, begun, late, message, doubt, .. } =
-            unheard;
+        let Unheard {
+            id, kind, withheld, held, mut spend, intended, begun, late, message, doubt, given, ..
+        } = unheard;
         let recorded = state.record.is_some();
         let step = id.clone();
         if let Some(record) = &mut state.record {
@@ -131,11 +131,12 @@ impl Engine {
                 Some(error) if !intended => EntryKind::Refused { step, kind, digest: None, error },
                 Some(error) => {
                     let (value, error) = (Json::default(), Some(error));
-                    EntryKind::Outcome { step, kind, error, spend, by: None, withheld, value }
+                    EntryKind::Outcome { step, kind, error, spend, by: None, rule: None, withheld, value }
                 }
                 None => EntryKind::Dropped { step, spend, begun },
             }),
         }
+        given.into_iter().for_each(|given| self.watch.tell(|| given));
         self.ledger.settle(held, spend);
         if let Some((mailbox, message)) = message {
             if let Some(record) = &mut state.record {

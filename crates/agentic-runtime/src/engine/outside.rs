@@ -111,16 +111,26 @@ impl Engine {
                 let (held, withheld) = slot.map(|slot| (slot.held, slot.withholds())).unwrap_or_default();
                 let (spend, value) = (held.calls(), Json::default());
                 let error_told = Some(error.clone());
-                let outcome =
-                    EntryKind::Outcome { step, kind, error: error_told, spend, by, withheld, value };
+                let outcome = EntryKind::Outcome {
+                    step,
+                    kind,
+                    error: error_told,
+                    spend,
+                    by,
+                    rule: None,
+                    withheld,
+                    value,
+                };
                 let seq = record.append(at, outcome, Some(post));
                 let outcome = Outcome { ticket, answer: Err(error), spend, told: Vec::new() };
                 state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });
             }
             Resolution::NotDone => {
                 record.ignore(at, format!("`{step}` did not happen: it starts again"), post);
-                let request = state.slots.get_mut(ticket).and_then(|slot| slot.request.as_ref());
-                let reservation = request.map(|request| request.reservation).unwrap_or_default();
+                let Some(slot) = state.slots.get_mut(ticket) else { return };
+                slot.in_doubt = false;
+                let reservation = slot.request.as_ref().map(|request| request.reservation);
+                let reservation = reservation.unwrap_or_default();
                 self.restart(state, ticket, attempt + 1, &reservation);
             }
         }
@@ -186,7 +196,7 @@ impl Engine {
         let at = self.sources.now();
         let Some(record) = &mut state.record else { return };
         let (error, told) = (None, value.clone());
-        let outcome = EntryKind::Outcome { step, kind, error, spend, by, withheld, value: told };
+        let outcome = EntryKind::Outcome { step, kind, error, spend, by, rule: None, withheld, value: told };
         let seq = record.append(at, outcome, consumed);
         let outcome = Outcome { ticket, answer: Ok(Delivered::Recorded(value)), spend, told: Vec::new() };
         state.slots.arrivals.push_back(Arrival { seq, at, what: Arrived::Outcome(outcome) });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use agentic_core::{CancelReason, Held, StepKind, Ticket, Timestamp};
+use agentic_core::{CancelReason, Held, StepKind, Timestamp};
 
 use super::record::Ending;
 use super::slots::Arrived;
@@ -82,10 +82,9 @@ impl Engine {
         self.state().halt.clone().unwrap_or(Halt::HandBack)
     }
 
-    /// Whether the run was given back with this step open, and its effect was told to end.
-    pub(super) fn is_interrupted(&self, ticket: Ticket) -> bool {
-        let mut state = self.state();
-        state.halt.is_some() && self.cancellation.is_cancelled() && state.slots.awaited(ticket).is_some()
+    /// Whether the run was given back, and its effects were told to end.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.cancellation.is_cancelled() && self.state().halt.is_some()
     }
 
     /// The run stops here: nothing is started or delivered any more, and what may be cut is cut. What must not be cut goes

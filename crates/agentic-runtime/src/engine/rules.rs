@@ -8,7 +8,9 @@ use super::slots::Stage;
 use super::wait::Input;
 use super::{Engine, State};
 use crate::journal::EntryKind;
-use crate::rules::signature;
+
+/// Characters of a rule that are noted with an answer of it.
+const NOTED: usize = 200;
 
 impl Engine {
     /// A rule holds from now on, and answers what is open. It is written down or told already.
@@ -93,7 +95,7 @@ impl Engine {
         let Some(rule) = asked.and_then(|asked| rules.of(asked)) else { return false };
         let decision = rule.decision();
         let Ok(value) = Json::of(&decision) else { return false };
-        let by = Some(signature(rule));
+        let (by, rule) = (Some(signature(rule)), Some(Box::new(rule.clone())));
         slot.stage = Stage::AtWork;
         if let Some(task) = slot.task.take() {
             task.abort();
@@ -105,7 +107,7 @@ impl Engine {
         } else {
             Delivered::Value(Box::new(decision))
         };
-        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, withheld, value };
+        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by, rule, withheld, value };
         self.arrive(state, ticket, Ok(answer), spend, self.keeps_values().then_some(outcome));
         true
     }
@@ -123,4 +125,14 @@ impl State {
             })
         })
     }
+}
+
+/// How a rule signs its answers: a line that is not too long.
+fn signature(rule: &ApprovalRule) -> String {
+    let mut line = format!("rule: {rule}");
+    if let Some((end, _)) = line.char_indices().nth("rule: ".len() + NOTED) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }

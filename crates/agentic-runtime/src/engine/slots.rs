@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub(super) request: Option<Box<StepRequest>>,
     /// Which attempt this is, from 1.
     pub(super) attempt: u32,
+    /// Whether an earlier attempt may have done its work, which this one asks for first.
+    pub(super) in_doubt: bool,
     /// When its wait is over.
     pub(super) until: Option<Timestamp>,
     pub(super) task: Option<AbortHandle>,
@@ -78,6 +80,7 @@ impl Slot {
             rule: None,
             request: Some(request),
             attempt: 1,
+            in_doubt: false,
             until: None,
             task: None,
             waker: None,
@@ -175,6 +178,8 @@ pub(super) struct Unheard {
     pub(super) late: Option<Outcome>,
     /// What is not known of its effect.
     pub(super) doubt: Option<Wait>,
+    /// The rule that came with the answer, if nothing is recorded: it holds whoever hears of the answer.
+    pub(super) given: Option<EntryKind>,
     /// The message that it would have given.
     pub(super) message: Option<(String, agentic_core::Json)>,
     pub(super) waker: Option<Waker>,
@@ -232,7 +237,7 @@ impl Slots {
     pub(super) fn begins(&mut self, ticket: Ticket) -> bool {
         match self.get_mut(ticket) {
             Some(slot) if slot.stage == Stage::Starting => {
-                slot.stage = Stage::AtWork;
+                (slot.stage, slot.in_doubt) = (Stage::AtWork, false);
                 true
             }
             _ => false,
@@ -302,11 +307,13 @@ impl Slot {
             }
             _ => None,
         };
-        let doubt = if self.stage == Stage::Unknown {
-            self.waits_for(Timestamp::default(), Duration::ZERO)
-        } else {
-            None
-        };
+        let in_doubt = self.in_doubt && late.is_none();
+        let doubt = in_doubt.then(|| self.unknown_effect());
+        let (given, late) = late.map_or((None, None), |mut late| {
+            let is_rule = |told: &EntryKind| matches!(told, EntryKind::RuleGiven { .. });
+            let rule = late.told.iter().position(is_rule).map(|at| late.told.remove(at));
+            (rule, Some(late))
+        });
         Unheard {
             doubt,
             id: self.id.clone(),
@@ -314,8 +321,9 @@ impl Slot {
             withheld: self.withholds(),
             held: std::mem::take(&mut self.held),
             spend,
-            intended: self.is_begun(),
-            begun: matches!(self.stage, Stage::AtWork | Stage::Unknown),
+            intended: self.is_begun() || in_doubt,
+            begun: self.stage == Stage::AtWork || in_doubt,
+            given,
             late: late.filter(|_| !self.may_be_cut),
             message,
             waker: None,
@@ -324,6 +332,11 @@ impl Slot {
 }
 
 impl Slots {
+    /// Whether the run is to end before anything else is delivered that has not come yet.
+    pub(super) fn is_ending(&self) -> bool {
+        self.arrivals.iter().any(|arrival| matches!(arrival.what, Arrived::Cancel(_)))
+    }
+
     /// Whether an outcome of this step waits to be delivered.
     pub(super) fn has_arrived(&self, ticket: Ticket) -> bool {
         self.arrivals
@@ -342,15 +355,19 @@ impl Slots {
 }
 
 impl Slot {
+    /// That nobody knows whether its effect happened.
+    fn unknown_effect(&self) -> Wait {
+        let name = self.request.as_ref().map(|request| request.name.to_string());
+        let (step, digest) = (self.id.clone(), self.digest.unwrap_or_default());
+        Wait::UnknownEffect { step, digest, name: name.unwrap_or_default() }
+    }
+
     /// What it waits for, if that is somebody outside or a time that is further away than this.
     pub(super) fn waits_for(&self, now: Timestamp, far: Duration) -> Option<Wait> {
         let step = self.id.clone();
         let digest = self.digest.unwrap_or_default();
         match (self.stage, self.kind) {
-            (Stage::Unknown, _) => {
-                let name = self.request.as_ref().map(|request| request.name.to_string());
-                Some(Wait::UnknownEffect { step, digest, name: name.unwrap_or_default() })
-            }
+            (Stage::Unknown, _) => Some(self.unknown_effect()),
             (Stage::Asking, StepKind::Receive) => {
                 let mailbox = self.request.as_ref()?.name.to_string();
                 Some(Wait::Message { step, mailbox })

@@ -207,6 +207,11 @@ impl Engine {
     /// Effects whose intent is durable by now start.
     pub(super) fn launch_committed(self: &Arc<Self>, state: &mut State) {
         let Some(tokio) = self.tokio.get() else { return };
+        let waits = state.record.as_ref().is_some_and(|record| !record.committing.is_empty());
+        if waits && (state.slots.is_ending() || self.is_out_of_time(state)) {
+            // The run's end answers them.
+            return;
+        }
         while let Some(record) = &mut state.record {
             let durable = record.durable();
             let Some((_, ticket)) = record.committing.pop_front_if(|(seq, _)| *seq <= durable) else {
@@ -358,8 +363,16 @@ impl Engine {
         let class = class.max(recorded);
         slot.may_be_cut = class.may_be_cut();
         let can_be_asked = slot.kind == StepKind::Tool && class == recorded;
-        if class == EffectClass::Unsafe || (class == EffectClass::Checkable && !can_be_asked) {
-            slot.stage = Stage::Unknown;
+        slot.in_doubt = class >= EffectClass::Checkable;
+        let is_left_open = match class {
+            EffectClass::Unsafe => true,
+            EffectClass::Checkable => !can_be_asked || self.is_out_of_time(state),
+            _ => false,
+        };
+        if is_left_open {
+            if let Some(slot) = state.slots.get_mut(ticket) {
+                slot.stage = Stage::Unknown;
+            }
             return;
         }
         self.restart(state, ticket, attempts + 1, &reservation);
@@ -380,7 +393,7 @@ impl Engine {
             _ => Spend::default(),
         };
         self.ledger.settle(std::mem::take(&mut slot.held), lost);
-        slot.attempt = attempt;
+        (slot.attempt, slot.stage) = (attempt, Stage::Waiting);
         let (step, kind) = (slot.id.clone(), slot.kind);
         let admission = if self.is_out_of_time(state) {
             Admission::Refused(StepError::Cancelled(CancelReason::TimedOut))
@@ -408,6 +421,7 @@ impl Engine {
                     error: Some(error.clone()),
                     spend: lost,
                     by: None,
+                    rule: None,
                     withheld: false,
                     value: Json::default(),
                 };

@@ -138,6 +138,9 @@ pub enum EntryKind {
         /// Who decided, if it was a person or a rule (`rule: …`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// The rule that decided, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<Box<ApprovalRule>>,
         /// Whether what it gave is told to nobody who watches: a guardrail has yet to judge it.
         #[serde(default, skip_serializing_if = "is_default")]
         withheld: bool,

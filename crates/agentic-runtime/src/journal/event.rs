@@ -64,7 +64,7 @@ impl EntryKind {
                 EventKind::StepStarted { step, kind, class, digest: digest.unwrap_or_default(), detail }
             }
             Self::Restarted { step, attempt, lost, .. } => EventKind::StepRestarted { step, attempt, lost },
-            Self::Outcome { step, kind, error, spend, by, withheld, value } => {
+            Self::Outcome { step, kind, error, spend, by, rule: _, withheld, value } => {
                 match value.read::<Decision>() {
                     Ok(decision) if kind == StepKind::Approval && error.is_none() => {
                         return EventKind::ApprovalDecided { step, decision, by };

@@ -9,8 +9,9 @@ use super::done;
 use crate::args::{Became, One, Question, State};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
+use crate::recipe::Recipe;
 use crate::render::{self, one_line};
-use crate::{arguments, pick, rules};
+use crate::{arguments, pick, raises, rules};
 
 /// What an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,8 @@ async fn decide(
     let asked = open(&runtime, &run, args, |wait| matches!(wait, Wait::Approval { .. })).await?;
     let Wait::Approval { step, digest, approval } = &asked else { return Err(nothing(&run)) };
     if scope == Scope::Once {
-        let hint = check(approval, &decision)?;
+        let hint = raises::check(approval, &decision).map_err(Failure::usage)?;
+        check(&runtime, &run, approval, &decision).await?;
         runtime.decide(run.id, step, *digest, decision, user()).await.map_err(failed)?;
         told(args, &run, did, step.as_str());
         hint.iter().for_each(|hint| render::note(hint));
@@ -80,30 +82,20 @@ async fn decide(
     Ok(exit::OK)
 }
 
-/// Whether the answer fits what is asked. Gives what whoever answers should know.
-fn check(asked: &Approval, decision: &Decision) -> Result<Option<String>, Failure> {
-    let number = |name: &str| asked.arguments.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let is_money = asked.arguments.get("what").is_some_and(|what| what == "nano_usd");
-    match (asked.raised_by(&Decision::Approve), decision) {
-        (Some(_), Decision::Approve | Decision::Edit { .. }) => {
-            let Some(raise) = asked.raised_by(decision) else {
-                let unit = if is_money { ", in billionths of a dollar" } else { "" };
-                let example = if is_money { 500_000_000 } else { 1000 };
-                return Err(Failure::usage(format!(
-                    "it is asked whether a limit is raised; edit `raise` to a whole number above 0{unit}, and nothing else, as in --edit '{{\"raise\": {example}}}'"
-                )));
-            };
-            let missing = number("spent").saturating_add(number("asked")).saturating_sub(number("limit"));
-            let unit = if is_money { " billionths of a dollar" } else { "" };
-            Ok((raise < missing).then(|| {
-                format!("that is not enough: {missing}{unit} are missing, so it will be asked again")
-            }))
+/// Whether the arguments are some of the tool that asks, as far as it is one of ours: other programs have others.
+async fn check(
+    runtime: &Runtime,
+    run: &RunRecord,
+    asked: &Approval,
+    decision: &Decision,
+) -> Result<(), Failure> {
+    let (Some(tool), Decision::Edit { arguments }) = (&asked.tool, decision) else { return Ok(()) };
+    let journal = runtime.journal(run.id).await.map_err(failed)?;
+    match Recipe::of_journal(run.id, &journal) {
+        Ok(recipe) if recipe.tools.contains(tool) => {
+            arguments::check(tool, arguments).map_err(Failure::usage)
         }
-        (None, Decision::Edit { arguments }) => match asked.tool.as_deref() {
-            Some(tool) => arguments::check(tool, arguments).map_err(Failure::usage).map(|()| None),
-            None => Ok(None),
-        },
-        _ => Ok(None),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `agentic runs fork`, `export` and `import`.
 
 use agentic::core::{Cancellation, Json};
-use agentic::runtime::{Bundle, ForkEffects};
+use agentic::runtime::{Bundle, EntryKind, ForkEffects};
 use serde_json::json;
 
 use super::{done, resume};
@@ -10,7 +10,7 @@ use crate::durable::failed;
 use crate::exit::{self, Failure};
 use crate::interrupt::unless_raised;
 use crate::recipe::{self, Recipe};
-use crate::{journals, models, pick, render};
+use crate::{agents, journals, models, pick, render};
 
 pub(super) async fn fork(args: args::Fork, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.run.printed.output;
@@ -54,6 +54,11 @@ async fn make_fork(args: args::Fork) -> Result<agentic::runtime::RunRecord, Fail
         let before = Recipe::of_journal(record.id, &journal)?;
         let address = recipe::whole(&address);
         let model = models::open(&address).await?;
+        let is_limited = journal.first().is_some_and(|entry| match &entry.kind {
+            EntryKind::Started { budget, .. } => budget.cost.is_some(),
+            _ => false,
+        });
+        agents::has_a_price(is_limited, &*model)?;
         let recipe = Recipe { model: address, model_info: model.info().clone(), ..before };
         fork = fork.with_config(recipe.to_config()?);
     }

@@ -106,7 +106,7 @@ fn limits(entries: &[Entry]) -> String {
                 Some(format!("{}{said}", what.limit(limit.saturating_add(raised))))
             })
             .collect();
-    limits.extend(budget.wall_time.map(time::age));
+    limits.extend(budget.wall_time.map(|time| format!("{} s of time", time.as_secs_f64())));
     limits.join("; ")
 }
 

@@ -531,7 +531,8 @@ async fn a_long_journal_is_small() {
         };
         let value = Json::of(&format!("{n:0>540}")).unwrap();
         let (of, kind, spend, withheld) = (Seq(2 * n), StepKind::Model, Spend::default(), false);
-        let outcome = EntryKind::Outcome { step, kind, error: None, spend, by: None, withheld, value };
+        let outcome =
+            EntryKind::Outcome { step, kind, error: None, spend, by: None, rule: None, withheld, value };
         let at = Timestamp::from_millis(1_767_225_600_000 + n);
         let entries = [(of, intent), (of.next(), outcome)].map(|(seq, kind)| Entry { seq, at, kind });
         append(&store, &lease, entries.into()).await.unwrap().unwrap();

@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{Approval, Budget, Decision, EffectClass, Reason, RunStatus};
-use agentic_runtime::{MemoryStore, RunError, RunOptions, Runtime, Wait, replay};
+use agentic_runtime::{
+    EntryKind, JournalStore as _, MemoryStore, Resolution, RunError, RunOptions, Runtime, Seq, Wait, replay,
+};
 use agentic_testkit::FakeSources;
+use agentic_testkit::durability::{Crash, FaultyStore, Lag, World};
+use serde_json::json;
 
 use crate::support::{Scripted, Trace, agent, slow};
 
@@ -143,4 +147,67 @@ async fn nothing_begins_after_the_end_of_the_time() {
         let again = replay(&does(), run.id(), &journal).await.unwrap();
         assert_eq!(again.reason, Some(Reason::TimedOut));
     }
+}
+
+/// A tool that can be asked, and an effect that can't, in doubt when the time is over: the run does not end before somebody has
+/// said what became of them, and then it is not asked again.
+#[tokio::test(start_paused = true)]
+async fn doubts_outlive_the_time_of_a_run() {
+    for class in [EffectClass::Checkable, EffectClass::Unsafe] {
+        let (store, clock, world) = (Arc::new(MemoryStore::new()), FakeSources::seeded(1), World::new());
+        let tool = world.tool("deed", class);
+        let does = || {
+            let tool = tool.clone();
+            agent(move |cx| {
+                let tool = tool.clone();
+                async move { Ok(cx.tool(&tool, json!({})).await?.to_string()) }
+            })
+        };
+        let budget = Budget::unlimited().with_wall_time(Duration::from_secs(60));
+        let options = RunOptions::default().with_budget(budget);
+        // The intent is durable, and the process gone before the outcome is.
+        let faulty = FaultyStore::new(store.clone(), clock.clone(), Crash::Before(5), Lag::None);
+        let crashed = Runtime::builder(faulty.clone()).sources(clock.clone()).build();
+        let run = crashed.start_with(does(), "go", options).await.unwrap().id();
+        faulty.crashed().await;
+        drop(crashed);
+        let journal = store.load(run, Seq(0)).await.unwrap();
+        assert!(matches!(journal.last().unwrap().kind, EntryKind::Intent { .. }), "{journal:?}");
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        let later = Runtime::builder(store.clone()).sources(clock.clone()).build();
+        let report = later.resume_with(run, does()).await.unwrap().report().await.unwrap();
+        let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{class:?}: {report:?}") };
+        let [Wait::UnknownEffect { step, name, .. }] = &*waits else { panic!("{waits:?}") };
+        assert_eq!(name, "deed");
+        later.resolve(run, step, Resolution::NotDone, None).await.unwrap();
+        let report = later.resume_with(run, does()).await.unwrap().report().await.unwrap();
+        assert_eq!(report.reason, Some(Reason::TimedOut), "{class:?}: {report:?}");
+        assert_eq!(world.attempts(), 1, "it is not done after the time");
+    }
+}
+
+/// It is the same as after a crash, also if the agent did not wait for it any more.
+#[tokio::test(start_paused = true)]
+async fn what_the_agent_gave_up_and_fails_since_it_was_told_to_end_is_unknown() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::builder(store.clone()).sources(FakeSources::seeded(1)).build();
+    let does = || {
+        agent(move |cx| async move {
+            let deed = cx.effect("deed", EffectClass::Unsafe, "deed", move |ecx| async move {
+                ecx.cancelled().await;
+                Err::<String, _>("stopped halfway".to_owned())
+            });
+            let _ = cx.timeout(Duration::from_secs(5), deed).await?;
+            cx.approve(Approval::new("go on?")).await?;
+            Ok("went on".into())
+        })
+    };
+    let run = runtime.start(does(), "go").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    runtime.interrupt().await;
+    let later = Runtime::builder(store).sources(FakeSources::seeded(2)).build();
+    let report = later.resume_with(run.id(), does()).await.unwrap().report().await.unwrap();
+    let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
+    let doubts = waits.iter().filter(|wait| matches!(wait, Wait::UnknownEffect { .. }));
+    assert_eq!(doubts.count(), 1, "{waits:?}");
 }

@@ -70,6 +70,7 @@ fn one_of_each() -> Vec<EntryKind> {
             error: Some(error.clone()),
             spend: spend(2),
             by: Some("Åsa".into()),
+            rule: None,
             withheld: true,
             value: json(&json!([1, 2.5, null, "\u{0}\u{1f600}\""])),
         },

@@ -129,8 +129,8 @@ impl Engine {
         }
     }
 
-    /// Whether the time of a recorded run is up: nothing begins any more, and the run's end is in its place among the
-    /// outcomes.
+    /// Whether the time of a recorded run is up. Then its end is asked for, in its place among the outcomes, and nothing begins
+    /// any more.
     fn is_out_of_time(self: &Arc<Self>, state: &mut State) -> bool {
         let written = state.record.as_ref().is_some_and(Record::is_written);
         let is_up = || self.deadline().is_some_and(|deadline| deadline <= self.sources.now());

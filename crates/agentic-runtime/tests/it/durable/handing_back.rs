@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use agentic_core::{Approval, Budget, Decision, EffectClass, Reason, RunStatus};
 use agentic_runtime::{
-    EntryKind, JournalStore as _, MemoryStore, Resolution, RunError, RunOptions, Runtime, Seq, Wait, replay,
+    EntryKind, JournalStore as _, MemoryStore, Resolution, Run, RunError, RunOptions, Runtime, Seq, Wait,
+    replay,
 };
 use agentic_testkit::FakeSources;
 use agentic_testkit::durability::{Crash, FaultyStore, Lag, World};
@@ -36,37 +37,46 @@ async fn who_resumes_gets_the_new_report() {
     assert_eq!(report.result.unwrap().text(), "yes");
 }
 
+/// Does a deed of this class that goes on until it is told to end, and ends so.
+fn deed(class: EffectClass, trace: &Trace, end: Result<&'static str, &'static str>) -> Scripted {
+    let trace = trace.clone();
+    agent(move |cx| {
+        let trace = trace.clone();
+        async move {
+            cx.effect("deed", class, "deed", move |ecx| async move {
+                trace.note("begins");
+                ecx.cancelled().await;
+                trace.note("is told to end");
+                end.map(str::to_owned).map_err(str::to_owned)
+            })
+            .await
+        }
+    })
+}
+
+/// Starts it, waits until it is at work, and interrupts it.
+async fn interrupted(runtime: &Runtime, agent: Scripted, trace: &Trace) -> Run {
+    let run = runtime.start(agent, "go").await.unwrap();
+    while trace.notes().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    runtime.interrupt().await;
+    run
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_interruption_tells_what_must_not_be_cut_to_end_and_keeps_what_came_of_it() {
     let store = Arc::new(MemoryStore::new());
     let runtime = Runtime::builder(store.clone()).sources(FakeSources::seeded(1)).build();
     let trace = Trace::default();
-    let does = |trace: &Trace| {
-        let trace = trace.clone();
-        agent(move |cx| {
-            let trace = trace.clone();
-            async move {
-                cx.effect("deed", EffectClass::Unsafe, "deed", move |ecx| async move {
-                    trace.note("begins");
-                    ecx.cancelled().await;
-                    trace.note("is told to end");
-                    Ok::<_, String>("stopped halfway".to_owned())
-                })
-                .await
-            }
-        })
-    };
-    let run = runtime.start(does(&trace), "go").await.unwrap();
-    while trace.notes().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    runtime.interrupt().await;
+    let does = || deed(EffectClass::Unsafe, &trace, Ok("stopped halfway"));
+    let run = interrupted(&runtime, does(), &trace).await;
     assert_eq!(trace.notes(), ["begins", "is told to end"]);
     assert_eq!(runtime.run(run.id()).await.unwrap().status, RunStatus::Pending);
     let stopped = run.report().await.unwrap();
     assert!(matches!(stopped.result, Err(RunError::HandedBack)), "{stopped:?}");
     let later = Runtime::builder(store).sources(FakeSources::seeded(2)).build();
-    let report = later.resume_with(run.id(), does(&trace)).await.unwrap().report().await.unwrap();
+    let report = later.resume_with(run.id(), does()).await.unwrap().report().await.unwrap();
     assert_eq!(report.result.unwrap().text(), "stopped halfway");
     assert_eq!(trace.notes().len(), 2, "it is not done again");
 }
@@ -77,30 +87,13 @@ async fn what_fails_since_it_was_told_to_end_is_unknown() {
         let store = Arc::new(MemoryStore::new());
         let runtime = Runtime::builder(store.clone()).sources(FakeSources::seeded(1)).build();
         let trace = Trace::default();
-        let does = |trace: &Trace| {
-            let trace = trace.clone();
-            agent(move |cx| {
-                let trace = trace.clone();
-                async move {
-                    cx.effect("deed", class, "deed", move |ecx| async move {
-                        trace.note("begins");
-                        ecx.cancelled().await;
-                        Err::<String, _>("stopped halfway".to_owned())
-                    })
-                    .await
-                }
-            })
-        };
-        let run = runtime.start(does(&trace), "go").await.unwrap();
-        while trace.notes().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        runtime.interrupt().await;
+        let does = || deed(class, &trace, Err("stopped halfway"));
+        let run = interrupted(&runtime, does(), &trace).await;
         let later = Runtime::builder(store).sources(FakeSources::seeded(2)).build();
-        let report = later.resume_with(run.id(), does(&trace)).await.unwrap().report().await.unwrap();
+        let report = later.resume_with(run.id(), does()).await.unwrap().report().await.unwrap();
         let Err(RunError::Waits { waits, .. }) = report.result else { panic!("{report:?}") };
         assert!(matches!(&*waits, [Wait::UnknownEffect { name, .. }] if name == "deed"), "{waits:?}");
-        assert_eq!(trace.notes(), ["begins"], "it is not done again");
+        assert_eq!(trace.notes(), ["begins", "is told to end"], "it is not done again");
     }
 }
 

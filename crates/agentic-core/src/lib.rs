@@ -13,12 +13,14 @@ mod embed;
 mod error_class;
 mod event;
 mod exhausted;
+mod filter;
 mod goal;
 mod guarded;
 mod guardrail;
 mod id;
 mod json;
 mod memory;
+mod memory_scope;
 mod message;
 mod model;
 mod model_context;
@@ -80,10 +82,17 @@ pub use guarded::{Guarded, Guardrails};
 pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
 // Memory, reflection and teams: the words and traits that the crates above share.
-pub use memory::{Memory, MemoryEntry, MemoryError, MemoryErrorKind, MemoryKind, MemoryQuery, Recalled};
+pub use filter::{FieldCondition, Filter, Predicate};
+pub use memory::{
+    Added, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, Provenance, Recalled, Standing,
+};
+pub use memory_scope::MemoryScope;
 pub use plan::{Plan, PlanError, Planner, Task, TaskStatus};
 pub use reflect::{Critique, Reflection, Reflector, Score};
-pub use store::{Hit, Record, StoreError, StoreErrorKind, VectorStore};
+pub use store::{
+    Beside, Cursor, Hit, Record, Selection, StoreCapabilities, StoreError, StoreErrorKind, StoreInfo,
+    VectorStore, WriteBatch,
+};
 pub use team::{AgentMessage, AgentMessageKind, AgentRole};
 
 // Small words.

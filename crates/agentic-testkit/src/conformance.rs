@@ -6,3 +6,4 @@
 pub mod journal_store;
 pub mod model;
 pub mod tool;
+pub mod vector_store;

@@ -6,12 +6,14 @@ pub mod conformance;
 pub mod durability;
 
 mod fixtures;
+mod hashing;
 mod log;
 mod rule_model;
 mod scripted;
 mod sources;
 
 pub use fixtures::{fixture, json_lines};
+pub use hashing::HashingEmbedder;
 pub use log::EventLog;
 pub use rule_model::{RuleModel, Says};
 pub use scripted::ScriptedModel;

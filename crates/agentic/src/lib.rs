@@ -2,6 +2,7 @@
 
 pub use agentic_core as core;
 pub use agentic_llm as llm;
+pub use agentic_memory as memory;
 pub use agentic_runtime as runtime;
 pub use agentic_schema as schema;
 pub use agentic_tools as tools;

@@ -146,7 +146,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "what is in doubt at the end of the run's time stays in doubt",
         file: "start.rs",
-        kept: "EffectClass::Checkable => !can_be_asked || self.is_out_of_time(state),",
+        kept: "EffectClass::Checkable => !can_be_asked || self.ends_if_out_of_time(state),",
         broken: "EffectClass::Checkable => !can_be_asked,",
     },
     Mutant {

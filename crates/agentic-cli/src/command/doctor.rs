@@ -89,7 +89,9 @@ fn embedded_model() -> Check {
 async fn model() -> Check {
     let missing = |problem: String, mend: &str, needed| Missing { problem, mend: mend.into(), needed };
     let found = match config::model() {
-        Err(failure) => Err(missing(failure.message().into(), "correct that", true)),
+        Err(failure) => {
+            Err(missing(failure.message().into(), "correct the file or variable that it names", true))
+        }
         Ok(address) => match address.strip_prefix("local:") {
             Some(spec) => local_file(&address, spec),
             // No other model is big: it can be opened to see whether it is there. Nobody is asked anything by that.
@@ -106,8 +108,13 @@ async fn model() -> Check {
 
 fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
     let missing = |problem: String, mend: String, needed| Missing { problem, mend, needed };
-    let library = models::library()
-        .map_err(|failure| missing(failure.message().into(), "correct that".into(), true))?;
+    let library = models::library().map_err(|failure| {
+        missing(
+            failure.message().into(),
+            "correct the file that it names, or set AGENTIC_HOME if it names none".into(),
+            true,
+        )
+    })?;
     let spec = spec.split('?').next().unwrap_or_default();
     match library.resolve(spec) {
         Ok(Resolved::Ready(model)) => Ok(format!("{address}, {}", model.path().display())),

@@ -83,6 +83,20 @@ fn a_cheaper_model_goes_on() {
     assert!(odd.code == 2 && odd.err.contains("neither `stop` nor `ask`"), "{odd:?}");
 }
 
+/// The price list that the guide shows gives its model a price.
+#[test]
+fn the_price_list_of_the_guide_is_read() {
+    let guide = include_str!("../../../../docs/guides/budgets.md");
+    let list = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let place = Place::new().with("OPENAI_API_KEY", "k").with("OPENAI_BASE_URL", "http://localhost:1/v1");
+    let run = ["run", "hi", "--model", "openai:my-model", "--budget-usd", "1", "--ephemeral"];
+    let before = place.run(&run);
+    assert!(before.code == 2 && before.err.contains("is not known"), "{before:?}");
+    place.file("../prices.toml", list);
+    let after = place.run(&run);
+    assert!(after.code == 1 && after.err.contains("can't reach localhost:1"), "{after:?}");
+}
+
 #[test]
 fn money_is_in_dollars_and_billionths() {
     let place = Place::new();

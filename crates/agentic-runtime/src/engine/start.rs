@@ -69,7 +69,7 @@ impl Engine {
 
     /// A step begins: it is granted its share, waits for it, or is refused.
     pub(super) fn begin(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
-        if self.is_out_of_time(state) {
+        if self.ends_if_out_of_time(state) {
             // The run's end, which comes first, answers it.
             return state.slots.queued.push_back(ticket);
         }
@@ -108,7 +108,7 @@ impl Engine {
     /// Something was given back: steps that waited for it begin.
     pub(super) fn begin_queued(self: &Arc<Self>, state: &mut State) {
         let Some(tokio) = self.tokio.get() else { return };
-        if !state.slots.queued.is_empty() && self.is_out_of_time(state) {
+        if !state.slots.queued.is_empty() && self.ends_if_out_of_time(state) {
             return;
         }
         while let Some(ticket) = state.slots.queued.front().copied() {
@@ -131,7 +131,7 @@ impl Engine {
 
     /// Whether the time of a recorded run is up. Then its end is asked for, in its place among the outcomes, and nothing begins
     /// any more.
-    fn is_out_of_time(self: &Arc<Self>, state: &mut State) -> bool {
+    fn ends_if_out_of_time(self: &Arc<Self>, state: &mut State) -> bool {
         let written = state.record.as_ref().is_some_and(Record::is_written);
         let is_up = || self.deadline().is_some_and(|deadline| deadline <= self.sources.now());
         if !written || self.cancellation.is_cancelled() || !is_up() {
@@ -146,7 +146,7 @@ impl Engine {
         if let Some(reason) = self.cancellation.reason() {
             return Admission::Refused(StepError::Cancelled(reason));
         }
-        // As for a recorded run, see `is_out_of_time`.
+        // As for a recorded run, see `ends_if_out_of_time`.
         if let Some(limit) = self.ledger.budget().wall_time.filter(|_| !self.recorded) {
             let spent = self.sources.now().since(self.started);
             if spent >= limit {
@@ -208,7 +208,7 @@ impl Engine {
     pub(super) fn launch_committed(self: &Arc<Self>, state: &mut State) {
         let Some(tokio) = self.tokio.get() else { return };
         let waits = state.record.as_ref().is_some_and(|record| !record.committing.is_empty());
-        if waits && (state.slots.is_ending() || self.is_out_of_time(state)) {
+        if waits && (state.slots.is_ending() || self.ends_if_out_of_time(state)) {
             // The run's end answers them.
             return;
         }
@@ -366,7 +366,7 @@ impl Engine {
         slot.in_doubt = class >= EffectClass::Checkable;
         let is_left_open = match class {
             EffectClass::Unsafe => true,
-            EffectClass::Checkable => !can_be_asked || self.is_out_of_time(state),
+            EffectClass::Checkable => !can_be_asked || self.ends_if_out_of_time(state),
             _ => false,
         };
         if is_left_open {
@@ -395,7 +395,7 @@ impl Engine {
         self.ledger.settle(std::mem::take(&mut slot.held), lost);
         (slot.attempt, slot.stage) = (attempt, Stage::Waiting);
         let (step, kind) = (slot.id.clone(), slot.kind);
-        let admission = if self.is_out_of_time(state) {
+        let admission = if self.ends_if_out_of_time(state) {
             Admission::Refused(StepError::Cancelled(CancelReason::TimedOut))
         } else {
             self.admit(reservation)

@@ -5,3 +5,4 @@
 #![doc = include_str!("../docs/guides/guardrails.md")]
 #![doc = include_str!("../docs/guides/observability.md")]
 #![doc = include_str!("../docs/guides/budgets.md")]
+#![doc = include_str!("../docs/guides/memory.md")]

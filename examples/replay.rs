@@ -4,14 +4,23 @@
 #[expect(dead_code, reason = "its `main` takes ten seconds")]
 #[path = "03_durable.rs"]
 mod durable;
+#[expect(dead_code, reason = "its `main` writes a file")]
+#[path = "05_engines.rs"]
+mod engines;
 #[expect(dead_code, reason = "its `main` opens a real model")]
 #[path = "01_hello.rs"]
 mod hello;
+#[expect(dead_code, reason = "its `main` opens real models")]
+#[path = "04_memory.rs"]
+mod memory;
 #[expect(dead_code, reason = "its `main` opens a real model")]
 #[path = "02_tool.rs"]
 mod tool;
 
+use std::sync::Arc;
+
 use agentic::core::Role;
+use agentic::llm::adapter::hashing::HashingEmbedder;
 use agentic::prelude::*;
 use agentic::runtime::{Bundle, Differs, Divergence, MemoryStore, RunError, diff, replay};
 use agentic_testkit::durability::{Check, Subject, World};
@@ -44,12 +53,37 @@ fn every_example_is_here() {
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut examples: Vec<_> = names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).collect();
     examples.sort();
-    assert_eq!(examples, ["01_hello.rs", "02_tool.rs", "03_durable.rs"]);
+    assert_eq!(examples, ["01_hello.rs", "02_tool.rs", "03_durable.rs", "04_memory.rs", "05_engines.rs"]);
 }
 
 #[test]
 fn hello_repeats() {
     Check::new(|| Subject::new(hello(), "Say hello in Norwegian.", World::new())).run();
+}
+
+/// Remembers what it is told, looks it up, then answers.
+fn attentive() -> RuleModel {
+    RuleModel::new(|request| match request.messages.iter().filter(|it| it.role == Role::Tool).count() {
+        0 => Says::call("remember", json!({"content": "Anna drinks green tea"})),
+        1 => Says::call("recall", json!({"query": "What does Anna drink?"})),
+        _ => Says::text("Green tea."),
+    })
+}
+
+#[test]
+fn a_memory_repeats() {
+    Check::new(|| {
+        let embedder = HashingEmbedder::new(64);
+        let store = Arc::new(agentic::memory::backend::memory::MemoryStore::new(embedder.info()));
+        let agent = memory::agent(attentive(), LongTermMemory::new(store, embedder)).unwrap();
+        Subject::new(agent, "I am Anna, and I drink green tea.", World::new())
+    })
+    .run();
+}
+
+#[tokio::test]
+async fn engines_find_the_same() {
+    assert_eq!(engines::moved("memory:").await.unwrap(), "Anna's bicycle is in the cellar");
 }
 
 #[test]

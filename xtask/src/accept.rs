@@ -2,12 +2,15 @@
 
 mod bench;
 pub(crate) mod durable;
+mod embedding_truth;
 mod fuzz;
 mod journal;
 mod kill_main_job;
 mod main_job;
 mod mutants;
+mod remembers;
 mod replay;
+mod retrieval;
 mod run;
 mod suites;
 
@@ -37,6 +40,10 @@ const ROWS: &[Row] = &[
     Row { name: "bad-input", what: "the table of things that go wrong", run: |_| suites::bad_input() },
     Row { name: "others", what: "what went wrong with other projects, as tests", run: |_| suites::others() },
     Row { name: "replay", what: "every example and sample workload, repeated from its file", run: |_| replay::run() },
+    Row { name: "embedding-truth", what: "vectors of the embedded model against Python's", run: |_| embedding_truth::run() },
+    Row { name: "locomo", what: "evidence that a memory finds in long conversations", run: |_| retrieval::locomo() },
+    Row { name: "vaswani", what: "abstracts that a memory finds by questions", run: |_| retrieval::vaswani() },
+    Row { name: "remembers", what: "told facts in one process, the local model is asked in the next", run: remembers::run },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },
     Row { name: "kills", what: "a process at work on 200 runs, killed 300 times", run: |_| durable::kills(300, true) },

@@ -104,6 +104,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     steps.command("docs", &mut docs);
     test::add(&mut steps, options);
     steps.step("features, each alone", crate::features::check);
+    steps.step("integration memory", crate::integration::memory_if_changed);
     // What a release would hold; compiling it once more would compile llama.cpp once more.
     let package = ["package", "--workspace", "--quiet", "--no-verify", "--allow-dirty"];
     steps.cargo("packages", &package);

@@ -13,7 +13,9 @@ cargo xtask COMMAND
   run -- ARGS               builds `agentic` and runs it with any arguments
   test [--skip-model]       runs all tests; --skip-model leaves out the one run of a real model
   features                  checks each feature of each crate alone
-  ci [--skip-model]         format, tidy, clippy, docs, `test`, `features`, packages
+  integration memory [KIND]...
+                            tests memory stores that need a service, which it fetches and starts: postgres; all by default
+  ci [--skip-model]         format, tidy, clippy, docs, `test`, `features`, `integration memory`, packages
   tidy                      checks the invariants of docs/ARCHITECTURE.md
   notices                   writes THIRD-PARTY-NOTICES.md
   accept [ROW] [OPTIONS]    runs one row of the acceptance table in docs/TESTING.md; without a row lists them
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Features,
     Tidy,
     Notices,
+    IntegrationMemory { kinds: Vec<String> },
     Accept(AcceptOptions),
 }
 
@@ -101,6 +104,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command>
         "features" => none(parser, Command::Features),
         "tidy" => none(parser, Command::Tidy),
         "notices" => none(parser, Command::Notices),
+        "integration" => integration(parser),
         "accept" => Ok(Command::Accept(accept_options(parser)?)),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }
@@ -110,6 +114,21 @@ fn none(mut parser: Parser, command: Command) -> Result<Command> {
     match parser.next()? {
         None => Ok(command),
         Some(arg) => Err(arg.unexpected().into()),
+    }
+}
+
+fn integration(mut parser: Parser) -> Result<Command> {
+    let mut names = Vec::new();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match names.first().map(String::as_str) {
+        Some("memory") => Ok(Command::IntegrationMemory { kinds: names.split_off(1) }),
+        Some(other) => bail!("there are no integration tests of `{other}`; there are those of: memory"),
+        None => bail!("say of what; there are integration tests of: memory"),
     }
 }
 
@@ -166,6 +185,8 @@ mod tests {
         assert_eq!(parsed("test --skip-model"), Ok(Command::Test(TestOptions { skip_model: true })));
         let args = vec!["run".into(), "a goal".replace(' ', "-").into(), "--yes".into()];
         assert_eq!(parsed("run -- run a-goal --yes"), Ok(Command::Run { args }));
+        let kinds = vec!["postgres".into()];
+        assert_eq!(parsed("integration memory postgres"), Ok(Command::IntegrationMemory { kinds }));
         let wanted = AcceptOptions {
             row: Some("main-job".into()),
             seeds: (3, 4),
@@ -182,6 +203,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert!(parsed("dance").is_err_and(|error| error.contains("`dance`")));
+        assert!(parsed("integration dance").is_err_and(|error| error.contains("`dance`")));
+        assert!(parsed("integration").is_err_and(|error| error.contains("memory")));
         assert!(parsed("test --fast").is_err_and(|error| error.contains("--fast")));
         assert!(parsed("accept main-job --seeds 9..2").is_err_and(|error| error.contains("9..2")));
     }

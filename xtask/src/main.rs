@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 mod features;
 mod flags;
+mod integration;
 mod invoices;
 mod metadata;
 mod notices;
@@ -43,6 +44,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Features => features::check()?,
         Command::Tidy => tidy::run()?,
         Command::Notices => notices::write()?,
+        Command::IntegrationMemory { kinds } => integration::memory(&kinds)?,
         Command::Accept(row) => accept::run(&row)?,
     }
     Ok(ExitCode::SUCCESS)

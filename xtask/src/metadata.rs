@@ -50,7 +50,17 @@ pub(crate) struct Target {
 impl Metadata {
     /// Asks cargo.
     pub(crate) fn load() -> Result<Self> {
-        let text = process::read(workspace::cargo().args(["metadata", "--format-version", "1"]))?;
+        Self::load_with(&[])
+    }
+
+    /// The same with the crates of all features, which are then all enabled.
+    pub(crate) fn load_whole() -> Result<Self> {
+        Self::load_with(&["--all-features"])
+    }
+
+    fn load_with(options: &[&str]) -> Result<Self> {
+        let mut cargo = workspace::cargo();
+        let text = process::read(cargo.args(["metadata", "--format-version", "1"]).args(options))?;
         let value: Value = serde_json::from_str(&text).context("can't read what cargo metadata prints")?;
         Ok(Self {
             packages: array(&value["packages"])

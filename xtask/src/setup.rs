@@ -126,8 +126,25 @@ fn apt(verb: &[&str], packages: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// This user's pip.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn pip() -> Result<Command> {
+    if let Some(pip) = ["pip3", "pip"].into_iter().find(|pip| answers(pip)) {
+        return Ok(Command::new(pip));
+    }
+    let has_pip = |python: &&str| process::succeeds(Command::new(python).args(["-m", "pip", "--version"]));
+    let Some(python) = ["python3", "python"].into_iter().find(has_pip) else {
+        bail!("pip is missing; run: cargo xtask setup");
+    };
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip"]);
+    Ok(pip)
 }
 
 fn answers(program: &str) -> bool {

@@ -19,6 +19,12 @@ pub(crate) fn root() -> &'static Path {
     &ROOT
 }
 
+/// The build folder.
+pub(crate) fn target() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    root().join(folder.map_or_else(|| PathBuf::from("target"), PathBuf::from))
+}
+
 /// Cargo, as it was called.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -16,6 +16,7 @@ use crate::approve::{Calls, TerminalApprover, Unattended};
 use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exit::Failure;
+use crate::memories::Memories;
 use crate::recipe::{self, Recipe};
 
 /// Either kind of agent.
@@ -54,15 +55,42 @@ impl Agent for AnyAgent {
     }
 }
 
-/// The agent that the settings ask for, and what it is made of. Tools are opened before the model: they fail faster.
-pub(crate) async fn open(settings: &Settings) -> Result<(AnyAgent, Recipe), Failure> {
+/// An agent with what it remembers, if it remembers anything.
+#[derive(Clone, Debug)]
+pub(crate) struct Worker {
+    pub(crate) agent: AnyAgent,
+    pub(crate) memories: Option<Memories>,
+}
+
+#[async_trait]
+impl Agent for Worker {
+    fn name(&self) -> &str {
+        self.agent.name()
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        match &self.memories {
+            Some(memories) => memories.around(self.agent.clone(), None).run(goal, cx).await,
+            None => self.agent.run(goal, cx).await,
+        }
+    }
+}
+
+/// The agent that the settings ask for, and what it is made of. Tools and memory are opened before the model: they fail
+/// faster.
+pub(crate) async fn open(settings: &Settings) -> Result<(Worker, Recipe), Failure> {
     let tools = tools(settings)?;
+    let mut memory = settings.memory.clone();
+    let memories = match &mut memory {
+        Some(memory) => Some(memory.open().await?),
+        None => None,
+    };
     let address = recipe::whole(&settings.model);
     let model = crate::models::open(&address).await?;
     has_a_price(settings.budget_usd.is_some(), &*model)?;
     let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
-    let recipe = Recipe::new(settings, &address, model.info(), names);
-    Ok((assemble(&recipe, model, tools)?, recipe))
+    let recipe = Recipe::new(settings, &address, model.info(), names, memory);
+    Ok((assemble(&recipe, model, tools, memories)?, recipe))
 }
 
 /// Where money is limited, a model needs a known price.
@@ -77,18 +105,21 @@ pub(crate) fn has_a_price(is_limited: bool, model: &dyn ChatModel) -> Result<(),
     )))
 }
 
-/// The agent of a recipe, with this model and these tools.
+/// The agent of a recipe, with this model, these tools and this memory.
 pub(crate) fn assemble(
     recipe: &Recipe,
     model: Arc<dyn ChatModel>,
     tools: Vec<Arc<dyn Tool>>,
-) -> Result<AnyAgent, Failure> {
-    Ok(match recipe.agent {
+    memories: Option<Memories>,
+) -> Result<Worker, Failure> {
+    let uses = memories.as_ref();
+    let agent = match recipe.agent {
         AgentKind::FunctionCalling => {
-            AnyAgent::FunctionCalling(build(FunctionCallingAgent::builder(), model, tools, recipe)?)
+            AnyAgent::FunctionCalling(build(FunctionCallingAgent::builder(), model, tools, uses, recipe)?)
         }
-        AgentKind::React => AnyAgent::React(build(ReActAgent::builder(), model, tools, recipe)?),
-    })
+        AgentKind::React => AnyAgent::React(build(ReActAgent::builder(), model, tools, uses, recipe)?),
+    };
+    Ok(Worker { agent, memories })
 }
 
 fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
@@ -119,12 +150,16 @@ fn build<A: Buildable>(
     builder: AgentBuilder<A>,
     model: Arc<dyn ChatModel>,
     tools: Vec<Arc<dyn Tool>>,
+    memories: Option<&Memories>,
     recipe: &Recipe,
 ) -> Result<A, Failure> {
     let mut sampling = Sampling::default();
     sampling.temperature = recipe.temperature;
     sampling.seed = recipe.seed;
     let mut builder = builder.model(model).tools(tools).sampling(sampling);
+    if let Some(memories) = memories {
+        builder = builder.scoped_tools(memories.tools());
+    }
     if let Some(turns) = recipe.max_turns {
         builder = builder.max_turns(turns);
     }

@@ -1,5 +1,6 @@
 //! The arguments.
 
+mod memory;
 mod runs;
 
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use agentic::core::ApprovalRule;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::runs::{Became, Fork, List, One, Question, Runs, RunsCommand, State};
+pub(crate) use self::memory::{Add, Entry, How, Kind, Memory, MemoryCommand, Which};
+pub(crate) use self::runs::{Became, Fork, List, One, Printed, Question, Runs, RunsCommand, State};
 use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
 use crate::{render, rules};
@@ -44,6 +46,11 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Talk with an agent, one line at a time; limits of tokens, money and time are for the whole conversation
     Chat(Chat),
+    /// Remember, find and forget; copy memories from engine to engine
+    ///
+    /// A memory is named by its address; without one it is `memory.db`, in AGENTIC_HOME or the user's data folder. An entry is
+    /// named by its id or by a beginning of it that no other entry has.
+    Memory(Memory),
     /// List, pull and remove models
     Model(Model),
     /// List tools and call one
@@ -94,6 +101,12 @@ pub(crate) struct AgentArgs {
     /// A tool it may use; repeat for more [default: list_dir, read_file, search_files, calculator, current_time]
     #[arg(long = "tool", value_name = "NAME", env = "AGENTIC_TOOLS", value_delimiter = ',')]
     pub(crate) tools: Vec<String>,
+    /// What it remembers: a memory as in `agentic memory`, sqlite://PATH or `default`. It reads what fits the goal, gets the
+    /// tools remember and recall, and the goal and the answer are remembered [default: nothing]
+    #[arg(long, value_name = "URL", env = "AGENTIC_MEMORY")]
+    pub(crate) memory: Option<String>,
+    #[command(flatten)]
+    pub(crate) memories: How,
     /// The folder that file tools are confined to [default: the current folder]
     #[arg(long, value_name = "DIR", env = "AGENTIC_WORKDIR")]
     pub(crate) workdir: Option<PathBuf>,

@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod memory;
 pub(crate) mod model;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -6,9 +6,12 @@ use std::time::Duration;
 use agentic::core::ApprovalRule;
 use serde::{Deserialize, Deserializer};
 
-use crate::args::{AgentArgs, AgentKind, at_least_one, dollars_in_range, duration, temperature_in_range};
+use crate::args::{
+    AgentArgs, AgentKind, How, at_least_one, dollars_in_range, duration, temperature_in_range,
+};
 use crate::exhausted::Exhausted;
 use crate::exit::Failure;
+use crate::memories::MemoryRecipe;
 use crate::{models, rules};
 
 /// What an agent is set to, from all sources.
@@ -18,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) agent: AgentKind,
     /// Empty for the default set.
     pub(crate) tools: Vec<String>,
+    /// What it remembers.
+    pub(crate) memory: Option<MemoryRecipe>,
     pub(crate) workdir: PathBuf,
     pub(crate) max_turns: Option<u64>,
     pub(crate) budget_tokens: Option<u64>,
@@ -39,6 +44,9 @@ struct File {
     model: Option<String>,
     agent: Option<AgentKind>,
     tools: Vec<String>,
+    memory: Option<String>,
+    memory_scope: Option<String>,
+    embedder: Option<String>,
     workdir: Option<PathBuf>,
     #[serde(deserialize_with = "count")]
     max_turns: Option<u64>,
@@ -111,8 +119,14 @@ impl Settings {
             Some(model) => model,
             None => models::default_address(path)?,
         };
+        let memory = args.memory.or(file.memory).filter(|url| !url.trim().is_empty());
+        let scope = file.memory_scope.map(|scope| scope.parse()).transpose().map_err(Failure::usage)?;
+        let how =
+            How { scope: args.memories.scope.or(scope), embedder: args.memories.embedder.or(file.embedder) };
+        let memory = memory.map(|url| MemoryRecipe::new(&url, how)).transpose()?;
         Ok(Self {
             model,
+            memory,
             agent: args.agent.or(file.agent).unwrap_or(AgentKind::FunctionCalling),
             tools: if args.tools.is_empty() { file.tools } else { args.tools },
             workdir: args.workdir.or(file.workdir).unwrap_or_else(|| ".".into()),

@@ -14,7 +14,7 @@ pub(crate) const USAGE: u8 = 2;
 /// A limit or a budget was reached.
 const LIMIT: u8 = 3;
 /// The run completed and missed its goal.
-const NOT_MET: u8 = 4;
+pub(crate) const NOT_MET: u8 = 4;
 /// The run waits.
 pub(crate) const WAITING: u8 = 5;
 /// The run was cancelled.

@@ -18,14 +18,20 @@ const LEASE: Duration = Duration::from_secs(5);
 /// A lease has to be renewed a few times before it runs out.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// The file of this user's runs. Not beside the models, which lie in a cache: those can be had again.
+/// The file of this user's runs.
 pub(crate) fn path() -> Result<PathBuf, Failure> {
+    file("runs.db")
+}
+
+/// A file of this user's data. Not beside the models, which lie in a cache: those can be had again.
+pub(crate) fn file(name: &str) -> Result<PathBuf, Failure> {
     let home = std::env::var_os("AGENTIC_HOME").filter(|home| !home.to_string_lossy().trim().is_empty());
     let home = home.map(PathBuf::from);
     let data = || directories::BaseDirs::new().map(|dirs| dirs.data_local_dir().join("agentic"));
     let root = home.or_else(data);
-    let root = root.ok_or_else(|| Failure::failed("no home folder found for runs; set AGENTIC_HOME"))?;
-    Ok(root.join("runs.db"))
+    let root =
+        root.ok_or_else(|| Failure::failed("no home folder found for runs and memories; set AGENTIC_HOME"))?;
+    Ok(root.join(name))
 }
 
 /// A runtime on the user's runs, to be set up. A missing file is made.

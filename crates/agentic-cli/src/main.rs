@@ -11,6 +11,7 @@ mod exhausted;
 mod exit;
 mod interrupt;
 mod journals;
+mod memories;
 mod models;
 mod pick;
 mod raises;
@@ -52,6 +53,7 @@ async fn dispatch(args: Args) -> Result<u8, Failure> {
         Command::Run(run) => command::run::run(run, &interrupt).await,
         Command::Runs(runs) => command::runs::runs(runs.command, &interrupt).await,
         Command::Chat(chat) => command::chat::chat(chat, &interrupt).await,
+        Command::Memory(memory) => command::memory::memory(memory.command, &interrupt).await,
         Command::Model(model) => {
             interrupt::unless_raised(&interrupt, command::model::model(model.command)).await
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use agentic::ChatModel;
+use agentic::core::Embedder;
 use agentic::llm;
+pub(crate) use agentic_llm::DEFAULT_EMBEDDER;
 use agentic_llm::catalog::{
     CatalogError, FetchError, FetchEvent, FetchOptions, Fetcher, LocalModel, ModelLibrary,
 };
@@ -69,6 +71,26 @@ pub(crate) async fn open(address: &str) -> Result<Arc<dyn ChatModel>, Failure> {
     match llm::open_with(address, &environment(crate::config::path().as_deref())).await {
         Ok(model) => Ok(model),
         // The file is there, and can't be used; all other models are set up from the command line and the environment.
+        Err(error @ OpenError::Setup { .. }) if address.trim_start().starts_with("local:") => {
+            Err(Failure::model(error))
+        }
+        Err(error) => Err(Failure::usage(error)),
+    }
+}
+
+/// Opens the embedding model of an address; what a local one needs is fetched first if it is not here.
+pub(crate) async fn open_embedder(address: &str) -> Result<Arc<dyn Embedder>, Failure> {
+    let environment = environment(crate::config::path().as_deref());
+    #[cfg(feature = "onnx")]
+    if address.trim_start().starts_with("local:") {
+        let needs =
+            agentic_llm::adapter::onnx::needs(address.trim(), &environment).map_err(Failure::usage)?;
+        for model in needs {
+            fetch(&model).await?;
+        }
+    }
+    match llm::open_embedder_with(address, &environment).await {
+        Ok(model) => Ok(model),
         Err(error @ OpenError::Setup { .. }) if address.trim_start().starts_with("local:") => {
             Err(Failure::model(error))
         }

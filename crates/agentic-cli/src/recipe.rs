@@ -13,11 +13,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::agents::{self, AnyAgent};
+use crate::agents::{self, Worker};
 use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exhausted::Kept;
 use crate::exit::Failure;
+use crate::memories::MemoryRecipe;
 
 /// The configuration of a run. Fields are only ever added, with a default: older and newer versions read each other's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,13 +38,21 @@ pub(crate) struct Recipe {
     pub(crate) temperature: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<MemoryRecipe>,
     #[serde(default, skip_serializing_if = "Kept::is_stop")]
     pub(crate) when_exhausted: Kept,
 }
 
 impl Recipe {
     /// What the settings make with this model and these tools.
-    pub(crate) fn new(settings: &Settings, model: &str, info: &ModelInfo, tools: Vec<String>) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        model: &str,
+        info: &ModelInfo,
+        tools: Vec<String>,
+        memory: Option<MemoryRecipe>,
+    ) -> Self {
         let Settings { agent, workdir, max_turns, temperature, seed, .. } = settings;
         Self {
             model: model.to_owned(),
@@ -54,6 +63,7 @@ impl Recipe {
             max_turns: *max_turns,
             temperature: *temperature,
             seed: *seed,
+            memory,
             when_exhausted: Kept::Stop,
         }
     }
@@ -86,21 +96,26 @@ impl Recipe {
     }
 
     /// The agent, with its model and its folder.
-    pub(crate) async fn make(&self) -> Result<Budgeted<AnyAgent>, Failure> {
+    pub(crate) async fn make(&self) -> Result<Budgeted<Worker>, Failure> {
         let settings = agents::tool_settings(&self.workdir).map_err(|_| {
             let folder = self.workdir.display();
             Failure::failed(format!("the run's folder {folder} is gone; bring it back"))
         })?;
         let tools = self.open_tools(&settings)?;
+        let memories = match &self.memory {
+            Some(memory) => Some(memory.clone().open().await?),
+            None => None,
+        };
         let model = crate::models::open(&self.model).await?;
-        let agent = agents::assemble(self, model, tools)?;
+        let agent = agents::assemble(self, model, tools, memories)?;
         Ok(Budgeted::new(agent, self.when_exhausted.make().await?))
     }
 
     /// The same agent for a repetition: its model can't be asked, and its tools are never called.
-    pub(crate) fn repeat(&self) -> Result<Budgeted<AnyAgent>, Failure> {
+    pub(crate) fn repeat(&self) -> Result<Budgeted<Worker>, Failure> {
         let tools = self.open_tools(&builtin::Settings::new("."))?;
-        let agent = agents::assemble(self, Arc::new(Recorded(self.model_info.clone())), tools)?;
+        let memories = self.memory.as_ref().map(MemoryRecipe::repeat);
+        let agent = agents::assemble(self, Arc::new(Recorded(self.model_info.clone())), tools, memories)?;
         Ok(Budgeted::new(agent, self.when_exhausted.repeat()))
     }
 

@@ -27,6 +27,17 @@ pub trait Embedder: Debug + Send + Sync + 'static {
     async fn embed(&self, texts: Arc<[String]>, mcx: ModelContext) -> Result<Embeddings, ModelError>;
 }
 
+#[async_trait]
+impl<E: Embedder + ?Sized> Embedder for Arc<E> {
+    fn info(&self) -> &EmbedderInfo {
+        (**self).info()
+    }
+
+    async fn embed(&self, texts: Arc<[String]>, mcx: ModelContext) -> Result<Embeddings, ModelError> {
+        (**self).embed(texts, mcx).await
+    }
+}
+
 /// What is known about an embedding model before it is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -35,7 +46,8 @@ pub struct EmbedderInfo {
     pub id: Arc<str>,
     /// Numbers in each vector.
     pub dimensions: usize,
-    /// The most tokens of one text, beyond which it is cut; `None` if unknown.
+    /// The most tokens of one text; what is beyond is cut off, or the text is refused
+    /// ([`ContextOverflow`](crate::ModelErrorKind::ContextOverflow)). `None` if unknown.
     pub max_tokens: Option<u64>,
     /// What it costs (only `input` counts); `None` if unknown.
     pub price: Option<Price>,

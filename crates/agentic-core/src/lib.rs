@@ -29,6 +29,7 @@ mod plan;
 mod reflect;
 mod run;
 mod scope;
+mod scoped_tool;
 mod sources;
 mod step;
 mod store;
@@ -75,18 +76,22 @@ pub use model_error::{ModelError, ModelErrorKind};
 pub use usage::{NanoUsd, Price, Spend, Usage};
 
 // Tools.
+pub use scoped_tool::ScopedTool;
 pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
 
 // Guardrails.
 pub use guarded::{Guarded, Guardrails};
 pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
-// Memory, reflection and teams: the words and traits that the crates above share.
+// Memory, reflection, teams and small words: the words and traits that the crates above share.
+pub use digest::Digest;
 pub use filter::{FieldCondition, Filter, Predicate};
+pub use id::{RunId, StepId};
+pub use json::Json;
 pub use memory::{
     Added, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, Provenance, Recalled, Standing,
 };
-pub use memory_scope::MemoryScope;
+pub use memory_scope::{InvalidScope, MemoryScope};
 pub use plan::{Plan, PlanError, Planner, Task, TaskStatus};
 pub use reflect::{Critique, Reflection, Reflector, Score};
 pub use store::{
@@ -94,11 +99,6 @@ pub use store::{
     VectorStore, WriteBatch,
 };
 pub use team::{AgentMessage, AgentMessageKind, AgentRole};
-
-// Small words.
-pub use digest::Digest;
-pub use id::{RunId, StepId};
-pub use json::Json;
 pub use time::Timestamp;
 
 // `dyn`-compatible, every one of them: backends are chosen when a program runs.
@@ -108,6 +108,7 @@ const _: () = {
     usable::<dyn ChatModel>();
     usable::<dyn Embedder>();
     usable::<dyn Tool>();
+    usable::<dyn ScopedTool>();
     usable::<dyn Driver>();
     usable::<dyn Memory>();
     usable::<dyn VectorStore>();

@@ -1,6 +1,7 @@
 //! What memories are: entries, queries and the trait that every kind of memory implements.
 
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::model_error::ModelError;
 use crate::step::StepError;
 use crate::store::StoreError;
 use crate::time::Timestamp;
+use crate::tool::{ToolError, ToolErrorKind};
 
 /// What kind of thing is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -292,6 +294,34 @@ pub trait Memory: Debug + Send + Sync + 'static {
     async fn clear(&self, scope: &MemoryScope, cx: &RunContext) -> Result<usize, MemoryError>;
 }
 
+#[async_trait]
+impl<M: Memory + ?Sized> Memory for Arc<M> {
+    async fn add(&self, entry: MemoryEntry, cx: &RunContext) -> Result<Added, MemoryError> {
+        (**self).add(entry, cx).await
+    }
+
+    async fn retrieve(&self, query: &MemoryQuery, cx: &RunContext) -> Result<Vec<Recalled>, MemoryError> {
+        (**self).retrieve(query, cx).await
+    }
+
+    async fn recent(
+        &self,
+        scope: &MemoryScope,
+        limit: usize,
+        cx: &RunContext,
+    ) -> Result<Vec<Recalled>, MemoryError> {
+        (**self).recent(scope, limit, cx).await
+    }
+
+    async fn forget(&self, scope: &MemoryScope, id: &str, cx: &RunContext) -> Result<bool, MemoryError> {
+        (**self).forget(scope, id, cx).await
+    }
+
+    async fn clear(&self, scope: &MemoryScope, cx: &RunContext) -> Result<usize, MemoryError> {
+        (**self).clear(scope, cx).await
+    }
+}
+
 /// A failed call of a memory.
 #[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
 #[serde(tag = "error", content = "detail", rename_all = "snake_case")]
@@ -318,6 +348,21 @@ impl MemoryError {
     /// The entry or the query can't be used.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into() }
+    }
+}
+
+/// As a step of whoever asked the memory.
+impl From<MemoryError> for StepError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Step(error) => error,
+            MemoryError::Model(error) => Self::Model(error),
+            MemoryError::Invalid { message } => Self::Tool(ToolError::invalid(message)),
+            MemoryError::Store(error) if error.is_retryable() => {
+                Self::Tool(ToolError::new(ToolErrorKind::Unavailable, error.to_string()))
+            }
+            MemoryError::Store(error) => Self::Tool(ToolError::failed(error.to_string())),
+        }
     }
 }
 

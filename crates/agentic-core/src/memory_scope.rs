@@ -1,8 +1,10 @@
 //! Whose memories they are.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Whose memory it is: a tenant's, of one of its agents, from one of their sessions.
 ///
@@ -49,6 +51,32 @@ impl MemoryScope {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes: `tenant`, `tenant/agent`, `tenant/agent/session`; `*` for what is not named.
+impl FromStr for MemoryScope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
+        let mut names = text.split('/');
+        let tenant = names.next().filter(|name| !name.is_empty() && *name != "*");
+        let mut named = || match names.next() {
+            None | Some("*") => Some(None),
+            Some("") => None,
+            Some(name) => Some(Some(name.to_owned())),
+        };
+        match (tenant, named(), named(), names.next()) {
+            (Some(tenant), Some(agent), Some(session), None) => {
+                Ok(Self { tenant: tenant.to_owned(), agent, session })
+            }
+            _ => Err(InvalidScope(text.to_owned())),
+        }
+    }
+}
+
+/// A text that names no scope.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is no scope; write TENANT, TENANT/AGENT or TENANT/AGENT/SESSION, with * for any agent")]
+pub struct InvalidScope(String);
+
 /// `tenant/agent/session`, with `*` for what is not named.
 impl fmt::Display for MemoryScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,6 +97,19 @@ mod tests {
         assert!(!monday.sees(&anna), "what is no session's is not this session's");
         assert!(!anna.clone().agent("cook").sees(&monday) && !ben.sees(&monday));
         assert_eq!(monday.to_string(), "anna/clerk/monday");
-        assert_eq!(anna.session("monday").to_string(), "anna/*/monday");
+        assert_eq!(anna.clone().session("monday").to_string(), "anna/*/monday");
+    }
+
+    #[test]
+    fn scopes_are_read_as_they_are_written() {
+        let anna = MemoryScope::of_tenant("anna");
+        for scope in [anna.clone(), anna.clone().agent("clerk"), anna.clone().session("monday")] {
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+        }
+        assert_eq!("anna".parse(), Ok(anna.clone()));
+        assert_eq!("anna/clerk".parse(), Ok(anna.agent("clerk")));
+        for text in ["", "*", "/a", "a//b", "a/b/c/d"] {
+            assert_eq!(text.parse::<MemoryScope>(), Err(InvalidScope(text.into())));
+        }
     }
 }

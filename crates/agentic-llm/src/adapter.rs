@@ -18,7 +18,29 @@ adapters! {
     #[cfg(feature = "scripted")] scripted => scripted::open,
 }
 
-/// One row of the table.
+pub mod hashing;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+
+/// The adapters of embedding models that this build holds: what [`open_embedder`](crate::open_embedder) looks schemes up in.
+pub(crate) const EMBEDDERS: &[EmbedderAdapter] = &[
+    EmbedderAdapter { scheme: "hashing", open: hashing::open },
+    #[cfg(feature = "onnx")]
+    EmbedderAdapter { scheme: "local", open: onnx::open_address },
+    #[cfg(feature = "openai")]
+    EmbedderAdapter { scheme: "openai", open: openai::open_embedder },
+];
+
+/// One row of the table of embedding models.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EmbedderAdapter {
+    /// What stands before the colon of an address.
+    pub(crate) scheme: &'static str,
+    /// Opens an embedding model by what stands after it.
+    pub(crate) open: crate::open::EmbedderOpener,
+}
+
+/// One row of the table of chat models.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Adapter {
     /// What stands before the colon of an address; also the name of the cargo feature.

@@ -16,10 +16,12 @@ mod transport;
 pub mod wrap;
 
 // Models by address.
-pub use open::{Environment, OpenError, open, open_with};
+pub use open::{
+    DEFAULT_EMBEDDER, Environment, OpenError, open, open_embedder, open_embedder_with, open_with,
+};
 #[cfg(feature = "openai")]
 pub use prices::{PriceList, PriceListError, PricedModel};
 pub use secret::Secret;
 
 // Models around models.
-pub use wrap::{RateLimit, RateLimits, Retry, RetryPolicy, TextCalls};
+pub use wrap::{Cached, RateLimit, RateLimits, Retry, RetryPolicy, TextCalls};

@@ -1,6 +1,7 @@
 //! Opens a model by its address: `openai:gpt-5`, `scripted:demo.yaml`.
 
 mod address;
+mod embedder;
 mod environment;
 
 use std::error::Error;
@@ -12,6 +13,9 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 pub(crate) use address::Address;
+pub(crate) use embedder::EmbedderFuture;
+pub(crate) use embedder::EmbedderOpener;
+pub use embedder::{DEFAULT_EMBEDDER, open_embedder, open_embedder_with};
 pub use environment::Environment;
 
 use crate::adapter::ADAPTERS;
@@ -48,12 +52,14 @@ pub async fn open_with(address: &str, environment: &Environment) -> Result<Arc<d
     let address = Address::parse(address)?;
     match ADAPTERS.iter().find(|adapter| adapter.scheme == address.scheme()) {
         Some(adapter) => (adapter.open)(&address, environment).await,
-        None => {
-            let known: Vec<_> = ADAPTERS.iter().map(|adapter| format!("`{}:`", adapter.scheme)).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            Err(OpenError::UnknownScheme { scheme: address.scheme().to_owned(), known })
-        }
+        None => Err(unknown(&address, ADAPTERS.iter().map(|adapter| adapter.scheme))),
     }
+}
+
+fn unknown<'a>(address: &Address<'_>, schemes: impl Iterator<Item = &'a str>) -> OpenError {
+    let known: Vec<_> = schemes.map(|scheme| format!("`{scheme}:`")).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    OpenError::UnknownScheme { scheme: address.scheme().to_owned(), known }
 }
 
 /// What an adapter's opener gives.
@@ -120,10 +126,6 @@ impl fmt::Debug for OpenError {
 
 impl OpenError {
     /// The adapter says why it can't open this address.
-    #[cfg_attr(
-        not(any(feature = "local", feature = "openai", feature = "scripted")),
-        expect(dead_code, reason = "no adapter")
-    )]
     pub(crate) fn setup(address: &Address<'_>, error: impl Error + Send + Sync + 'static) -> Self {
         let mut reason = error.to_string();
         let mut cause = error.source();

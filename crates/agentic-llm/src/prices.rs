@@ -33,10 +33,15 @@ pub struct PricedModel {
     /// For a million output tokens.
     #[serde(deserialize_with = "dollars")]
     pub output: NanoUsd,
-    /// Tokens of input and output together.
+    /// Tokens of input and output together; of an embedding model, those of one text.
     pub context_tokens: Option<u64>,
     /// The most tokens of one answer.
     pub max_output_tokens: Option<u64>,
+    /// Numbers in a vector of an embedding model.
+    pub dimensions: Option<usize>,
+    /// Whether an embedding model gives shorter vectors if it is asked to.
+    #[serde(default)]
+    pub shortens: bool,
     /// Where the numbers are from.
     pub source: String,
     /// Of which time they are: a year, a month or a day.

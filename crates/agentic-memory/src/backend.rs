@@ -1,6 +1,22 @@
-//! Stores by URL.
+//! Stores by URL, and how to write one.
+//!
+//! A store of one's own implements [`VectorStore`], and is handed to
+//! [`LongTermMemory::new`](crate::LongTermMemory::new). This one is complete; it keeps its records in a list, and its `main` runs
+//! the conformance suite on it (`cargo run -p agentic-memory --example own_store`):
+//!
+//! ```rust,no_run
+#![doc = include_str!("../examples/own_store.rs")]
+//! ```
 
+#[cfg(feature = "edge")]
+pub mod edge;
 pub mod memory;
+#[cfg(any(feature = "edge", feature = "qdrant"))]
+mod points;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "qdrant")]
+pub mod qdrant;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -22,8 +38,16 @@ struct Backend {
 
 const BACKENDS: &[Backend] = &[
     memory::BACKEND,
+    #[cfg(feature = "postgres")]
+    postgres::BACKEND,
+    #[cfg(feature = "postgres")]
+    postgres::LONG_BACKEND,
     #[cfg(feature = "sqlite")]
     sqlite::BACKEND,
+    #[cfg(feature = "edge")]
+    edge::BACKEND,
+    #[cfg(feature = "qdrant")]
+    qdrant::BACKEND,
 ];
 
 /// Opens the store at this address, for vectors of this embedding model; one with vectors of another refuses. Without a
@@ -32,7 +56,10 @@ const BACKENDS: &[Backend] = &[
 /// | address | store |
 /// |---|---|
 /// | `memory:` | [`MemoryStore`](memory::MemoryStore), gone with the process |
+/// | `postgres://USER:PASSWORD@HOST/DATABASE` | `postgres::PostgresStore`, PostgreSQL with pgvector (feature `postgres`) |
 /// | `sqlite://PATH` | `sqlite::SqliteStore`, a file (feature `sqlite`) |
+/// | `edge://PATH` | `edge::EdgeStore`, a folder of one process, searched by a graph (feature `edge`) |
+/// | `qdrant://HOST[:PORT]/COLLECTION` | `qdrant::QdrantStore`, a collection of a server (feature `qdrant`) |
 ///
 /// # Errors
 /// [`Invalid`](Kind::Invalid) if no backend has this scheme, [`OtherEmbedder`](Kind::OtherEmbedder),
@@ -54,7 +81,7 @@ pub async fn open(url: &str, embedder: Option<&EmbedderInfo>) -> Result<Arc<dyn 
 }
 
 /// What stands in an address after its scheme, with or without two slashes.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "edge", feature = "sqlite"))]
 fn after_scheme(url: &str) -> &str {
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     rest.strip_prefix("//").unwrap_or(rest)

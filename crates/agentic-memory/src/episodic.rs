@@ -285,6 +285,11 @@ pub(crate) fn entry(store: &StoreInfo, record: &Record, query: &MemoryQuery) -> 
     Ok(fits.then(entry))
 }
 
+/// What an episode of a record is found by.
+pub(crate) fn text(store: &StoreInfo, record: &Record) -> Stored<String> {
+    Ok(Episode::read(store, record)?.text())
+}
+
 /// The entries of an episode, the oldest first.
 async fn entries(store: &dyn VectorStore, episode: &Episode) -> Stored<Vec<Recalled>> {
     // Beside entries stands what waits for consolidation.

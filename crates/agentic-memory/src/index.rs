@@ -19,6 +19,10 @@ pub(crate) use self::codes::{Asked, Code};
 pub(crate) use self::fields::Fields;
 use self::shelf::{Shelf, merged};
 use self::words::WordIndex;
+#[cfg(feature = "postgres")]
+pub(crate) use self::words::{B, K1};
+#[cfg(feature = "qdrant")]
+pub(crate) use self::words::{often, rare};
 
 /// Texts of users are hashed with a seed that each process draws: nobody can choose them so that they collide.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -86,6 +90,17 @@ pub(crate) struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// Whose the record is.
+    #[cfg(feature = "edge")]
+    pub(crate) fn tenant(&self) -> &str {
+        &self.label.scope.tenant
+    }
+
+    #[cfg(feature = "edge")]
+    pub(crate) fn id(&self) -> &str {
+        &self.label.id
+    }
+
     /// The record with what the store keeps of it.
     pub(crate) fn record(&self, content: Content, with_index: bool) -> Record {
         let Label { id, scope, at, fields, .. } = self.label;
@@ -161,6 +176,31 @@ impl Index {
     pub(crate) fn keys(&self, scope: &MemoryScope) -> Vec<u64> {
         let Some(tenant) = self.tenants.get(&*scope.tenant) else { return Vec::new() };
         tenant.seen(scope).map(|label| label.key).collect()
+    }
+
+    /// The ids of all that the scope sees.
+    #[cfg(feature = "edge")]
+    pub(crate) fn ids(&self, scope: &MemoryScope) -> Vec<Arc<str>> {
+        let Some(tenant) = self.tenants.get(&*scope.tenant) else { return Vec::new() };
+        tenant.seen(scope).map(|label| label.id.clone()).collect()
+    }
+
+    /// How many records this tenant has.
+    #[cfg(feature = "edge")]
+    pub(crate) fn len(&self, tenant: &str) -> usize {
+        self.tenants.get(tenant).map_or(0, |tenant| tenant.ids.len())
+    }
+
+    /// How many records there are.
+    #[cfg(feature = "edge")]
+    pub(crate) fn size(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether nobody else has records.
+    #[cfg(feature = "edge")]
+    pub(crate) fn is_only(&self, tenant: &str) -> bool {
+        self.tenants.len() == 1 && self.tenants.contains_key(tenant)
     }
 
     pub(crate) fn tenants(&self) -> Vec<String> {

@@ -5,6 +5,7 @@ pub(crate) mod queue;
 mod recalls;
 pub(crate) mod record;
 mod remember;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,17 +4,19 @@
 
 pub mod conformance;
 pub mod durability;
+#[cfg(feature = "qdrant-server")]
+pub mod qdrant_server;
 
 mod fixtures;
-mod hashing;
 mod log;
 mod rule_model;
 mod scripted;
 mod sources;
 
 pub use fixtures::{fixture, json_lines};
-pub use hashing::HashingEmbedder;
 pub use log::EventLog;
+#[cfg(feature = "qdrant-server")]
+pub use qdrant_server::QdrantServer;
 pub use rule_model::{RuleModel, Says};
 pub use scripted::ScriptedModel;
 pub use sources::FakeSources;

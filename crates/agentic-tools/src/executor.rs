@@ -301,6 +301,25 @@ impl ActionExecutor {
                     result => (result, spend, changes),
                 }
             }
+            Callable::Scoped(tool) => {
+                let changes = tool.changes(&arguments);
+                // No step of its own tells of it.
+                let name = &entry.spec.name;
+                let note = Notes { cx, quiet: cx.is_guarded(Gate::ToolCall) };
+                note.tell(&format!("calling `{name}`"), &arguments.to_string());
+                let result = match tool.call(arguments.clone(), &cx.scope("tool")).await {
+                    Ok(value) => Ok(value),
+                    Err(StepError::Tool(error)) => Err(error),
+                    Err(error) => return Err(error.into()),
+                };
+                let result = admitted.give(result).await;
+                if let Ok(value) = &result {
+                    let (shown, _) = render(value.clone(), NOTED);
+                    note.tell(&format!("`{name}` gave"), &shown);
+                }
+                // What its steps spend is the run's, and none of the calling agent's own.
+                (result, Spend::default(), changes)
+            }
             Callable::Agent { agent, .. } => {
                 let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());
                 let (result, spend) = match cx.call(agent.name(), &**agent, goal).await {
@@ -329,6 +348,9 @@ impl ActionExecutor {
         }
     }
 }
+
+/// So many bytes of what a tool gave are told.
+const NOTED: usize = 1_024;
 
 /// Tells those who watch what became of a call's arguments.
 struct Notes<'a> {

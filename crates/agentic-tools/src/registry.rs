@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agentic_core::{Agent, Tool, ToolSet, ToolSpec};
+use agentic_core::{Agent, ScopedTool, Tool, ToolSet, ToolSpec};
 use agentic_schema::{Schema, SchemaError};
 use serde_json::json;
 use thiserror::Error;
@@ -29,6 +29,8 @@ pub(crate) struct Entry {
 pub enum Callable {
     /// A tool: one effect.
     Tool(Arc<dyn Tool>),
+    /// A tool that is made of steps: a scope with effects of its own.
+    Scoped(Arc<dyn ScopedTool>),
     /// Another agent: a scope with effects of its own.
     Agent {
         /// The agent.
@@ -122,6 +124,7 @@ impl Callable {
     fn spec(&self) -> Arc<ToolSpec> {
         match self {
             Self::Tool(tool) => tool.spec().clone(),
+            Self::Scoped(tool) => tool.spec().clone(),
             Self::Agent { agent, description } => {
                 let parameters = json!({
                     "type": "object",

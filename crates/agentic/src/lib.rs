@@ -8,8 +8,11 @@ pub use agentic_schema as schema;
 pub use agentic_tools as tools;
 
 pub use agentic_core::{
-    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Goal, GoalVerdict, Guarded, Guardrail,
-    Outcome, RunContext, Tool, ToolError,
+    Agent, AgentError, Budget, ChatModel, EffectClass, EffectContext, Embedder, Goal, GoalVerdict, Guarded,
+    Guardrail, Memory, MemoryScope, Outcome, RunContext, Tool, ToolError,
+};
+pub use agentic_memory::{
+    HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
@@ -20,9 +23,9 @@ pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
 pub mod prelude {
     pub use crate::llm;
     pub use crate::{
-        Agent, AgentError, Budget, ChatModel, EffectContext, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Guarded, Outcome, ReActAgent, RunContext, RunOptions, RunReport, Runtime, Tool,
-        ToolError, tool, tools,
+        Agent, AgentError, Budget, ChatModel, EffectContext, Embedder, Ephemeral, FunctionCallingAgent, Goal,
+        GoalVerdict, Guarded, LongTermMemory, Memory, MemoryScope, Outcome, ReActAgent, RememberingAgent,
+        RunContext, RunOptions, RunReport, Runtime, Tool, ToolError, memory_tools, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

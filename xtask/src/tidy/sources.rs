@@ -24,13 +24,23 @@ const UNFINISHED: &[&str] = &[
 const STRANGERS: &[(&str, &[&str])] = &[
     ("llama_cpp_2::", &["crates/agentic-llm/src/adapter/local"]),
     ("llama_cpp_sys_2::", &["crates/agentic-llm/src/adapter/local"]),
+    ("ort::", &["crates/agentic-llm/src/adapter/onnx"]),
+    ("tokenizers::", &["crates/agentic-llm/src/adapter/onnx"]),
     ("reqwest::", &["crates/agentic-llm/src/catalog/", "crates/agentic-tools/src/builtin/http"]),
     ("hyper::", &["crates/agentic-llm/src/transport"]),
     ("hyper_util::", &["crates/agentic-llm/src/transport"]),
-    ("rustls::", &["crates/agentic-llm/src/transport"]),
+    ("rustls::", &["crates/agentic-llm/src/transport", "crates/agentic-memory/src/backend/postgres/tls.rs"]),
     ("rusqlite::", &["crates/agentic-memory/src/backend/", "crates/agentic-runtime/src/store/"]),
     ("tokio_postgres::", &["crates/agentic-memory/src/backend/", "crates/agentic-runtime/src/store/"]),
-    ("qdrant_client::", &["crates/agentic-memory/src/backend/"]),
+    ("deadpool_postgres::", &["crates/agentic-memory/src/backend/", "crates/agentic-runtime/src/store/"]),
+    (
+        "qdrant_client::",
+        &["crates/agentic-memory/src/backend/qdrant", "crates/agentic-testkit/src/qdrant_server"],
+    ),
+    (
+        "qdrant_edge::",
+        &["crates/agentic-memory/src/backend/edge", "crates/agentic-testkit/src/qdrant_server"],
+    ),
 ];
 
 /// The only library files that may draw time, ids or randomness from the system: all others take `Sources`.
@@ -73,7 +83,7 @@ fn code(path: &str, line: &str) -> Option<String> {
         return None;
     }
     for (name, places) in STRANGERS {
-        if line.contains(name) && !places.iter().any(|place| path.starts_with(place)) {
+        if names(line, name) && !places.iter().any(|place| path.starts_with(place)) {
             return Some(format!("`{name}` may stand in {} only", places.join(", ")));
         }
     }
@@ -84,6 +94,12 @@ fn code(path: &str, line: &str) -> Option<String> {
         ));
     }
     None
+}
+
+/// Whether a line names this crate, and not one whose name ends like it.
+fn names(line: &str, name: &str) -> bool {
+    let begins = |at: usize| !line[..at].ends_with(|sign: char| sign.is_alphanumeric() || sign == '_');
+    line.match_indices(name).any(|(at, _)| begins(at))
 }
 
 /// Paths and package hosts of this machine, which no tracked file may name.
@@ -136,6 +152,8 @@ mod tests {
         assert_eq!(problems("crates/agentic-llm/src/open.rs", line), 1);
         assert_eq!(problems("crates/agentic-llm/src/open.rs", "/// Like reqwest::Client."), 0);
         assert_eq!(problems("crates/agentic-llm/tests/it/server.rs", line), 0);
+        assert_eq!(problems("crates/agentic-llm/src/open.rs", "use ort::session::Session;"), 1);
+        assert_eq!(problems("crates/agentic-llm/src/open.rs", "use support::Session;"), 0);
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(crate) enum RunsCommand {
 /// What is printed.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Printed {
-    /// What to print: text for people, or JSON
+    /// What to print: text for people, or JSON, one object a line
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }

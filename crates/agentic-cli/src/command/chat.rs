@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{Cancellation, Goal, Messages, Spend};
+use agentic::runtime::RunContextExt as _;
 use agentic::{Agent, AgentError, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
 
-use crate::agents::{self, AnyAgent};
+use crate::agents::{self, AnyAgent, Worker};
 use crate::args::Chat;
 use crate::config::Settings;
 use crate::exit::{self, Failure};
@@ -17,12 +18,15 @@ use crate::render::{self, Live};
 
 pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
-    let (agent, _) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let (Worker { agent, memories }, _) =
+        interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let asks = std::io::stdin().is_terminal();
     if asks {
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));
     }
     let mut conversation = Messages::new();
+    // What is said here is in the messages, and need not be recalled.
+    let id = RunContext::ephemeral().next_id().to_string();
     let mut code = exit::OK;
     // What was answered for always holds for the whole conversation.
     let mut rules = settings.rules.clone();
@@ -51,11 +55,16 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
             ));
         }
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
+        let said = Arc::new(said);
+        let turn: Arc<dyn Agent> = match &memories {
+            Some(memories) => Arc::new(memories.around(said.clone(), Some(id.clone()))),
+            None => said.clone(),
+        };
         let live = Arc::new(Live::new());
         let run = rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
         let run = run.budget(agents::budget(&settings, &spent, time));
         let run = agents::approvals(run, settings.yes).cancellation(interrupt.clone()).events(live.clone());
-        let report = run.run(&said, Goal::new(line.trim())).await;
+        let report = run.run(&turn, Goal::new(line.trim())).await;
         live.finish(&report);
         code = exit::code(&report);
         if interrupt.is_cancelled() {
@@ -64,7 +73,7 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         rules.extend(live.rules());
         spent += report.spend;
         time = time.saturating_add(live.time());
-        if let Some(after) = said.after.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(after) = said.after.lock().unwrap_or_else(PoisonError::into_inner).take() {
             conversation = after;
         }
     }

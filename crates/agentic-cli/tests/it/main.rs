@@ -8,6 +8,7 @@ mod commands;
 mod copies;
 mod durable;
 mod journals;
+mod memory;
 mod rules;
 mod runs;
 mod support;

@@ -1,7 +1,10 @@
-//! Chat completions, as OpenAI defined them and most servers speak them.
+//! Chat completions and embeddings, as OpenAI defined them and most servers speak them.
 
 mod assembly;
 mod builder;
+mod connection;
+mod embeddings;
+mod exchange;
 mod origin;
 mod quirks;
 mod reader;
@@ -23,10 +26,12 @@ use agentic_core::{
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::CONTENT_TYPE;
 
 pub(crate) use builder::open;
 pub use builder::{OpenAiBuilder, OpenAiError};
+pub(crate) use embeddings::open_embedder;
+pub use embeddings::{OpenAiEmbedder, OpenAiEmbedderBuilder};
 pub use quirks::Quirks;
 
 use origin::Origin;
@@ -121,48 +126,13 @@ impl Inner {
         })?;
         let body =
             request::write(&self.model, request, tools.as_deref(), stream, &self.quirks, &self.origin)?;
-        let response = self.endpoint.post(body).await.map_err(|error| self.origin.transport(error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        if status.is_redirection() {
-            return Err(self.redirected(&response));
-        }
-        let retry_after = retry_after::retry_after(response.headers(), mcx.now());
-        let status = status.as_u16();
-        let body = error_body(response).await;
-        let error = self.origin.http(status, &body, retry_after);
-        tracing::debug!(model = %self.info.id, status, kind = ?error.kind(), "the server refused a request");
-        Err(error)
-    }
-
-    /// Redirects are not followed: the key would go to whom nobody named.
-    fn redirected(&self, response: &Response) -> ModelError {
-        let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
-        let message = format!(
-            "the server redirects to {}; if that is right, make it the base URL",
-            self.origin.clean(to)
-        );
-        self.origin.error(Kind::NotFound, message).with_status(response.status().as_u16())
+        exchange::send(&self.endpoint, body, &self.origin, mcx).await
     }
 }
 
 fn content_type(response: &Response) -> String {
     let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.unwrap_or_default().to_ascii_lowercase()
-}
-
-/// As much of an error's body as is worth reading. If it can't be read, the status alone has to do.
-async fn error_body(mut response: Response) -> Vec<u8> {
-    const ENOUGH: usize = 64 * 1024;
-    let mut body = Vec::new();
-    while body.len() < ENOUGH
-        && let Ok(Some(bytes)) = response.chunk().await
-    {
-        body.extend_from_slice(&bytes[..bytes.len().min(ENOUGH - body.len())]);
-    }
-    body
 }
 
 /// An answer on its way.
@@ -230,5 +200,7 @@ impl Answer {
     }
 }
 
+#[cfg(test)]
+mod test_server;
 #[cfg(test)]
 mod tests;

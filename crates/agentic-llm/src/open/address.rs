@@ -10,10 +10,6 @@ pub(crate) struct Address<'a> {
     options: Vec<(&'a str, &'a str)>,
 }
 
-#[cfg_attr(
-    not(any(feature = "local", feature = "openai", feature = "scripted")),
-    expect(dead_code, reason = "no adapter")
-)]
 impl<'a> Address<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, OpenError> {
         let text = text.trim();
@@ -43,7 +39,7 @@ impl<'a> Address<'a> {
 
     /// The value of an option, as it is written.
     #[cfg_attr(
-        not(any(feature = "local", feature = "openai")),
+        not(any(feature = "local", feature = "onnx", feature = "openai")),
         expect(dead_code, reason = "no adapter with options")
     )]
     pub(crate) fn option(&self, name: &str) -> Option<&'a str> {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic_core::{ChatModel, ModelContext, ModelError, ModelInfo, ModelRequest, ModelStream, Timestamp};
+use agentic_core::{
+    ChatModel, Embedder, EmbedderInfo, Embeddings, ModelContext, ModelError, ModelInfo, ModelRequest,
+    ModelStream, Timestamp,
+};
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, stream};
@@ -68,7 +71,7 @@ impl RetryPolicy {
     }
 
     /// Waits for the next attempt. `false` if there is none.
-    async fn wait_after(
+    pub(crate) async fn wait_after(
         &self,
         attempt: u32,
         error: &ModelError,
@@ -92,13 +95,16 @@ impl RetryPolicy {
     }
 }
 
-/// A model that tries again when the one inside fails with a retryable error
+/// A chat or embedding model that tries again when the one inside fails with a retryable error
 /// ([`ModelError::is_retryable`]).
 ///
 /// It tries again only as long as nothing came of an attempt: once an event was given, what was paid for and shown
 /// can't be taken back, so an error ends the stream. It gives up, with the last error, after the policy's attempts or time, when the step's deadline comes before the next
 /// attempt, and at once when the run is cancelled. Waiting and jitter come from the effect context, so tests
 /// need no real time.
+///
+/// Of an embedding model a whole call is tried again. (One behind an endpoint tries its requests again by itself, so that a
+/// long list does not begin anew.)
 ///
 /// The response's usage is that of the attempt that succeeded: those before it ended before their first event, and
 /// cost nothing that anybody told.
@@ -108,7 +114,7 @@ pub struct Retry<M> {
     policy: RetryPolicy,
 }
 
-impl<M: ChatModel> Retry<M> {
+impl<M> Retry<M> {
     /// Tries `model` again by the default policy.
     pub fn new(model: M) -> Self {
         Self { model: Arc::new(model), policy: RetryPolicy::default() }
@@ -143,6 +149,25 @@ impl<M: ChatModel> ChatModel for Retry<M> {
                 return Err(error);
             }
             attempt += 1;
+        }
+    }
+}
+
+#[async_trait]
+impl<E: Embedder> Embedder for Retry<E> {
+    fn info(&self) -> &EmbedderInfo {
+        self.model.info()
+    }
+
+    async fn embed(&self, texts: Arc<[String]>, mcx: ModelContext) -> Result<Embeddings, ModelError> {
+        let began = mcx.now();
+        let mut attempt = 1;
+        loop {
+            match self.model.embed(texts.clone(), mcx.clone()).await {
+                Ok(embeddings) => return Ok(embeddings),
+                Err(error) if self.policy.wait_after(attempt, &error, began, &mcx).await => attempt += 1,
+                Err(error) => return Err(error),
+            }
         }
     }
 }

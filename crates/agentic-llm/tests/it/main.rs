@@ -11,3 +11,7 @@
 mod local_engine;
 #[cfg(feature = "local")]
 mod local_model;
+#[cfg(feature = "onnx")]
+mod onnx_bad_input;
+#[cfg(feature = "onnx")]
+mod onnx_model;

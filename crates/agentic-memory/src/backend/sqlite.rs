@@ -13,6 +13,7 @@
 mod failure;
 mod follow;
 mod open;
+mod replace;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::failure::Failure;
 use self::follow::Following;
+pub use self::replace::reembed_file;
 use super::{Backend, after_scheme};
 use crate::index::{Asked, Found, Index};
 

@@ -78,10 +78,13 @@ impl Codes {
         let (place, n) = (place as usize, self.dimensions);
         if self.scales.len() <= place {
             self.scales.resize(place + 1, (0.0, 0.0));
-            self.bytes.resize((place + 1) * n, 0);
         }
         self.scales[place] = code.map_or((0.0, 0.0), |code| (code.scale, code.error));
         if let Some(code) = code {
+            // Where no vector has a code there are no bytes either.
+            if self.bytes.len() < (place + 1) * n {
+                self.bytes.resize((place + 1) * n, 0);
+            }
             self.bytes[place * n..(place + 1) * n].copy_from_slice(&code.bytes);
         }
     }

@@ -18,8 +18,8 @@ impl Fields {
         Self(serde_json::to_string(fields).unwrap_or_default().into())
     }
 
-    /// Text that [`as_str`](Self::as_str) gave.
-    #[cfg(feature = "sqlite")]
+    /// Text that a map of fields has in JSON.
+    #[cfg(any(feature = "edge", feature = "sqlite"))]
     pub(crate) fn read(text: &str) -> Self {
         Self(text.into())
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Map;
 
 /// How soon a word that is repeated in a record counts no more.
-const K1: f32 = 1.2;
+pub(crate) const K1: f32 = 1.2;
 /// How much the length of a record matters.
-const B: f32 = 0.75;
+pub(crate) const B: f32 = 0.75;
 
 /// Places are few if they are less than this part of all, or fewer than this.
 const FEW: usize = 8;
@@ -117,12 +117,10 @@ impl WordIndex {
     fn parts(&self, words: &[&[(u32, u32)]], mut add: impl FnMut(u32, f32)) {
         let (n, average) = (self.records as f32, self.total as f32 / self.records.max(1) as f32);
         for places in words {
-            let having = places.len() as f32;
-            let rare = (1.0 + (n - having + 0.5) / (having + 0.5)).ln();
+            let rare = rare(n, places.len() as f32);
             for (place, count) in *places {
                 let (count, length) = (*count as f32, self.texts[*place as usize].len() as f32);
-                let often = count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length / average));
-                add(*place, rare * often);
+                add(*place, rare * often(count, length, average));
             }
         }
     }
@@ -146,6 +144,16 @@ impl WordIndex {
         self.numbers.insert(text, number);
         number
     }
+}
+
+/// How much it says that a record has a word, if so many of `n` records have it.
+pub(crate) fn rare(n: f32, having: f32) -> f32 {
+    (1.0 + (n - having + 0.5) / (having + 0.5)).ln()
+}
+
+/// How much it says that a record of this length has it so many times, if records have so many words on average.
+pub(crate) fn often(count: f32, length: f32, average: f32) -> f32 {
+    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length / average))
 }
 
 #[cfg(test)]

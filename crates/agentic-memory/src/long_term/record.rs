@@ -207,6 +207,16 @@ pub(crate) fn given_at(now: Timestamp, held: Timestamp) -> Filter {
     Filter::any().and(GONE_AT, later(now)).and(HOLDS_UNTIL, later(held))
 }
 
+/// What is forgotten or has expired.
+pub(crate) fn gone_at(now: Timestamp) -> Filter {
+    Filter::any().and(GONE_AT, Predicate::Below(now.as_millis() as f64 + 1.0))
+}
+
+/// What does not hold any more.
+pub(crate) fn invalid_at(now: Timestamp) -> Filter {
+    Filter::any().and(HOLDS_UNTIL, Predicate::Below(now.as_millis() as f64 + 1.0))
+}
+
 /// Which records a query is about.
 pub(crate) fn filter(query: &MemoryQuery, now: Timestamp) -> Filter {
     let millis = |time: Timestamp| time.as_millis() as f64;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use agentic_core::{
     Added, Memory as _, MemoryEntry, MemoryKind, MemoryQuery, MemoryScope, RunContext, Timestamp,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Forgetting, LongTermMemory};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
-use agentic_testkit::{FakeSources, HashingEmbedder};
+use agentic_testkit::FakeSources;
 
 fn anna() -> MemoryScope {
     MemoryScope::of_tenant("anna").agent("clerk")

@@ -4,9 +4,10 @@ use agentic_core::{
     Added, Memory as _, MemoryKind, MemoryScope, Message, Messages, ModelErrorKind, Part, Role, RunContext,
     ToolCall, ToolResult, ToolSet, Usage,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Compaction, CompactionOptions, LongTermMemory};
 use agentic_runtime::RunContextExt as _;
-use agentic_testkit::{HashingEmbedder, ScriptedModel};
+use agentic_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
 const MODEL: &str = "test:m";

@@ -7,9 +7,10 @@ use agentic_core::{
     Memory as _, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, MemoryScope, ModelErrorKind, Recalled,
     RunContext, Timestamp, async_trait,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Comparer, Forgetting, LongTermMemory, ModelComparer, Relation};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
-use agentic_testkit::{FakeSources, HashingEmbedder, ScriptedModel};
+use agentic_testkit::{FakeSources, ScriptedModel};
 use serde_json::json;
 
 fn anna() -> MemoryScope {

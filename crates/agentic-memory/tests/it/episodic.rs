@@ -3,9 +3,10 @@
 use agentic_core::{
     Memory as _, MemoryError, MemoryKind, MemoryQuery, MemoryScope, ModelErrorKind, RunContext,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Episode, EpisodicMemory, LongTermMemory, ModelComparer};
 use agentic_runtime::RunContextExt as _;
-use agentic_testkit::{HashingEmbedder, ScriptedModel};
+use agentic_testkit::ScriptedModel;
 use serde_json::json;
 
 fn anna() -> MemoryScope {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use agentic_core::{
     Added, Memory as _, MemoryEntry, MemoryKind, MemoryQuery, MemoryScope, Recalled, RunContext,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{HierarchicalMemory, HierarchicalOptions, LongTermMemory};
 use agentic_runtime::Ephemeral;
-use agentic_testkit::{FakeSources, HashingEmbedder, ScriptedModel};
+use agentic_testkit::{FakeSources, ScriptedModel};
 use serde_json::json;
 
 fn anna() -> MemoryScope {

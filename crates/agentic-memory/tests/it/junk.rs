@@ -7,9 +7,10 @@ use agentic_core::{
     Added, Memory as _, MemoryEntry, MemoryKind, MemoryQuery, MemoryScope, ModelRequest, RunContext,
     Timestamp,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Admission, LongTermMemory, LongTermOptions, ModelComparer};
 use agentic_runtime::Ephemeral;
-use agentic_testkit::{FakeSources, HashingEmbedder, RuleModel, Says};
+use agentic_testkit::{FakeSources, RuleModel, Says};
 use serde_json::json;
 
 const WRITES: usize = 5_000;

@@ -7,10 +7,10 @@ use agentic_core::{
     Added, EmbedderInfo, Filter, Memory as _, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, MemoryScope,
     RunContext, StoreErrorKind, Timestamp, VectorStore,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::backend::memory::MemoryStore;
 use agentic_memory::{Admission, LongTermMemory, LongTermOptions};
 use agentic_runtime::RunContextExt as _;
-use agentic_testkit::HashingEmbedder;
 
 fn anna() -> MemoryScope {
     MemoryScope::of_tenant("anna")

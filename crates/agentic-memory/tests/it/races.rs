@@ -9,10 +9,11 @@ use agentic_core::{
     MemoryScope, Recalled, Record, RunContext, Selection, StoreError, StoreInfo, Timestamp, VectorStore,
     WriteBatch, async_trait,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::backend::memory::MemoryStore;
 use agentic_memory::{Comparer, LongTermMemory, Relation};
 use agentic_runtime::Ephemeral;
-use agentic_testkit::{FakeSources, HashingEmbedder};
+use agentic_testkit::FakeSources;
 
 /// A store that takes its time to give what is read next, when it is told to.
 #[derive(Debug)]

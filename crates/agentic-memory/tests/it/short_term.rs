@@ -6,9 +6,10 @@ use agentic_core::{
     Embedder as _, Filter, Memory as _, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, MemoryScope,
     ModelErrorKind, ModelInfo, RunContext,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{ShortTermMemory, ShortTermOptions, open};
 use agentic_runtime::Ephemeral;
-use agentic_testkit::{FakeSources, HashingEmbedder, ScriptedModel};
+use agentic_testkit::{FakeSources, ScriptedModel};
 use serde_json::json;
 
 fn anna() -> MemoryScope {

@@ -4,11 +4,12 @@ use agentic_core::{
     Filter, Memory, MemoryEntry, MemoryKind, MemoryQuery, MemoryScope, Predicate, RunContext, Selection,
     VectorStore,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{
     EpisodicMemory, Forgetting, HierarchicalMemory, LongTermMemory, ModelComparer, ShortTermMemory,
 };
 use agentic_runtime::RunContextExt as _;
-use agentic_testkit::{HashingEmbedder, RuleModel, Says};
+use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
 
 const SECRET: &str = "The vault opens with 4711";

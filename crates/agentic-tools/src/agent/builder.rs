@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use agentic_core::{Agent, ChatModel, Sampling};
+use agentic_core::{Agent, ChatModel, Sampling, ScopedTool};
 use thiserror::Error;
 
 use crate::executor::{ActionExecutor, ExecutorOptions};
@@ -95,6 +95,18 @@ impl<A: Buildable> AgentBuilder<A> {
     /// More tools.
     pub fn tools<Via, T: IntoTool<Via>>(mut self, tools: impl IntoIterator<Item = T>) -> Self {
         self.callables.extend(tools.into_iter().map(|tool| Callable::Tool(tool.into_tool())));
+        self
+    }
+
+    /// One more tool that is made of steps, as those of a memory are.
+    pub fn scoped_tool(mut self, tool: impl ScopedTool) -> Self {
+        self.callables.push(Callable::Scoped(Arc::new(tool)));
+        self
+    }
+
+    /// More of them.
+    pub fn scoped_tools<T: ScopedTool>(mut self, tools: impl IntoIterator<Item = T>) -> Self {
+        self.callables.extend(tools.into_iter().map(|tool| Callable::Scoped(Arc::new(tool))));
         self
     }
 

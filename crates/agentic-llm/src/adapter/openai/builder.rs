@@ -5,25 +5,17 @@ use std::time::Duration;
 
 use agentic_core::{Capabilities, ChatModel, ModelInfo, Price};
 use futures_util::FutureExt as _;
-use http::Uri;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use thiserror::Error;
-use url::Url;
 
-use super::origin::Origin;
+use super::connection::{Connection, KEY_NAME};
 use super::tools::ToolCache;
 use super::{Inner, OpenAi, Quirks};
 use crate::open::{Address, Environment, OpenError, OpenFuture};
 use crate::prices::{PriceList, PriceListError};
 use crate::secret::Secret;
 use crate::toolcall::Dialect;
-use crate::transport::{Timeouts, Transport};
+use crate::transport::Timeouts;
 use crate::wrap::TextCalls;
-
-/// OpenAI's own endpoint.
-const OPENAI_URL: &str = "https://api.openai.com/v1";
-/// Where the key is looked for, unless said otherwise.
-const KEY_NAME: &str = "OPENAI_API_KEY";
 
 /// Why a model can't be set up.
 #[derive(Debug, Error)]
@@ -47,6 +39,24 @@ pub enum OpenAiError {
         given: String,
         /// The names of the dialects.
         known: String,
+    },
+    /// Nobody knows how many numbers a vector of the model has.
+    #[error("the dimensions of `{model}` at {host} are not known; add ?dimensions=N to its address")]
+    Dimensions {
+        /// The model, as its server knows it.
+        model: String,
+        /// The endpoint's host.
+        host: String,
+    },
+    /// An option's value is none.
+    #[error("option `{option}` can't be `{value}`; write {form}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        form: &'static str,
     },
     /// OpenAI's own endpoint wants a key.
     #[error("{host} wants a key: set {key_name}, or OPENAI_BASE_URL for another server")]
@@ -162,30 +172,22 @@ impl OpenAiBuilder {
         if model.is_empty() {
             return Err(OpenAiError::NoModel);
         }
-        let base_url = self.base_url.as_deref().unwrap_or(OPENAI_URL);
-        let endpoint = endpoint(base_url)?;
-        let name = endpoint.host_str().unwrap_or_default();
-        let host = match endpoint.port_or_known_default() {
-            Some(port) => format!("{name}:{port}"),
-            None => name.to_owned(),
+        let connection = Connection {
+            base_url: self.base_url,
+            key: self.key,
+            key_name: self.key_name,
+            timeouts: self.timeouts,
         };
-        let official = name == "api.openai.com";
-        let key = self.key.filter(|key| !key.expose().is_empty());
-        if official && key.is_none() {
-            return Err(OpenAiError::NoKey { host: name.to_owned(), key_name: self.key_name });
-        }
-        let headers =
-            headers(key.as_ref()).ok_or_else(|| OpenAiError::BadKey { key_name: self.key_name.clone() })?;
+        let connected = connection.to("/chat/completions")?;
+        let name = connected.host.as_str();
         let quirks = self.quirks.unwrap_or_else(|| Quirks::of_host(name));
         let mut info = match self.info {
             Some(info) => info,
             None => describe(&model, name, &self.prices.map_or_else(PriceList::builtin, Ok)?),
         };
         info.price = self.price.or(info.price);
-        let uri = Uri::try_from(endpoint.as_str()).map_err(|error| refused(base_url, &error.to_string()))?;
-        let endpoint = Transport::new(self.timeouts).endpoint(uri, headers);
-        let origin = Origin { id: info.id.clone(), host, key, key_name: self.key_name.into() };
-        let (origin, tools) = (Arc::new(origin), ToolCache::default());
+        let origin = Arc::new(connected.origin(info.id.clone()));
+        let (endpoint, tools) = (connected.endpoint, ToolCache::default());
         Ok(OpenAi(Arc::new(Inner { endpoint, model, info, quirks, origin, tools })))
     }
 }
@@ -206,42 +208,6 @@ fn describe(model: &str, host: &str, prices: &PriceList) -> ModelInfo {
     info
 }
 
-fn endpoint(base: &str) -> Result<Url, OpenAiError> {
-    let base = base.trim();
-    let refuse = |reason: &str| refused(base, reason);
-    let mut url = Url::parse(base).map_err(|error| refuse(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(refuse("it begins with neither http:// nor https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("it holds a user or a password; give the key instead"));
-    }
-    url.set_fragment(None);
-    // Some people give the whole endpoint, some a trailing slash; a query (Azure's `api-version`) stays.
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/chat/completions").unwrap_or(path);
-    let path = format!("{path}/chat/completions");
-    url.set_path(&path);
-    Ok(url)
-}
-
-fn refused(base: &str, reason: &str) -> OpenAiError {
-    // Whatever stands before an `@` may be a password.
-    let shown = base.rsplit('@').next().unwrap_or_default();
-    let shown = shown.split(['?', '#']).next().unwrap_or_default();
-    OpenAiError::BaseUrl { url: shown.to_owned(), reason: reason.to_owned() }
-}
-
-fn headers(key: Option<&Secret>) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if let Some(key) = key {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose())).ok()?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    Some(headers)
-}
-
 /// Opens `openai:MODEL`, with `?base_url=…`, `?key_env=NAME` and `?tool_text=DIALECT` as options. The environment
 /// gives `OPENAI_BASE_URL`, `OPENAI_API_KEY`, and in `AGENTIC_PRICES` a price list.
 pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -> OpenFuture<'a> {
@@ -256,16 +222,9 @@ pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -
         };
         let prices = PriceList::of_user(environment).map_err(|error| OpenError::setup(address, error))?;
         let mut builder = OpenAi::builder(address.rest()).prices(prices);
-        if let Some(url) =
-            address.option("base_url").map(str::to_owned).or_else(|| environment.get("OPENAI_BASE_URL"))
-        {
-            builder = builder.base_url(url);
-        }
-        let key_name = address.option("key_env").unwrap_or(KEY_NAME);
-        builder = builder.key_name(key_name);
-        if let Some(key) = environment.secret(key_name) {
-            builder = builder.key(key);
-        }
+        let connection = Connection::of(address, environment);
+        (builder.base_url, builder.key) = (connection.base_url, connection.key);
+        builder.key_name = connection.key_name;
         let model = builder.build().map_err(|error| OpenError::setup(address, error))?;
         Ok(match dialect {
             None => Arc::new(model) as Arc<dyn ChatModel>,
@@ -278,20 +237,6 @@ pub(crate) fn open<'a>(address: &'a Address<'a>, environment: &'a Environment) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(base: &str, expected: &str) {
-        assert_eq!(endpoint(base).unwrap().as_str(), expected);
-    }
-
-    #[test]
-    fn the_endpoint_follows_from_the_base_url() {
-        check("http://localhost:8000/v1", "http://localhost:8000/v1/chat/completions");
-        check(" http://localhost:8000/v1/ ", "http://localhost:8000/v1/chat/completions");
-        check("http://localhost:8000", "http://localhost:8000/chat/completions");
-        check("https://x.test/v1/chat/completions", "https://x.test/v1/chat/completions");
-        check("https://x.test/d?api-version=1", "https://x.test/d/chat/completions?api-version=1");
-    }
 
     #[test]
     fn wrong_base_urls_are_refused_without_their_secrets() {

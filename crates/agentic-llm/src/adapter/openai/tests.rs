@@ -1,136 +1,21 @@
 //! The adapter against a real server on the loopback interface.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use agentic_core::{EventKind, FinishReason, Message, ModelDelta, ModelResponse, RunContext, StepError};
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{EventLog, conformance};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use super::test_server::{Reply, Server};
 use super::*;
 use crate::secret::Secret;
 
 const KEY: &str = "sk-test-9f2c71e5d0";
 
-/// One reply of the server.
-#[derive(Clone, Debug)]
-struct Reply {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-    /// Bytes that are sent at a time.
-    piece: usize,
-    /// Where the connection is cut.
-    cut: Option<usize>,
-}
-
-impl Reply {
-    fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let headers = vec![("content-type", content_type.to_owned())];
-        Self { status, headers, body: body.into(), piece: usize::MAX, cut: None }
-    }
-
-    fn json(body: &Value) -> Self {
-        Self::new(200, "application/json", body.to_string())
-    }
-
-    fn events(chunks: &[Value]) -> Self {
-        let mut body: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
-        body.push_str("data: [DONE]\n\n");
-        Self::new(200, "text/event-stream", body)
-    }
-
-    fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-}
-
-/// What the server was sent.
-#[derive(Clone, Debug)]
-struct Seen {
-    head: String,
-    body: Value,
-}
-
-/// Answers each request with the next of its replies.
-struct Server {
-    base_url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    connections: Arc<Mutex<usize>>,
-}
-
-impl Server {
-    async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let replies: Arc<Mutex<VecDeque<Reply>>> = Arc::new(Mutex::new(replies.into_iter().collect()));
-        let (seen, connections): (Arc<Mutex<Vec<Seen>>>, Arc<Mutex<usize>>) = Default::default();
-        let server = Self { base_url, seen: seen.clone(), connections: connections.clone() };
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                *connections.lock().unwrap() += 1;
-                tokio::spawn(serve(socket, replies.clone(), seen.clone()));
-            }
-        });
-        server
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn model(&self) -> Arc<dyn ChatModel> {
-        Arc::new(OpenAi::builder("m").base_url(&self.base_url).key(Secret::new(KEY)).build().unwrap())
-    }
-}
-
-async fn serve(mut socket: TcpStream, replies: Arc<Mutex<VecDeque<Reply>>>, seen: Arc<Mutex<Vec<Seen>>>) {
-    let mut buffer = Vec::new();
-    loop {
-        let Some(request) = read_request(&mut socket, &mut buffer).await else { return };
-        seen.lock().unwrap().push(request);
-        let Some(reply) = replies.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else { return };
-        let mut head = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
-        for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
-        if socket.write_all(head.as_bytes()).await.is_err() {
-            return;
-        }
-        let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
-        for piece in body.chunks(reply.piece.min(body.len().max(1))) {
-            if socket.write_all(piece).await.is_err() {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-        if reply.cut.is_some() {
-            return;
-        }
-    }
-}
-
-async fn read_request(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
-    loop {
-        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8(buffer[..end].to_vec()).unwrap().to_lowercase();
-            let length: usize =
-                head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
-            if buffer.len() >= end + 4 + length {
-                let body = serde_json::from_slice(&buffer[end + 4..end + 4 + length]).unwrap();
-                buffer.drain(..end + 4 + length);
-                return Some(Seen { head, body });
-            }
-        }
-        if socket.read_buf(buffer).await.ok()? == 0 {
-            return None;
-        }
-    }
+fn model_of(server: &Server) -> Arc<dyn ChatModel> {
+    Arc::new(OpenAi::builder("m").base_url(&server.base_url).key(Secret::new(KEY)).build().unwrap())
 }
 
 fn request() -> ModelRequest {
@@ -186,7 +71,7 @@ fn deltas(log: &EventLog) -> Vec<ModelDelta> {
 #[tokio::test]
 async fn streamed_or_not_the_answer_is_the_same() {
     let server = Server::start([Reply::json(&whole()), Reply::events(&chunks())]).await;
-    let model = server.model();
+    let model = model_of(&server);
     let quiet = ask(&Ephemeral::new().context(), &model).await.unwrap();
     let log = Arc::new(EventLog::new());
     let shown = ask(&watched(&log), &model).await.unwrap();
@@ -214,7 +99,7 @@ async fn streamed_or_not_the_answer_is_the_same() {
 async fn a_stream_is_read_byte_by_byte() {
     let slow = Reply { piece: 1, ..Reply::events(&chunks()) };
     let server = Server::start([slow, Reply::json(&whole())]).await;
-    let model = server.model();
+    let model = model_of(&server);
     let log = Arc::new(EventLog::new());
     let shown = ask(&watched(&log), &model).await.unwrap();
     assert_eq!(shown, ask(&Ephemeral::new().context(), &model).await.unwrap());
@@ -228,7 +113,7 @@ async fn an_answer_that_breaks_off_is_an_error() {
     let points = [0, 1, 60, 200];
     let replies = points.iter().flat_map(|&at| [cut(&whole_reply, at), cut(&events, at)]);
     let server = Server::start(replies).await;
-    let model = server.model();
+    let model = model_of(&server);
     for point in points {
         let error = ask(&Ephemeral::new().context(), &model).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Interrupted, "whole, cut at {point}: {error}");
@@ -246,7 +131,7 @@ async fn refusals_of_the_server_are_typed() {
         Reply::new(307, "text/plain", "").header("location", "http://elsewhere.test/v1"),
     ])
     .await;
-    let model = server.model();
+    let model = model_of(&server);
     let cx = Ephemeral::new().context();
     let error = ask(&cx, &model).await.unwrap_err();
     assert_eq!(error.to_string(), "model `openai:m`: HTTP 429: Slow down (try again in 7.0 s)");
@@ -278,7 +163,7 @@ async fn ids_that_are_missing_are_unique_in_the_conversation() {
     let mut answer = whole();
     answer["choices"][0]["message"]["tool_calls"][0]["id"] = Value::Null;
     let server = Server::start([Reply::json(&answer), Reply::json(&answer)]).await;
-    let (model, cx) = (server.model(), Ephemeral::new().context());
+    let (model, cx) = (model_of(&server), Ephemeral::new().context());
     let first = cx.model(&model, request()).await.unwrap();
     let mut next = request();
     next.messages.push(first.message.clone());
@@ -297,13 +182,13 @@ async fn the_suite_for_models_passes() {
         json!({"id": "x", "model": "m-1", "choices": [], "usage": usage()}),
     ];
     let server = Server::start((0..5).map(|_| Reply::events(&hello))).await;
-    let (model, cx) = (server.model(), watched(&Arc::new(EventLog::new())));
+    let (model, cx) = (model_of(&server), watched(&Arc::new(EventLog::new())));
     conformance::model::one_finished_at_the_end(&cx, &model).await;
     conformance::model::deltas_add_up(&cx, &model).await;
     conformance::model::counts_tokens(&cx, &model).await;
     conformance::model::can_be_dropped(&cx, &model).await;
     let server = Server::start([Reply::events(&chunks())]).await;
-    conformance::model::calls_a_tool(&cx, &server.model()).await;
+    conformance::model::calls_a_tool(&cx, &model_of(&server)).await;
 }
 
 /// Collects all that is logged.

@@ -121,3 +121,39 @@ async fn a_cancelled_run_waits_for_nothing() {
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(model.asked().len(), 1);
 }
+
+/// An embedding model that fails so many times.
+#[derive(Debug)]
+struct Busy {
+    info: EmbedderInfo,
+    fails: std::sync::atomic::AtomicU32,
+}
+
+#[async_trait]
+impl Embedder for Busy {
+    fn info(&self) -> &EmbedderInfo {
+        &self.info
+    }
+
+    async fn embed(&self, texts: Arc<[String]>, _: ModelContext) -> Result<Embeddings, ModelError> {
+        let left = self.fails.load(std::sync::atomic::Ordering::SeqCst);
+        match left.checked_sub(1) {
+            Some(left) => {
+                self.fails.store(left, std::sync::atomic::Ordering::SeqCst);
+                Err(error(Kind::Unavailable))
+            }
+            None => Ok(Embeddings { vectors: vec![vec![1.0]; texts.len()], usage: Default::default() }),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn embedding_models_are_tried_again_too() {
+    for (fails, works) in [(3, true), (4, false)] {
+        let model = Busy { info: EmbedderInfo::new("busy", 1), fails: fails.into() };
+        let retry: Arc<dyn Embedder> = Arc::new(Retry::new(model));
+        let cx = Ephemeral::new().sources(FakeSources::seeded(1)).context();
+        let result = cx.embed(&retry, ["a", "b"]).await;
+        assert_eq!(result.is_ok(), works, "{result:?}");
+    }
+}

@@ -12,8 +12,11 @@ use crate::index::{Code, Content, Fields, Indexed};
 /// So many deletions are listed; who has missed more reads all records again.
 const LISTED: u64 = 100_000;
 
+/// What a file has come to.
+pub(super) type Last = (u64, Option<(u64, u64)>);
+
 /// The number of the last record, and of the first and the last deletion that are listed.
-pub(super) fn last(db: &Connection) -> Result<(u64, Option<(u64, u64)>), Failure> {
+pub(super) fn last(db: &Connection) -> Result<Last, Failure> {
     let mut last = db.prepare_cached(
         "SELECT (SELECT max(n) FROM records), (SELECT min(k) FROM deletions), (SELECT max(k) FROM deletions)",
     )?;

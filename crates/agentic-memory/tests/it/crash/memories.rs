@@ -11,11 +11,12 @@ use agentic_core::{
     MemoryKind, MemoryScope, ModelRequest, Outcome, Recalled, Record, RunContext, Selection, Spend,
     Timestamp, async_trait,
 };
+use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::backend::memory::MemoryStore;
 use agentic_memory::{Comparer, HierarchicalMemory, HierarchicalOptions, LongTermMemory, Relation};
 use agentic_runtime::RunContextExt as _;
 use agentic_testkit::durability::{Check, Lag, Subject, World};
-use agentic_testkit::{HashingEmbedder, RuleModel, Says};
+use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
 
 /// Where the process that is killed finds the store.

@@ -1,6 +1,8 @@
 //! How fast stores write, open again and find: entries of 384 dimensions with a dozen words, in batches of 1,000.
 //!
-//! `cargo run --release -p agentic-memory --features sqlite --example store_speed [ENTRIES [FOLDER]]`
+//! `cargo run --release -p agentic-memory --features sqlite[,edge] --example memory_speed [ENTRIES [FOLDER | URL]]`
+//!
+//! With an address (feature `postgres`) it measures that store alone, which should be empty.
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
 
 use std::error::Error;
@@ -11,6 +13,8 @@ use std::time::Instant;
 use agentic_core::{
     EmbedderInfo, Filter, Json, MemoryScope, Record, Selection, Timestamp, VectorStore, WriteBatch,
 };
+#[cfg(feature = "edge")]
+use agentic_memory::backend::edge::EdgeStore;
 use agentic_memory::open;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -25,10 +29,16 @@ async fn main() -> Result<(), Failed> {
         return reopen(&std::env::args().nth(2).unwrap_or_default()).await;
     }
     let entries: usize = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
+    if let Some(url) = std::env::args().nth(2).filter(|place| place.contains("://")) {
+        let store = open(&url, Some(&embedder())).await?;
+        println!("{}", store.info().url);
+        insert(&store, entries).await?;
+        return query(&store).await;
+    }
     let temporary = tempfile::tempdir()?;
     let folder = std::env::args_os().nth(2);
     let folder = folder.as_ref().map_or(temporary.path(), Path::new);
-    let path = folder.join("store_speed.db");
+    let path = folder.join("memory_speed.db");
     let before = resident()?;
     for url in ["memory:".to_owned(), format!("sqlite://{}", path.display())] {
         let store = open(&url, Some(&embedder())).await?;
@@ -36,8 +46,12 @@ async fn main() -> Result<(), Failed> {
         insert(&store, entries).await?;
         query(&store).await?;
         println!("  resident: {:.0} MiB more", resident()? - before);
+        #[cfg(feature = "edge")]
+        if url == "memory:" {
+            edge(&store, entries, &folder.join("memory_speed.edge")).await?;
+        }
     }
-    println!("  on disk: {:.0} MiB", std::fs::metadata(&path)?.len() as f64 / MIB);
+    println!("  on disk: {:.0} MiB", size(&path)?);
     for _ in 0..3 {
         let (took, store) = timed(open(&format!("sqlite://{}", path.display()), Some(&embedder()))).await;
         let store = store?;
@@ -51,6 +65,48 @@ async fn main() -> Result<(), Failed> {
     }
     std::fs::remove_file(&path)?;
     Ok(())
+}
+
+/// Measures `edge://`, whose nearest are compared with the exact ones of another store.
+#[cfg(feature = "edge")]
+async fn edge(exact: &Arc<dyn VectorStore>, entries: usize, path: &Path) -> Result<(), Failed> {
+    println!("edge");
+    let before = resident()?;
+    let edge = Arc::new(EdgeStore::open(path, Some(&embedder())).await?);
+    let store: Arc<dyn VectorStore> = edge.clone();
+    let from = cpu()?;
+    insert(&store, entries).await?;
+    let (took, settled) = timed(edge.settle()).await;
+    settled?;
+    let all = (cpu()? - from) / entries as f64 * 1e6;
+    println!("  settled after {took:.1} s; with that and making the entries {all:.1} µs CPU an entry");
+    query(&store).await?;
+    let (wanted, mut found) = (Selection::new(scope(), 10), 0);
+    for n in 0..QUERIES {
+        let asked = vector(10_000_000 + n as u64);
+        let ids =
+            |hits: Vec<agentic_core::Hit>| hits.into_iter().map(|hit| hit.record.id).collect::<Vec<_>>();
+        let expected = ids(exact.nearest(&asked, &wanted).await?);
+        found += ids(store.nearest(&asked, &wanted).await?).iter().filter(|id| expected.contains(id)).count();
+    }
+    println!("  recall@10: {:.4}", found as f64 / (QUERIES * 10) as f64);
+    println!("  resident: {:.0} MiB more, on disk: {:.0} MiB", resident()? - before, size(path)?);
+    drop((store, edge));
+    let (took, store) = timed(EdgeStore::open(path, Some(&embedder()))).await;
+    store?;
+    println!("  opened in {:.0} ms", took * 1e3);
+    std::fs::remove_dir_all(path)?;
+    Ok(())
+}
+
+/// MiB of a file, or of all in a folder, as far as there is something in them.
+fn size(path: &Path) -> Result<f64, Failed> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(path)?;
+    if !about.is_dir() {
+        return Ok(about.blocks() as f64 * 512.0 / MIB);
+    }
+    std::fs::read_dir(path)?.map(|entry| size(&entry?.path())).sum()
 }
 
 async fn reopen(path: &str) -> Result<(), Failed> {
@@ -82,11 +138,13 @@ fn drawn(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Vectors in 1,000 clusters, as those of texts are.
+/// Vectors of length 1 in 1,000 clusters, as those of texts are.
 fn vector(n: u64) -> Vec<f32> {
     let part = |seed: u64| drawn(seed) as f32 / u64::MAX as f32 - 0.5;
     let (cluster, own) = (drawn(n) % 1_000 * 1_000, (n + 1) * 1_000_000);
-    (0..DIMENSIONS as u64).map(|at| part(cluster + at) + part(own + at)).collect()
+    let numbers: Vec<f32> = (0..DIMENSIONS as u64).map(|at| part(cluster + at) + part(own + at)).collect();
+    let length = numbers.iter().map(|number| number * number).sum::<f32>().sqrt();
+    numbers.iter().map(|number| number / length).collect()
 }
 
 fn record(n: u64) -> Record {

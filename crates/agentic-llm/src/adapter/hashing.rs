@@ -1,8 +1,32 @@
-//! An embedding model without a model.
+//! `hashing:DIMENSIONS`: an embedding model without a model, for tests and for machines that can't have one.
 
 use std::sync::Arc;
 
-use agentic_core::{Embedder, EmbedderInfo, Embeddings, ModelContext, ModelError, Usage, async_trait};
+use agentic_core::{Embedder, EmbedderInfo, Embeddings, ModelContext, ModelError, Usage};
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::open::{Address, EmbedderFuture, Environment, OpenError};
+
+/// The most numbers in a vector.
+const MOST: usize = 65_536;
+
+/// What is wrong with an address.
+#[derive(Debug, Error)]
+#[error("`{0}` is no number of dimensions from 1 to {MOST}; write hashing:384")]
+struct NoDimensions(String);
+
+pub(crate) fn open<'a>(address: &'a Address<'a>, _: &'a Environment) -> EmbedderFuture<'a> {
+    Box::pin(async move {
+        address.allow(&[])?;
+        match address.rest().parse() {
+            Ok(dimensions) if (1..=MOST).contains(&dimensions) => {
+                Ok(Arc::new(HashingEmbedder::new(dimensions)) as Arc<dyn Embedder>)
+            }
+            _ => Err(OpenError::setup(address, NoDimensions(address.rest().to_owned()))),
+        }
+    })
+}
 
 /// Texts that share words have like vectors: the same in every process, on every machine. It knows no meaning: "car" and
 /// "automobile" are as far apart as any two words.
@@ -58,7 +82,16 @@ impl Embedder for HashingEmbedder {
 
 #[cfg(test)]
 mod tests {
+    use agentic_core::RunContext;
+    use agentic_runtime::RunContextExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_suite_for_embedders_passes() {
+        let embedder: Arc<dyn Embedder> = Arc::new(HashingEmbedder::new(256));
+        agentic_testkit::conformance::embedder::all(&RunContext::ephemeral(), &embedder).await;
+    }
 
     #[test]
     fn texts_with_the_same_words_are_alike() {

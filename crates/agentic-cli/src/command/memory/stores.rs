@@ -1,0 +1,196 @@
+//! Commands about whole memories.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::Mutex;
+
+use agentic::core::{Recalled, RunContext};
+use agentic::memory::{Copied, Forgetting, MemoryStats, backend, copy, reembed as embed_again};
+use agentic::runtime::RunContextExt as _;
+
+use super::{PAGE, existing, failed};
+use crate::args::{How, Output, Which};
+use crate::exit::{self, Failure};
+use crate::memories::{self, Memories, MemoryRecipe};
+use crate::models;
+use crate::render::{self, Bar};
+
+pub(super) async fn sweep(which: Which) -> Result<u8, Failure> {
+    let Memories { memory, scope } = existing(which).await?;
+    let swept =
+        memory.sweep(&scope, &Forgetting::default(), &RunContext::ephemeral()).await.map_err(failed)?;
+    render::result(&format!("{} had faded and are forgotten, {} deleted", swept.faded, swept.deleted));
+    Ok(exit::OK)
+}
+
+pub(super) async fn stats(which: Which, output: Output) -> Result<u8, Failure> {
+    let Memories { memory, scope } = existing(which).await?;
+    let stats = memory.stats(&scope, &RunContext::ephemeral()).await.map_err(failed)?;
+    if output == Output::Json {
+        render::json_line(&stats);
+        return Ok(exit::OK);
+    }
+    let MemoryStats { store, entries, given, forgotten, invalid, waiting, kinds, .. } = &stats;
+    let line = |name: &str, value: &str| render::result(&format!("{name:<9} {value}"));
+    line("memory", &store.url);
+    line("vectors", &format!("{} numbers of {}", store.dimensions, store.embedder));
+    let can = &store.capabilities;
+    let can = [
+        (can.durable, "durable", "gone with the process"),
+        (can.atomic, "changes as a whole", "changes one by one"),
+        (can.exact, "exact", "nearly exact"),
+        (can.shared, "for several processes", "for one process"),
+    ];
+    line("engine", &can.map(|(it, yes, no)| if it { yes } else { no }).join(", "));
+    line("scope", &scope.to_string());
+    let all: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    line(
+        "entries",
+        &format!("{entries}{}", if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }),
+    );
+    line("given", &given.to_string());
+    for (name, n) in [("forgotten", forgotten), ("invalid", invalid), ("waiting", waiting)] {
+        if *n > 0 {
+            line(name, &n.to_string());
+        }
+    }
+    Ok(exit::OK)
+}
+
+pub(super) async fn export(file: Option<&Path>, which: Which) -> Result<u8, Failure> {
+    let (Memories { memory, scope }, cx) = (existing(which).await?, RunContext::ephemeral());
+    let cant = |error: std::io::Error| {
+        let name = file.map_or_else(|| "standard output".into(), |file| file.display().to_string());
+        Failure::failed(format!("can't write {name}: {error}"))
+    };
+    let mut to = file.map(File::create).transpose().map_err(cant)?.map(BufWriter::new);
+    let (mut last, mut exported): (Option<Recalled>, usize) = (None, 0);
+    loop {
+        let page = memory.page(&scope, last.as_ref(), PAGE, &cx).await.map_err(failed)?;
+        let Some(end) = page.last() else { break };
+        last = Some(end.clone());
+        exported += page.len();
+        for entry in page {
+            let line = serde_json::to_string(&entry).map_err(Failure::failed)?;
+            match &mut to {
+                Some(to) => writeln!(to, "{line}").map_err(cant)?,
+                None => render::raw(format!("{line}\n").as_bytes()),
+            }
+        }
+    }
+    if let Some(to) = to {
+        to.into_inner().map_err(|error| cant(error.into_error()))?.sync_all().map_err(cant)?;
+    }
+    render::note(&format!("exported {exported} entries of {scope}"));
+    Ok(exit::OK)
+}
+
+pub(super) async fn import(file: &Path, which: Which) -> Result<u8, Failure> {
+    let name = file.display();
+    let lines: Box<dyn std::io::BufRead> = if file.as_os_str() == "-" {
+        Box::new(BufReader::new(std::io::stdin()))
+    } else {
+        let opened =
+            File::open(file).map_err(|error| Failure::usage(format!("can't read {name}: {error}")))?;
+        Box::new(BufReader::new(opened))
+    };
+    // All of it is read before anything is written.
+    let mut entries = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line.map_err(|error| Failure::usage(format!("can't read {name}: {error}")))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let entry: Recalled = serde_json::from_str(&line).map_err(|error| {
+            Failure::usage(format!("{name}, line {number} is no exported entry: {error}"))
+        })?;
+        entries.push(entry);
+    }
+    let (Memories { memory, .. }, cx) = (MemoryRecipe::of(which)?.open().await?, RunContext::ephemeral());
+    let all = entries.len();
+    let progress = Progress::new("embedding");
+    for (done, page) in entries.chunks(PAGE).enumerate() {
+        memory.put_in(page.to_vec(), &cx.keyed("page", done)).await.map_err(failed)?;
+        progress.at(done * PAGE + page.len());
+    }
+    progress.over();
+    render::note(&format!("imported {all} entries, each into the scope that it had"));
+    Ok(exit::OK)
+}
+
+pub(super) async fn migrate(from: &str, to: &str) -> Result<u8, Failure> {
+    let (from, to) = different(from, to)?;
+    let source = backend::open(&from, None).await.map_err(memories::failure)?;
+    let info = agentic::core::EmbedderInfo::new(source.info().embedder.clone(), source.info().dimensions);
+    let target = backend::open(&to, Some(&info)).await.map_err(memories::failure)?;
+    let progress = Progress::new("copying");
+    let copied = copy(&*source, &*target, |copied| progress.at(copied.all())).await;
+    progress.over();
+    told(copied.map_err(memories::failure)?, &to);
+    Ok(exit::OK)
+}
+
+pub(super) async fn reembed(which: Which, to: Option<&str>) -> Result<u8, Failure> {
+    let Which { memory, how: How { embedder, .. } } = which;
+    let from = memories::address(memory.as_deref().unwrap_or("default"))?;
+    let embedder = models::open_embedder(embedder.as_deref().unwrap_or(models::DEFAULT_EMBEDDER)).await?;
+    let progress = Progress::new("embedding");
+    let cx = RunContext::ephemeral();
+    let copied = match to {
+        Some(to) => {
+            let (from, to) = different(&from, to)?;
+            let source = backend::open(&from, None).await.map_err(memories::failure)?;
+            let target = backend::open(&to, Some(embedder.info())).await.map_err(memories::failure)?;
+            let copied = embed_again(&*source, &*target, &embedder, &cx, |copied| progress.at(copied.all()));
+            copied.await
+        }
+        None => {
+            let path = from.strip_prefix("sqlite://").ok_or_else(|| {
+                Failure::usage(format!(
+                    "only a SQLite file is replaced; name where to write the vectors of {from} by --to"
+                ))
+            })?;
+            backend::sqlite::reembed_file(Path::new(path), &embedder, &cx, |copied| progress.at(copied.all()))
+                .await
+        }
+    };
+    progress.over();
+    told(copied.map_err(failed)?, to.unwrap_or(&from));
+    Ok(exit::OK)
+}
+
+fn told(copied: Copied, to: &str) {
+    let there = if copied.there > 0 { format!(", {} were there", copied.there) } else { String::new() };
+    render::note(&format!("{} records written to {to}{there}", copied.written));
+}
+
+/// Two memories by their whole addresses.
+fn different(from: &str, to: &str) -> Result<(String, String), Failure> {
+    let (from, to) = (memories::address(from)?, memories::address(to)?);
+    if from == to {
+        return Err(Failure::usage(format!("both are {from}; name another memory to write to")));
+    }
+    Ok((from, to))
+}
+
+/// How many entries are done, on a bar.
+struct Progress {
+    what: &'static str,
+    bar: Mutex<Bar>,
+}
+
+impl Progress {
+    fn new(what: &'static str) -> Self {
+        Self { what, bar: Mutex::new(Bar::hidden()) }
+    }
+
+    fn at(&self, done: usize) {
+        let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        bar.spin(&format!("{}: {done} records", self.what));
+    }
+
+    fn over(&self) {
+        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}

@@ -101,9 +101,9 @@ pub(crate) struct AgentArgs {
     /// A tool it may use; repeat for more [default: list_dir, read_file, search_files, calculator, current_time]
     #[arg(long = "tool", value_name = "NAME", env = "AGENTIC_TOOLS", value_delimiter = ',')]
     pub(crate) tools: Vec<String>,
-    /// What it remembers: a memory as in `agentic memory`, sqlite://PATH or `default`. It reads what fits the goal, gets the
+    /// What it remembers: a memory as in `agentic memory`, sqlite://PATH, postgres://… or `default`. It reads what fits the goal, gets the
     /// tools remember and recall, and the goal and the answer are remembered [default: nothing]
-    #[arg(long, value_name = "URL", env = "AGENTIC_MEMORY")]
+    #[arg(long, value_name = "URL", env = "AGENTIC_MEMORY", hide_env_values = true)]
     pub(crate) memory: Option<String>,
     #[command(flatten)]
     pub(crate) memories: How,

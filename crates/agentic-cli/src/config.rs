@@ -115,14 +115,12 @@ impl Settings {
 
     fn over(args: AgentArgs, path: Option<&Path>) -> Result<Self, Failure> {
         let file = path.map_or_else(|| Ok(File::default()), read)?;
+        let how = file.how(args.memories)?;
         let model = match args.model.or(file.model) {
             Some(model) => model,
             None => models::default_address(path)?,
         };
         let memory = args.memory.or(file.memory).filter(|url| !url.trim().is_empty());
-        let scope = file.memory_scope.map(|scope| scope.parse()).transpose().map_err(Failure::usage)?;
-        let how =
-            How { scope: args.memories.scope.or(scope), embedder: args.memories.embedder.or(file.embedder) };
         let memory = memory.map(|url| MemoryRecipe::new(&url, how)).transpose()?;
         Ok(Self {
             model,
@@ -142,6 +140,22 @@ impl Settings {
             yes: args.yes,
         })
     }
+}
+
+impl File {
+    /// How a memory is used: by these, and where they say nothing by the file.
+    fn how(&self, how: How) -> Result<How, Failure> {
+        let scope =
+            self.memory_scope.as_ref().map(|scope| scope.parse()).transpose().map_err(Failure::usage)?;
+        Ok(How { scope: how.scope.or(scope), embedder: how.embedder.or_else(|| self.embedder.clone()) })
+    }
+}
+
+/// The memory of the file, and how memories are used.
+pub(crate) fn memory(how: How) -> Result<(Option<String>, How), Failure> {
+    let file = path().as_deref().map_or_else(|| Ok(File::default()), read)?;
+    let how = file.how(how)?;
+    Ok((file.memory.filter(|url| !url.trim().is_empty()), how))
 }
 
 /// Where the file is, whether or not there is one.

@@ -236,6 +236,13 @@ impl LongTermMemory {
             let (mut entry, record) = found.swap_remove(at);
             for (other, relation) in compared {
                 let Some(at) = found.iter().position(|(_, record)| record.id == *other) else { continue };
+                // One of them may have been forgotten while they were compared; but not by this, before a crash.
+                let gone = |kept: &Kept, by: &str| {
+                    kept.standing.forgotten_at.is_some() && kept.standing.replaced_by.as_deref() != Some(by)
+                };
+                if gone(&entry, other) || gone(&found[at].0, id) {
+                    continue;
+                }
                 match relation {
                     Relation::Compatible => {}
                     // One of them may be deleted with its scope: then the other has to be there.

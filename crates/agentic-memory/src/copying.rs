@@ -34,7 +34,7 @@ impl Copied {
 }
 
 /// Copies all records of all tenants into another store with vectors of the same embedding model: entries, episodes, and what
-/// waits for consolidation. What is in the other store beside them stays. `progress` is told after every page.
+/// waits for consolidation. What is in the other store beside them stays; what has changed there is written over. `progress` is told after every page.
 ///
 /// Nobody should write to the first store meanwhile: what is written then may be missing. An interrupted copy is done again
 /// from the start: what is there is not written again, so nothing is there twice.

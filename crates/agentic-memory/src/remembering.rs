@@ -44,7 +44,7 @@ pub struct RememberingOptions {
     pub entries: usize,
     /// Whether the goal and the answer are remembered. Default: yes.
     pub keeps: bool,
-    /// The most bytes that are kept of each of the two; the rest is cut. Default: 8,192.
+    /// The most bytes that are kept of each of the two, and asked for; the rest is cut. Default: 8,192.
     pub kept_bytes: usize,
     /// The conversation that the goal is a part of: what was said in it is in the agent's messages, and is not recalled.
     /// Default: none.
@@ -76,7 +76,7 @@ impl RememberingAgent {
         if goal.text.trim().is_empty() || self.options.tokens == 0 || self.options.entries == 0 {
             return Ok(Vec::new());
         }
-        let mut query = MemoryQuery::new(self.scope.clone(), &goal.text, self.options.entries);
+        let mut query = MemoryQuery::new(self.scope.clone(), self.cut(&goal.text), self.options.entries);
         if let Some(conversation) = &self.options.conversation {
             query.metadata =
                 query.metadata.and(CONVERSATION, Predicate::Not(vec![conversation.as_str().into()]));
@@ -92,18 +92,39 @@ impl RememberingAgent {
     }
 
     /// Remembers what was said. The answer is there already: that it can't be remembered is told, and changes nothing.
-    async fn keep(&self, said: &str, by: &str, at: Timestamp, cx: &RunContext) {
+    async fn keep(
+        &self,
+        said: &str,
+        by: &str,
+        at: Timestamp,
+        has_answer: bool,
+        cx: &RunContext,
+    ) -> Result<(), AgentError> {
         if !self.options.keeps || said.trim().is_empty() {
-            return;
+            return Ok(());
         }
-        let said = &said[..said.floor_char_boundary(self.options.kept_bytes)];
-        let mut entry = MemoryEntry::new(self.scope.clone(), MemoryKind::Observation, said, at).said_by(by);
-        if let Some(conversation) = &self.options.conversation {
+        let entry = MemoryEntry::new(self.scope.clone(), MemoryKind::Observation, self.cut(said), at);
+        let mut entry = entry.said_by(by);
+        // What failed is in nobody's messages.
+        if let Some(conversation) = self.options.conversation.as_ref().filter(|_| has_answer) {
             entry = entry.with(CONVERSATION, conversation.as_str());
         }
-        if let Err(error) = self.memory.add(entry, cx).await {
-            cx.emit(|| EventKind::Note { text: format!("what {by} said is not remembered: {error}") });
+        match self.memory.add(entry, cx).await {
+            Ok(_) => {}
+            // The run can't go on, or is not the one that was recorded.
+            Err(MemoryError::Step(error)) if !matches!(error, StepError::Budget(_)) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                cx.emit(|| EventKind::Note { text: format!("what {by} said is not remembered: {error}") });
+            }
         }
+        Ok(())
+    }
+
+    /// The beginning of a text.
+    fn cut<'a>(&self, text: &'a str) -> &'a str {
+        &text[..text.floor_char_boundary(self.options.kept_bytes)]
     }
 }
 
@@ -124,13 +145,13 @@ impl Agent for RememberingAgent {
         let goal = if remembered.is_empty() { goal } else { goal.with_input(INPUT, remembered) };
         let outcome = self.agent.run(goal, cx).await;
         // What was told is remembered, whatever became of the answer.
-        self.keep(&asked, "user", at, &memory.scope("asked")).await;
-        if let Ok(outcome) = &outcome {
-            // After what was asked, also where no time has passed.
-            let at = memory.now().max(at.after(Duration::from_millis(1)));
-            self.keep(&outcome.text(), self.name(), at, &memory.scope("answered")).await;
-        }
-        outcome
+        let kept = self.keep(&asked, "user", at, outcome.is_ok(), &memory.scope("asked")).await;
+        let outcome = outcome?;
+        kept?;
+        // After what was asked, also where no time has passed.
+        let at = memory.now().max(at.after(Duration::from_millis(1)));
+        self.keep(&outcome.text(), self.name(), at, true, &memory.scope("answered")).await?;
+        Ok(outcome)
     }
 }
 

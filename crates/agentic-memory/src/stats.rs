@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use agentic_core::{EffectClass, MemoryError, MemoryKind, MemoryScope, RunContext, StoreInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::long_term::record::{entries, given_at, gone_at, invalid_at, of_kind};
+use crate::long_term::record::{entries, given_at, gone_at, invalid_at, long_term, of_kind};
 use crate::long_term::{LongTermMemory, queue, step};
 
 /// What is in a memory, in numbers of entries.
@@ -49,7 +49,7 @@ impl LongTermMemory {
             Ok(MemoryStats {
                 store: store.info().clone(),
                 entries: kinds.values().sum(),
-                given: store.count(&asked, &given_at(now, now)).await?,
+                given: store.count(&asked, &long_term(given_at(now, now))).await?,
                 forgotten: store.count(&asked, &gone_at(now)).await?,
                 invalid: store.count(&asked, &invalid_at(now)).await?,
                 waiting: queue::len(&*store, &asked).await?,

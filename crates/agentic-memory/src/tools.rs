@@ -93,7 +93,8 @@ struct Fact {
 #[derive(Deserialize)]
 struct Question {
     query: String,
-    limit: Option<usize>,
+    /// Small models write whole numbers as `5.0`.
+    limit: Option<f64>,
 }
 
 #[async_trait]
@@ -128,7 +129,7 @@ impl ScopedTool for Recall {
     async fn call(&self, arguments: Value, cx: &RunContext) -> Result<Value, StepError> {
         let Question { query, limit } = read(arguments)?;
         let Used { memory, scope } = &self.used;
-        let query = MemoryQuery::new(scope.clone(), query, limit.unwrap_or(5).min(MOST));
+        let query = MemoryQuery::new(scope.clone(), query, limit.map_or(5, |limit| limit as usize).min(MOST));
         let found = memory.retrieve(&query, cx).await.map_err(told)?;
         if found.is_empty() {
             return Ok(json!("Nothing is remembered of that."));
@@ -141,7 +142,7 @@ fn read<T: for<'a> Deserialize<'a>>(arguments: Value) -> Result<T, StepError> {
     serde_json::from_value(arguments).map_err(|error| StepError::Tool(ToolError::invalid(error.to_string())))
 }
 
-/// What the model can act on is told to it, the rest ends the work.
+/// What the memory says is told to the model; what ends the run ends the work.
 fn told(error: MemoryError) -> StepError {
     match error {
         MemoryError::Model(error) => StepError::Tool(ToolError::failed(error.to_string())),

@@ -17,9 +17,9 @@ pub(crate) struct Memory {
 /// Which memory.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Which {
-    /// The memory: sqlite://PATH, or `default` for the file `memory.db` in AGENTIC_HOME or the user's data folder
+    /// The memory: sqlite://PATH, postgres://USER@HOST/DATABASE (its password may be in PGPASSWORD), or `default` for the file `memory.db` in AGENTIC_HOME or the user's data folder
     /// [default: default]
-    #[arg(long, value_name = "URL", env = "AGENTIC_MEMORY")]
+    #[arg(long, value_name = "URL", env = "AGENTIC_MEMORY", hide_env_values = true)]
     pub(crate) memory: Option<String>,
     #[command(flatten)]
     pub(crate) how: How,

@@ -35,7 +35,8 @@ impl LongTermMemory {
     }
 
     /// Puts entries in as they are, with their ids and their standing, in place of those with the same ids. Nothing is
-    /// admitted, merged or rejected: they were in a memory. Either all of them or none.
+    /// admitted, merged or rejected: they were in a memory. Either all of them or none. They are in long-term memory then, and
+    /// do not wait for consolidation; episodes and windows are moved by [`copy`](crate::copy).
     ///
     /// # Errors
     /// [`MemoryError::Invalid`] if one of them can't be used, or why they can't be kept.

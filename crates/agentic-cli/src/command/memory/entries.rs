@@ -240,7 +240,8 @@ pub(super) async fn forget(which: Entry, for_good: bool) -> Result<u8, Failure> 
     let words = match (done.map_err(failed)?, for_good) {
         (true, true) => "deleted",
         (true, false) => "forgotten",
-        (false, _) => "was forgotten already",
+        (false, true) => "was deleted already",
+        (false, false) => "was forgotten already",
     };
     Ok(told(&found.id, words, output))
 }

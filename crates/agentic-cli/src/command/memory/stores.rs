@@ -120,43 +120,47 @@ pub(super) async fn import(file: &Path, which: Which) -> Result<u8, Failure> {
 }
 
 pub(super) async fn migrate(from: &str, to: &str) -> Result<u8, Failure> {
-    let (from, to) = different(from, to)?;
-    let source = backend::open(&from, None).await.map_err(memories::failure)?;
+    let (from, to) = different(named(from)?, named(to)?)?;
+    let source = backend::open(&from.address(), None).await.map_err(memories::failure)?;
     let info = agentic::core::EmbedderInfo::new(source.info().embedder.clone(), source.info().dimensions);
-    let target = backend::open(&to, Some(&info)).await.map_err(memories::failure)?;
+    let target = backend::open(&to.address(), Some(&info)).await.map_err(memories::failure)?;
     let progress = Progress::new("copying");
     let copied = copy(&*source, &*target, |copied| progress.at(copied.all())).await;
     progress.over();
-    told(copied.map_err(memories::failure)?, &to);
+    told(copied.map_err(memories::failure)?, &to.url);
     Ok(exit::OK)
 }
 
 pub(super) async fn reembed(which: Which, to: Option<&str>) -> Result<u8, Failure> {
-    let Which { memory, how: How { embedder, .. } } = which;
-    let from = memories::address(memory.as_deref().unwrap_or("default"))?;
-    let embedder = models::open_embedder(embedder.as_deref().unwrap_or(models::DEFAULT_EMBEDDER)).await?;
+    let from = MemoryRecipe::of(which)?;
+    let embedder =
+        models::open_embedder(from.embedder.as_deref().unwrap_or(models::DEFAULT_EMBEDDER)).await?;
     let progress = Progress::new("embedding");
     let cx = RunContext::ephemeral();
-    let copied = match to {
+    let (copied, url) = match to {
         Some(to) => {
-            let (from, to) = different(&from, to)?;
-            let source = backend::open(&from, None).await.map_err(memories::failure)?;
-            let target = backend::open(&to, Some(embedder.info())).await.map_err(memories::failure)?;
+            let (from, to) = different(from, named(to)?)?;
+            let source = backend::open(&from.address(), None).await.map_err(memories::failure)?;
+            let target =
+                backend::open(&to.address(), Some(embedder.info())).await.map_err(memories::failure)?;
             let copied = embed_again(&*source, &*target, &embedder, &cx, |copied| progress.at(copied.all()));
-            copied.await
+            (copied.await, to.url)
         }
         None => {
-            let path = from.strip_prefix("sqlite://").ok_or_else(|| {
+            let path = from.url.strip_prefix("sqlite://").ok_or_else(|| {
+                let url = &from.url;
                 Failure::usage(format!(
-                    "only a SQLite file is replaced; name where to write the vectors of {from} by --to"
+                    "only a SQLite file is replaced; name where to write the vectors of {url} by --to"
                 ))
             })?;
-            backend::sqlite::reembed_file(Path::new(path), &embedder, &cx, |copied| progress.at(copied.all()))
-                .await
+            let path = Path::new(path);
+            let copied =
+                backend::sqlite::reembed_file(path, &embedder, &cx, |copied| progress.at(copied.all()));
+            (copied.await, from.url)
         }
     };
     progress.over();
-    told(copied.map_err(failed)?, to.unwrap_or(&from));
+    told(copied.map_err(failed)?, &url);
     Ok(exit::OK)
 }
 
@@ -165,11 +169,13 @@ fn told(copied: Copied, to: &str) {
     render::note(&format!("{} records written to {to}{there}", copied.written));
 }
 
-/// Two memories by their whole addresses.
-fn different(from: &str, to: &str) -> Result<(String, String), Failure> {
-    let (from, to) = (memories::address(from)?, memories::address(to)?);
-    if from == to {
-        return Err(Failure::usage(format!("both are {from}; name another memory to write to")));
+fn named(url: &str) -> Result<MemoryRecipe, Failure> {
+    MemoryRecipe::new(url, How::default())
+}
+
+fn different(from: MemoryRecipe, to: MemoryRecipe) -> Result<(MemoryRecipe, MemoryRecipe), Failure> {
+    if from.url == to.url {
+        return Err(Failure::usage(format!("both are {}; name another memory to write to", from.url)));
     }
     Ok((from, to))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use agentic_core::{
     Embedder, Filter, MemoryError, MemoryScope, RunContext, StoreError, StoreErrorKind as Kind, VectorStore,
 };
-use rusqlite::{ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::failure::{Failure, of_io};
 use super::{SqliteStore, blocking, open, rows};
@@ -36,7 +36,10 @@ pub async fn reembed_file(
     mut progress: impl FnMut(Copied) + Send,
 ) -> Result<Copied, MemoryError> {
     let from = SqliteStore::open(path, None).await?;
-    let (url, path) = (from.info().url.clone(), from.inner.path.to_path_buf());
+    // Not a link to the file: that would be replaced.
+    let path =
+        fs::canonicalize(&from.inner.path).map_err(|error| of_io("find it", &from.info().url, &error))?;
+    let url = from.info().url.clone();
     let before = from.read(|_, db| rows::last(db)).await?;
     let beside = beside(&path);
     let mut to = match SqliteStore::open(&beside, Some(embedder.info())).await {
@@ -99,17 +102,17 @@ async fn all(store: &SqliteStore) -> Result<usize, StoreError> {
 fn replace(path: &Path, new: &Path, before: rows::Last, url: &str) -> Result<(), StoreError> {
     let held = |failure: Failure| match failure {
         Failure::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-            let message =
-                "another process has it open; end that one, then do this again: what is embedded is kept";
+            let message = "somebody has it open; end that, then do this again: what is embedded is kept";
             StoreError::new(Kind::Unreachable, url, message)
         }
         failure => failure.told("replace", url),
     };
     let replace = || -> Result<(), Failure> {
+        // All that was written has to be in the new file itself, also where closing it could not bring it there.
+        without_log(&open::connect(new)?)?;
         let db = open::connect(path)?;
-        db.pragma_update(None, "locking_mode", "exclusive")?;
-        // Without a log beside it: the new file must not be taken for what that one belongs to.
-        db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))?;
+        // The new file must not be taken for what the old one's log belongs to.
+        without_log(&db)?;
         let alone = Transaction::new_unchecked(&db, TransactionBehavior::Exclusive)?;
         if rows::last(&alone)? != before {
             let message = "it was written to meanwhile; do this again";
@@ -125,4 +128,15 @@ fn replace(path: &Path, new: &Path, before: rows::Last, url: &str) -> Result<(),
         Ok(())
     };
     replace().map_err(held)
+}
+
+/// Brings the log into the file and keeps none any more, nor anybody else out of it.
+fn without_log(db: &Connection) -> Result<(), Failure> {
+    db.pragma_update(None, "locking_mode", "exclusive")?;
+    let mode = db.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))?;
+    if mode == "delete" {
+        return Ok(());
+    }
+    let message = "its log can't be brought into the file; make room on the disk, then do this again";
+    Err(Failure::Told(Kind::Unwritable, message.into()))
 }

@@ -3,6 +3,7 @@
 mod bench;
 pub(crate) mod durable;
 mod embedding_truth;
+mod figures;
 mod fuzz;
 mod journal;
 mod kill_main_job;
@@ -13,6 +14,7 @@ mod replay;
 mod retrieval;
 mod run;
 mod suites;
+mod vectors;
 
 use anyhow::{Result, bail};
 
@@ -43,6 +45,8 @@ const ROWS: &[Row] = &[
     Row { name: "embedding-truth", what: "vectors of the embedded model against Python's", run: |_| embedding_truth::run() },
     Row { name: "locomo", what: "evidence that a memory finds in long conversations", run: |_| retrieval::locomo() },
     Row { name: "vaswani", what: "abstracts that a memory finds by questions", run: |_| retrieval::vaswani() },
+    Row { name: "vector-speed", what: "memory stores beside other vector stores: speed, memory, disk", run: |_| vectors::speed() },
+    Row { name: "growth", what: "memory stores of 10,000, 100,000 and a million entries", run: |_| vectors::growth() },
     Row { name: "remembers", what: "told facts in one process, the local model is asked in the next", run: remembers::run },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },

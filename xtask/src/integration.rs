@@ -5,7 +5,7 @@ mod stamp;
 
 use anyhow::{Result, bail};
 
-use crate::{process, workspace};
+use crate::{process, toolchain, workspace};
 
 /// A kind of memory store whose tests need something that a checkout does not have.
 struct Kind {
@@ -13,8 +13,8 @@ struct Kind {
     name: &'static str,
     /// The features that it needs.
     features: &'static str,
-    /// Whether continuous integration runs them. Qdrant's engine needs a newer Rust than the workspace.
-    always: bool,
+    /// Whether they have Qdrant's engine in them, which needs a newer Rust than the workspace.
+    engine: bool,
     /// Runs a command with the service there.
     with: fn(Test<'_>) -> Result<()>,
 }
@@ -27,12 +27,12 @@ const QDRANT: &str = "edge,qdrant,agentic-testkit/qdrant-server";
 
 /// One kind is one line. One that needs no service has `with: |test| test(&[])`.
 const MEMORY: &[Kind] = &[
-    Kind { name: "postgres", features: "postgres", always: true, with: postgres::with_servers },
-    Kind { name: "edge", features: QDRANT, always: false, with: |test| test(&[]) },
-    Kind { name: "qdrant", features: QDRANT, always: false, with: |test| test(&[]) },
+    Kind { name: "postgres", features: "postgres", engine: false, with: postgres::with_servers },
+    Kind { name: "edge", features: QDRANT, engine: true, with: |test| test(&[]) },
+    Kind { name: "qdrant", features: QDRANT, engine: true, with: |test| test(&[]) },
 ];
 
-/// Runs the tests of these kinds of memory store, or of those that are always tested.
+/// Runs the tests of these kinds of memory store, or of all.
 pub(crate) fn memory(names: &[String]) -> Result<()> {
     for name in names {
         if !MEMORY.iter().any(|kind| kind.name == name) {
@@ -40,17 +40,14 @@ pub(crate) fn memory(names: &[String]) -> Result<()> {
             bail!("there is no memory store `{name}` to test; there are: {}", known.join(", "));
         }
     }
-    let wanted = |kind: &&Kind| match names {
-        [] => kind.always,
-        names => names.iter().any(|name| name == kind.name),
-    };
+    let wanted = |kind: &&Kind| names.is_empty() || names.iter().any(|name| name == kind.name);
     for kind in MEMORY.iter().filter(wanted) {
         (kind.with)(&mut |variables| test(kind, variables))?;
     }
     Ok(())
 }
 
-/// The same for those that are always tested, unless nothing has changed since they passed.
+/// The same for all, unless nothing has changed since they passed.
 pub(crate) fn memory_if_changed() -> Result<()> {
     let stamp = stamp::Stamp::of("integration-memory", DEPENDS)?;
     if stamp.has_passed() {
@@ -63,18 +60,23 @@ pub(crate) fn memory_if_changed() -> Result<()> {
 
 /// What the tests of memory stores depend on: files, and folders with what is in them.
 const DEPENDS: &[&str] = &[
+    ".cargo/",
     "Cargo.lock",
     "Cargo.toml",
     "crates/agentic-core/",
+    "crates/agentic-llm/",
+    "crates/agentic-macros/",
     "crates/agentic-memory/",
+    "crates/agentic-runtime/",
     "crates/agentic-schema/",
     "crates/agentic-testkit/",
     "xtask/src/integration",
+    "xtask/src/toolchain.rs",
 ];
 
 /// One test file. Its tests run one after the other: some of them stop the service.
 fn test(kind: &Kind, variables: &[(&str, &str)]) -> Result<()> {
-    let mut cargo = workspace::cargo();
+    let mut cargo = if kind.engine { toolchain::cargo_for_engine()? } else { workspace::cargo() };
     cargo.args(["test", "-p", "agentic-memory"]);
     cargo.args(["--features", kind.features, "--test", kind.name]);
     cargo.args(["--", "--nocapture", "--test-threads=1"]).envs(variables.iter().copied());

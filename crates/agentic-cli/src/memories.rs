@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agentic::core::{
-    Agent, Embedder, EmbedderInfo, Embeddings, MemoryScope, ModelContext, ModelError, ModelErrorKind,
-    ScopedTool, StoreError, StoreErrorKind, VectorStore,
+    Agent, Embedder, EmbedderInfo, Embeddings, MemoryError, MemoryScope, ModelContext, ModelError,
+    ModelErrorKind, Recalled, RunContext, ScopedTool, StoreError, StoreErrorKind, VectorStore,
 };
-use agentic::memory::{LongTermMemory, RememberingAgent, RememberingOptions, backend, memory_tools};
+use agentic::memory::{
+    Comparer, LongTermMemory, Relation, RememberingAgent, RememberingOptions, backend, memory_tools,
+};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +93,8 @@ impl MemoryRecipe {
     }
 
     fn memories(&self, store: Arc<dyn VectorStore>, embedder: Arc<dyn Embedder>) -> Memories {
-        Memories { memory: LongTermMemory::new(store, embedder), scope: self.scope.clone() }
+        let memory = LongTermMemory::new(store, embedder).with_comparer(Later);
+        Memories { memory, scope: self.scope.clone() }
     }
 
     /// The embedding model that is named, else that of the store, else the default.
@@ -202,6 +205,22 @@ impl Embedder for Absent {
     async fn embed(&self, _: Arc<[String]>, _: ModelContext) -> Result<Embeddings, ModelError> {
         let message = "it is not opened for this";
         Err(ModelError::new(ModelErrorKind::InvalidRequest, &*self.0.id, message))
+    }
+}
+
+/// What is kept waits for `agentic memory consolidate`, which has a model that compares.
+#[derive(Debug)]
+struct Later;
+
+#[async_trait]
+impl Comparer for Later {
+    async fn compare(
+        &self,
+        _: &Recalled,
+        _: &[Recalled],
+        _: &RunContext,
+    ) -> Result<Vec<Relation>, MemoryError> {
+        Err(MemoryError::invalid("nothing is compared here; that is what `agentic memory consolidate` does"))
     }
 }
 

@@ -37,13 +37,17 @@ impl Goal {
         self
     }
 
-    /// The goal as a model gets to read it: the text, then the inputs as JSON, one a line.
+    /// The goal as a model gets to read it: the inputs as JSON, one a line, then the text. What is asked comes last, as models
+    /// heed it most there.
     pub fn prompt(&self) -> String {
-        let mut prompt = self.text.clone();
+        let mut prompt = String::new();
         for (name, value) in &self.inputs {
-            prompt.push_str(&format!("\n{name}: {value}"));
+            prompt.push_str(&format!("{name}: {value}\n"));
         }
-        prompt
+        if !prompt.is_empty() {
+            prompt.push('\n');
+        }
+        prompt + &self.text
     }
 }
 
@@ -135,5 +139,17 @@ impl Outcome {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Goal;
+
+    #[test]
+    fn what_is_asked_comes_last() {
+        assert_eq!(Goal::new("sum up").prompt(), "sum up");
+        let goal = Goal::new("sum up").with_input("year", 2025).with_input("of", ["a", "b"].to_vec());
+        assert_eq!(goal.prompt(), "year: 2025\nof: [\"a\",\"b\"]\n\nsum up");
     }
 }

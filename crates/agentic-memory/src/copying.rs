@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episodic;
 use crate::long_term::options::said;
+use crate::long_term::queue;
 use crate::long_term::record::{Kept, is_entry};
 
 /// So many records are read and written at a time.
@@ -20,16 +21,22 @@ const PAGE: usize = 500;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Copied {
-    /// How many records were written.
+    /// How many entries and episodes were written.
     pub written: usize,
     /// How many were there already, from a copy that was interrupted.
     pub there: usize,
 }
 
 impl Copied {
-    /// How many records are copied.
+    /// How many entries and episodes are copied.
     pub fn all(&self) -> usize {
         self.written + self.there
+    }
+
+    /// So many of a page are written, of so many in all.
+    fn page(&mut self, written: usize, all: usize) {
+        self.written += written;
+        self.there += all - written;
     }
 }
 
@@ -60,10 +67,9 @@ pub async fn copy(
     let mut copied = Copied::default();
     let mut pages = Pages::of(from).await?;
     while let Some((tenant, records)) = pages.next(from).await? {
-        let all = records.len();
+        let all = counted(&records);
         let missing = missing(to, &tenant, records, |_| {}).await?;
-        copied.written += missing.len();
-        copied.there += all - missing.len();
+        copied.page(counted(&missing), all);
         if !missing.is_empty() {
             to.apply(WriteBatch::upsert(missing)).await?;
         }
@@ -98,10 +104,9 @@ pub async fn reembed(
     let mut pages = Pages::of(from).await?;
     let cx = cx.scope("reembed");
     while let Some((tenant, records)) = pages.next(from).await? {
-        let all = records.len();
+        let all = counted(&records);
         let mut missing = missing(to, &tenant, records, |record| record.vector.clear()).await?;
-        copied.written += missing.len();
-        copied.there += all - missing.len();
+        copied.page(counted(&missing), all);
         let with_vectors = missing.iter_mut().filter(|record| !record.vector.is_empty());
         let (mut found, mut texts) = (Vec::new(), Vec::new());
         for record in with_vectors {
@@ -128,6 +133,11 @@ pub async fn reembed(
         progress(copied);
     }
     Ok(copied)
+}
+
+/// How many of these are told: what waits for consolidation has a record beside the entry's own.
+fn counted(records: &[Record]) -> usize {
+    records.iter().filter(|record| !queue::is_beside(&record.id)).count()
 }
 
 /// The records of a store, page by page.

@@ -1,11 +1,14 @@
 //! Long-term memory: what is remembered for good, found by keywords and by meaning.
 
+mod check;
 pub(crate) mod options;
 pub(crate) mod queue;
 mod recalls;
 pub(crate) mod record;
 mod remember;
+mod steps;
 mod whole;
+mod writes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,16 +16,18 @@ use std::sync::Arc;
 use agentic_core::{
     Added, Beside, EffectClass, Embedder, Filter, Hit, Memory, MemoryEntry, MemoryError, MemoryQuery,
     MemoryScope, Recalled, Record, RunContext, Selection, StoreError, StoreErrorKind, Timestamp, VectorStore,
-    WriteBatch, async_trait,
+    async_trait,
 };
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+pub(crate) use self::check::{NO_TENANT, asked, check};
 pub use self::options::LongTermOptions;
 use self::recalls::Recalls;
 use self::record::{Kept, is_entry};
+pub(crate) use self::steps::step;
+use self::writes::change;
+pub(crate) use self::writes::{Writes, clear, delete, forget, settled};
 use crate::admission::Screen;
 use crate::consolidation::Comparer;
 use crate::{backend, episodic, rank};
@@ -391,105 +396,6 @@ pub(crate) fn recalled(store: &dyn VectorStore, record: &Record, score: f32) -> 
     Ok(Kept::read(store.info(), record)?.recalled(record.id.clone(), score))
 }
 
-/// A store, and what is held by whoever reads something of it to write it changed: otherwise one would write over what
-/// another has changed, and bring back what was deleted.
-#[derive(Clone, Debug)]
-pub(crate) struct Writes {
-    pub(crate) store: Arc<dyn VectorStore>,
-    pub(crate) alone: Arc<Mutex<()>>,
-}
-
-/// So often another process may have been faster.
-const TRIES: usize = 20;
-
-/// Reads, and writes what comes of it: again where another process has changed what was read.
-pub(crate) async fn settled<T, F: Future<Output = Stored<T>>>(write: impl Fn() -> F) -> Stored<T> {
-    for _ in 1..TRIES {
-        match write().await {
-            Err(error) if error.kind == StoreErrorKind::Conflict => {}
-            done => return done,
-        }
-    }
-    write().await
-}
-
-/// Changes an entry, if `change` says that it is another then.
-async fn change(
-    Writes { store, alone }: Writes,
-    name: &str,
-    scope: &MemoryScope,
-    id: &str,
-    change: impl Fn(&mut Kept) -> bool + Send + Sync + 'static,
-    cx: &RunContext,
-) -> Result<bool, MemoryError> {
-    let (asked, ids) = (scope.clone(), [id.to_owned()]);
-    keyed_step(cx, name, EffectClass::Idempotent, &(scope, id), |step_key| async move {
-        let _alone = alone.lock().await;
-        settled(|| change_once(&*store, &asked, &ids, &step_key, &change)).await
-    })
-    .await
-}
-
-async fn change_once(
-    store: &dyn VectorStore,
-    scope: &MemoryScope,
-    id: &[String; 1],
-    step_key: &str,
-    change: &(impl Fn(&mut Kept) -> bool + Sync),
-) -> Stored<bool> {
-    let found = store.get(scope, id).await?.pop();
-    let Some(record) = found.filter(is_entry) else { return Ok(false) };
-    let mut kept = Kept::read(store.info(), &record)?;
-    // This step did it before a crash.
-    if kept.changed_by.as_deref() == Some(step_key) {
-        return Ok(true);
-    }
-    if !change(&mut kept) {
-        return Ok(false);
-    }
-    kept.changed_by = Some(step_key.to_owned());
-    store.apply(WriteBatch::upsert([kept.in_place_of(record)])).await?;
-    Ok(true)
-}
-
-/// Deletes an entry for good.
-pub(crate) async fn delete(
-    Writes { store, alone }: Writes,
-    scope: &MemoryScope,
-    id: &str,
-    cx: &RunContext,
-) -> Result<bool, MemoryError> {
-    let (asked, ids) = (scope.clone(), [id.to_owned()]);
-    step(cx, "memory.delete", EffectClass::Idempotent, &(scope, id), async move {
-        let _alone = alone.lock().await;
-        // Not by the tenant alone: nobody deletes what they don't see.
-        let found = store.get(&asked, &ids).await?.pop();
-        let Some(record) = found.filter(is_entry) else { return Ok(false) };
-        let ids = [queue::id(&record.id), record.id];
-        Ok(store.apply(WriteBatch::delete(&asked.tenant, ids)).await? > 0)
-    })
-    .await
-}
-
-/// Forgets an entry, in a way that can be taken back. Gives whether it was not forgotten yet.
-pub(crate) async fn forget(
-    writes: Writes,
-    scope: &MemoryScope,
-    id: &str,
-    cx: &RunContext,
-) -> Result<bool, MemoryError> {
-    let now = cx.now();
-    let forget = move |kept: &mut Kept| {
-        if std::mem::take(&mut kept.marks.faded) {
-            kept.standing.forgotten_at = None;
-        }
-        let forgets = kept.standing.forgotten_at.is_none();
-        kept.standing.forgotten_at.get_or_insert(now);
-        forgets
-    };
-    change(writes, "memory.forget", scope, id, forget, cx).await
-}
-
 /// The newest entries of a scope that are given, of what `within` leaves of the filter.
 pub(crate) async fn newest(
     store: &Arc<dyn VectorStore>,
@@ -505,96 +411,4 @@ pub(crate) async fn newest(
         records.into_iter().map(|record| recalled(&*store, &record, 0.0)).collect()
     })
     .await
-}
-
-/// Deletes all that a scope has, and gives how many entries that were.
-pub(crate) async fn clear(
-    Writes { store, alone }: Writes,
-    scope: &MemoryScope,
-    cx: &RunContext,
-) -> Result<usize, MemoryError> {
-    let asked = scope.clone();
-    step(cx, "memory.clear", EffectClass::Idempotent, scope, async move {
-        let _alone = alone.lock().await;
-        // What else is kept beside them is none of them.
-        let entries = store.count(&asked, &record::entries()).await?;
-        store.clear(&asked).await?;
-        Ok(entries)
-    })
-    .await
-}
-
-/// A step that works on the store. What the store says is a part of its outcome, so that a recorded run hears it again.
-pub(crate) async fn step<T, R>(
-    cx: &RunContext,
-    name: &str,
-    class: EffectClass,
-    request: &R,
-    work: impl Future<Output = Stored<T>> + Send + 'static,
-) -> Result<T, MemoryError>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    R: Serialize + Sync,
-{
-    keyed_step(cx, name, class, request, |_| work).await
-}
-
-/// The same, of work that is told the step's key, which is the same when the step is done again.
-async fn keyed_step<T, R, F>(
-    cx: &RunContext,
-    name: &str,
-    class: EffectClass,
-    request: &R,
-    work: impl FnOnce(String) -> F + Send + 'static,
-) -> Result<T, MemoryError>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    R: Serialize + Sync,
-    F: Future<Output = Stored<T>> + Send + 'static,
-{
-    let done = cx.effect(name, class, request, move |ecx| {
-        let work = work(ecx.key());
-        async move { Ok::<_, StoreError>(work.await) }
-    });
-    Ok(done.await??)
-}
-
-/// An entry's metadata may be nested so deep; what reads them again has a limit too.
-const MAX_DEPTH: usize = 64;
-
-pub(crate) const NO_TENANT: &str = "the scope has no tenant; say whose memory it is";
-
-fn is_deeper(value: &Value, most: usize) -> bool {
-    let deeper = |value: &Value| most == 0 || is_deeper(value, most - 1);
-    match value {
-        Value::Array(values) => values.iter().any(deeper),
-        Value::Object(values) => values.values().any(deeper),
-        _ => false,
-    }
-}
-
-/// Nothing can be found by an empty text.
-pub(crate) fn asked(text: &str) -> Result<(), MemoryError> {
-    let message = "the query is empty; say what to look for, or ask for what is recent";
-    if text.trim().is_empty() { Err(MemoryError::invalid(message)) } else { Ok(()) }
-}
-
-/// Whether an entry can be kept at all.
-pub(crate) fn check(entry: &MemoryEntry) -> Result<(), MemoryError> {
-    let bytes = entry.content.len();
-    let wrong = match () {
-        () if entry.content.trim().is_empty() => "the entry is empty; say what to remember".to_owned(),
-        () if bytes > MAX_CONTENT => {
-            format!("the entry has {bytes} bytes, more than {MAX_CONTENT}; split it or summarise it")
-        }
-        () if !(0.0..=1.0).contains(&entry.importance) => {
-            format!("an importance of {} is not from 0 to 1", entry.importance)
-        }
-        () if entry.scope.tenant.is_empty() => NO_TENANT.to_owned(),
-        () if entry.metadata.values().any(|value| is_deeper(value, MAX_DEPTH)) => {
-            format!("its metadata are nested more than {MAX_DEPTH} deep; flatten them")
-        }
-        () => return Ok(()),
-    };
-    Err(MemoryError::invalid(wrong))
 }

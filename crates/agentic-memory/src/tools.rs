@@ -9,7 +9,7 @@ use agentic_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::remembering::line;
+use crate::remembering::{lines, without_date};
 
 /// The most entries that one call of `recall` gives.
 const MOST: usize = 20;
@@ -106,7 +106,7 @@ impl ScopedTool for Remember {
     async fn call(&self, arguments: Value, cx: &RunContext) -> Result<Value, StepError> {
         let Fact { content, importance } = read(arguments)?;
         let Used { memory, scope } = &self.used;
-        let mut entry = MemoryEntry::new(scope.clone(), MemoryKind::Fact, content, cx.now());
+        let mut entry = MemoryEntry::new(scope.clone(), MemoryKind::Fact, without_date(&content), cx.now());
         entry.importance = importance.unwrap_or(entry.importance);
         Ok(match memory.add(entry, cx).await.map_err(told)? {
             Added::Kept { .. } => json!("Remembered."),
@@ -134,7 +134,7 @@ impl ScopedTool for Recall {
         if found.is_empty() {
             return Ok(json!("Nothing is remembered of that."));
         }
-        Ok(found.iter().map(|recalled| Value::String(line(&recalled.entry))).collect())
+        Ok(lines(&found).into_iter().map(Value::String).collect())
     }
 }
 

@@ -306,16 +306,16 @@ impl ActionExecutor {
                 // No step of its own tells of it.
                 let name = &entry.spec.name;
                 let note = Notes { cx, quiet: cx.is_guarded(Gate::ToolCall) };
-                note.tell(&format!("calling `{name}`"), &arguments.to_string());
+                note.tell(&format!("calling `{name}`"), &render(arguments.clone(), NOTED).0);
                 let result = match tool.call(arguments.clone(), &cx.scope("tool")).await {
                     Ok(value) => Ok(value),
                     Err(StepError::Tool(error)) => Err(error),
                     Err(error) => return Err(error.into()),
                 };
                 let result = admitted.give(result).await;
-                if let Ok(value) = &result {
-                    let (shown, _) = render(value.clone(), NOTED);
-                    note.tell(&format!("`{name}` gave"), &shown);
+                match &result {
+                    Ok(value) => note.tell(&format!("`{name}` gave"), &render(value.clone(), NOTED).0),
+                    Err(error) => note.tell(&format!("`{name}` failed"), &error.to_string()),
                 }
                 // What its steps spend is the run's, and none of the calling agent's own.
                 (result, Spend::default(), changes)
@@ -349,7 +349,7 @@ impl ActionExecutor {
     }
 }
 
-/// So many bytes of what a tool gave are told.
+/// So many bytes of what a tool got and gave are told.
 const NOTED: usize = 1_024;
 
 /// Tells those who watch what became of a call's arguments.

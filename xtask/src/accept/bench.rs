@@ -1,14 +1,13 @@
 //! Measurements: of the local model, and of what the framework costs against a bare client.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 
+use super::figures::{Medians, verdict};
 use crate::flags::AcceptOptions;
 use crate::{demo, process, setup, workspace};
 
@@ -70,12 +69,7 @@ pub(super) fn framework(_: &AcceptOptions) -> Result<()> {
         .env("BENCH_RT", "current");
     run.args(["-n", REPETITIONS]);
     let medians = measured(run, &target, &["raw", "raw-tls", OURS])?;
-    let figure = |peer: &str, workload: &str, field: &str| {
-        medians
-            .get(&(peer.to_owned(), workload.to_owned(), field.to_owned()))
-            .copied()
-            .with_context(|| format!("the benchmark has no {field} of {peer} on {workload}"))
-    };
+    let figure = |peer: &str, workload: &str, field: &str| medians.of(&format!("{peer} {workload}"), field);
     let mut missed = 0;
     for (workload, field, peer, bar) in BARS {
         let (mine, theirs) = (figure(OURS, workload, field)?, figure(peer, workload, field)?);
@@ -114,10 +108,7 @@ pub(super) fn durable() -> Result<()> {
     run.env("EXTRA_PEERS", format!("{OURS}={};durable={}", ours.display(), durable.display()));
     run.args(["-n", "9", "-w", "w2"]);
     let medians = measured(run, &target, &[OURS, "durable"])?;
-    let figure = |peer: &str, field: &str| {
-        let key = (peer.to_owned(), "w2".to_owned(), field.to_owned());
-        medians.get(&key).copied().with_context(|| format!("the benchmark has no {field} of {peer} on w2"))
-    };
+    let figure = |peer: &str, field: &str| medians.of(&format!("{peer} w2"), field);
     let (plain, written) = (figure(OURS, "wall_s")?, figure("durable", "wall_s")?);
     let ok = written <= plain * DURABLE;
     println!(
@@ -152,7 +143,7 @@ fn target_of(peer: &Path) -> Result<PathBuf> {
 }
 
 /// A script of the benchmark.
-fn script(target: &Path, name: &str) -> Result<Command> {
+pub(super) fn script(target: &Path, name: &str) -> Result<Command> {
     // `bench/peer` includes a file of it, so it can be nowhere else.
     let bench = workspace::root().join("../shared/bench");
     if !bench.join(name).is_file() {
@@ -164,38 +155,12 @@ fn script(target: &Path, name: &str) -> Result<Command> {
 }
 
 /// Runs the benchmark, and gives the medians of its figures.
-fn measured(
-    mut run: Command,
-    target: &Path,
-    peers: &[&str],
-) -> Result<BTreeMap<(String, String, String), f64>> {
+fn measured(mut run: Command, target: &Path, peers: &[&str]) -> Result<Medians> {
     let lines = target.join("figures.jsonl");
     let _ = fs::remove_file(&lines);
     process::run(run.arg("-o").arg(&lines).args(peers))?;
-    Ok(medians(&fs::read_to_string(&lines).context("the benchmark wrote no figures")?))
-}
-
-fn verdict(ok: bool) -> &'static str {
-    if ok { "ok" } else { "MISSED" }
-}
-
-/// The median of each peer's figures by workload and field.
-fn medians(lines: &str) -> BTreeMap<(String, String, String), f64> {
-    let mut all: BTreeMap<_, Vec<f64>> = BTreeMap::new();
-    for row in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        for (field, value) in row.as_object().into_iter().flatten() {
-            if let Some(value) = value.as_f64() {
-                all.entry((text("peer"), text("workload"), field.clone())).or_default().push(value);
-            }
-        }
-    }
-    all.into_iter()
-        .map(|(key, mut values)| {
-            values.sort_by(f64::total_cmp);
-            (key, f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]))
-        })
-        .collect()
+    let lines = fs::read_to_string(&lines).context("the benchmark wrote no figures")?;
+    Ok(Medians::read(&lines, &["peer", "workload"]))
 }
 
 /// The benchmark's model server, stopped when dropped.
@@ -252,16 +217,4 @@ fn instructions(peer: &Path, server: &Server, runs: u32) -> Result<f64> {
     // `==123== Collected : 456789`
     let count = watched.kept.iter().find_map(|line| line.rsplit(':').next()?.trim().parse::<f64>().ok());
     count.context("valgrind counted nothing")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::medians;
-
-    #[test]
-    fn figures_are_medians_by_peer_workload_and_field() {
-        let lines = [1.0, 9.0, 2.0].map(|cpu| format!(r#"{{"peer":"raw","workload":"w1","cpu_s":{cpu}}}"#));
-        let medians = medians(&lines.join("\n"));
-        assert_eq!(medians.get(&("raw".into(), "w1".into(), "cpu_s".into())), Some(&2.0));
-    }
 }

@@ -94,6 +94,14 @@ pub(crate) enum MemoryCommand {
         #[arg(long)]
         off: bool,
     },
+    /// Let a model find what says the same and what holds no more; the newer entry wins, nothing is deleted
+    Consolidate {
+        #[command(flatten)]
+        which: Which,
+        /// The model that compares entries [default: that of `agentic run`]
+        #[arg(long, value_name = "URL", env = "AGENTIC_MODEL")]
+        model: Option<String>,
+    },
     /// Forget what has faded, and delete what has expired
     Sweep(Which),
     /// Say how much is remembered, and by which engine
@@ -105,12 +113,14 @@ pub(crate) enum MemoryCommand {
     },
     /// Write all entries of a scope, one JSON object a line
     Export {
-        /// The file [default: standard output]
+        /// The file, which is there when all of it is written, for this user alone [default: standard output]
         file: Option<PathBuf>,
         #[command(flatten)]
         which: Which,
     },
-    /// Read entries that were exported, with their ids; twice is as good as once
+    /// Read entries that were exported, with their ids, each into the scope that it had; twice is as good as once
+    ///
+    /// With --scope only those that this scope sees.
     Import {
         /// The file; `-` is standard input
         file: PathBuf,
@@ -145,7 +155,7 @@ pub(crate) struct Add {
     #[arg(long, value_enum, default_value_t = Kind::Fact)]
     pub(crate) kind: Kind,
     /// How much it matters, 0 to 1
-    #[arg(long, value_name = "X", default_value_t = 0.5, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 0.5, allow_negative_numbers = true, value_parser = part)]
     pub(crate) importance: f32,
     /// Who or what said it
     #[arg(long, value_name = "NAME")]
@@ -188,6 +198,13 @@ impl From<Kind> for MemoryKind {
             Kind::Thought => Self::Thought,
             Kind::Fact => Self::Fact,
         }
+    }
+}
+
+fn part(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(part @ 0.0..=1.0) => Ok(part),
+        _ => Err("not a number from 0 to 1".into()),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) async fn memory(command: MemoryCommand, interrupt: &Cancellation) -> 
             C::Forget { entry, for_good } => entries::forget(entry, for_good).await,
             C::Restore(entry) => entries::restore(entry).await,
             C::Pin { entry, off } => entries::pin(entry, !off).await,
+            C::Consolidate { which, model } => stores::consolidate(which, model).await,
             C::Sweep(which) => stores::sweep(which).await,
             C::Stats { which, printed } => stores::stats(which, printed.output).await,
             C::Export { file, which } => stores::export(file.as_deref(), which).await,

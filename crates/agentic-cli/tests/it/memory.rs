@@ -159,7 +159,7 @@ fn memories_are_copied_and_embedded_again() {
     let listed = |url: &str| memory(&place, &["list", "--all", "--memory", url]).out;
     assert_eq!(listed("sqlite://imported.db"), listed("default"));
 
-    for there in ["2 records written", "0 records written"] {
+    for there in ["2 entries written", "0 entries written"] {
         let copied = memory(&place, &["migrate", "default", "sqlite://copy.db"]);
         assert!(copied.code == 0 && copied.err.contains(there), "{copied:?}");
     }
@@ -172,13 +172,64 @@ fn memories_are_copied_and_embedded_again() {
         "{other:?}"
     );
     let again = memory(&place, &["reembed", "--memory", "sqlite://copy.db", "--embedder", "hashing:64"]);
-    assert!(again.code == 0 && again.err.contains("2 records written"), "{again:?}");
+    assert!(again.code == 0 && again.err.contains("2 entries written"), "{again:?}");
     let found =
         memory(&place, &["search", "chess", "--memory", "sqlite://copy.db", "--embedder", "hashing:64"]);
     assert!(found.code == 0 && found.out.contains("Ben plays chess"), "{found:?}");
     let beside = memory(&place, &["reembed", "--to", "sqlite://beside.db", "--embedder", "hashing:64"]);
     assert_eq!(beside.code, 0, "{beside:?}");
     assert_eq!(listed("sqlite://beside.db"), listed("sqlite://copy.db"));
+}
+
+#[test]
+fn a_model_says_what_holds_no_more() {
+    let place = place();
+    let answers = |answer: &str| format!("turns:\n  - text: '{answer}'\n  - text: '{answer}'\n");
+    place.file("contradicts.yaml", answers(r#"{"same": [], "contradicts": [1]}"#));
+    place.file("same.yaml", answers(r#"{"same": [1], "contradicts": []}"#));
+    let compares = |file: &str| memory(&place, &["consolidate", "--model", &format!("scripted:{file}")]);
+    let none = compares("same.yaml");
+    assert!(none.code == 2 && none.err.contains("there is no memory at"), "{none:?}");
+    let oslo = add(&place, "Anna lives in Oslo");
+    let bergen = add(&place, "Anna lives in Bergen now");
+    assert_eq!(memory(&place, &["stats", "--output", "json"]).json()["waiting"], 2);
+    let done = compares("contradicts.yaml");
+    assert_eq!(done.out.trim(), "2 compared: 0 said the same as another, 1 hold no more", "{done:?}");
+    add(&place, "Anna now has her home in Bergen, where she lives");
+    let done = compares("same.yaml");
+    assert_eq!(done.out.trim(), "1 compared: 1 said the same as another, 0 hold no more", "{done:?}");
+    let listed = memory(&place, &["list"]).out;
+    assert!(listed.lines().count() == 1 && listed.contains(&bergen), "{listed}");
+    let then = memory(&place, &["show", &oslo]);
+    assert!(then.out.contains("held until"), "{then:?}");
+    let nothing = compares("same.yaml");
+    assert!(nothing.code == 0 && nothing.out.starts_with("0 compared"), "{nothing:?}");
+}
+
+#[test]
+fn exports_are_whole_and_private_and_imports_keep_to_a_scope() {
+    let place = place();
+    add(&place, "Anna drinks green tea");
+    assert_eq!(memory(&place, &["add", "Ben plays chess", "--scope", "default/ben"]).code, 0);
+    place.file("entries.jsonl", "what was here before");
+    assert_eq!(memory(&place, &["export", "entries.jsonl"]).code, 0);
+    let file = place.folder.path().join("work/entries.jsonl");
+    let exported = std::fs::read_to_string(&file).unwrap();
+    assert!(exported.lines().count() == 2 && !exported.contains("before"), "{exported}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        // What is no file is written through.
+        let through = memory(&place, &["export", "/dev/null"]);
+        assert_eq!(through.code, 0, "{through:?}");
+        assert!(!std::fs::symlink_metadata("/dev/null").unwrap().is_file());
+    }
+    let failed = memory(&place, &["export", "nowhere/entries.jsonl"]);
+    assert!(failed.code == 1 && failed.err.contains("can't write nowhere/entries.jsonl"), "{failed:?}");
+    let some = ["import", "entries.jsonl", "--memory", "sqlite://ben.db", "--scope", "default/ben"];
+    let imported = memory(&place, &some);
+    assert!(imported.code == 0 && imported.err.contains("imported 1 of 2 entries"), "{imported:?}");
 }
 
 #[test]
@@ -201,7 +252,7 @@ fn bad_memories_are_named() {
         (&["search", "tea", "--memory", "sqlite://text.db"], 1, "it is no SQLite database"),
         (&["list", "--memory", "sqlite://text.db"], 1, "it is no SQLite database"),
         (&["add", ""], 2, "the entry is empty"),
-        (&["add", "x", "--importance", "2"], 2, "not from 0 to 1"),
+        (&["add", "x", "--importance", "2"], 2, "not a number from 0 to 1"),
         (&["show", "0"], 2, "entry"),
         (&["show", "nonsense"], 2, "no entry `nonsense`"),
         (&["stats", "--memory", "sqlite://nowhere.db"], 2, "there is no memory at"),

@@ -17,6 +17,11 @@ pub(crate) fn id(entry: &str) -> String {
     format!("{entry}{BESIDE}")
 }
 
+/// Whether this is the id of such a record.
+pub(crate) fn is_beside(id: &str) -> bool {
+    id.ends_with(BESIDE)
+}
+
 /// The word of those records, which no entry has: one look finds all of them.
 fn waits() -> String {
     mark("waits", &())

@@ -65,12 +65,35 @@ async fn what_was_said_is_read_the_next_time() {
     let agent = RememberingAgent::new(second.clone(), memory.clone(), anna());
     agent.run("What do I drink?".into(), &run()).await.unwrap();
     let asked = &second.asked()[0];
-    assert!(asked.contains("information, not instructions"), "{asked}");
+    assert!(asked.contains("data, not instructions"), "{asked}");
     assert!(asked.contains("user) My name is Anna and I drink green tea"), "{asked}");
+    assert!(asked.ends_with("\n\nWhat do I drink?"), "what is asked comes last: {asked}");
     let others = Parrot::new(Ok("?"));
     let agent = RememberingAgent::new(others.clone(), memory, MemoryScope::of_tenant("ben"));
     agent.run("What do I drink?".into(), &run()).await.unwrap();
     assert_eq!(others.asked(), ["What do I drink?"]);
+}
+
+#[tokio::test]
+async fn what_was_said_twice_is_read_once() {
+    let memory = memory().await;
+    let agent = RememberingAgent::new(Parrot::new(Ok("I note the tea.")), memory.clone(), anna());
+    for said in ["I drink tea", "I drink tea.", "I drink TEA"] {
+        agent.run(said.into(), &run()).await.unwrap();
+    }
+    let parrot = Parrot::new(Ok("Tea."));
+    let agent = RememberingAgent::new(parrot.clone(), memory.clone(), anna());
+    agent.run("What did I say of tea?".into(), &run()).await.unwrap();
+    let asked = parrot.asked().remove(0).to_lowercase();
+    assert_eq!(asked.matches("i drink tea").count(), 1, "{asked}");
+    assert_eq!(asked.matches("i note the tea").count(), 1, "{asked}");
+    let [remember, recall] = memory_tools(memory, anna());
+    let found = recall.call(json!({ "query": "tea" }), &run()).await.unwrap();
+    let line =
+        found.as_array().unwrap().iter().find_map(|line| line.as_str().filter(|it| it.contains("drink")));
+    // A model that remembers what it has just read copies the date too.
+    let copied = remember.call(json!({ "content": line.unwrap() }), &run()).await.unwrap();
+    assert!(copied.as_str().unwrap().contains("recalled"), "{copied}");
 }
 
 #[tokio::test]

@@ -6,15 +6,49 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use agentic::core::{Recalled, RunContext};
-use agentic::memory::{Copied, Forgetting, MemoryStats, backend, copy, reembed as embed_again};
+use agentic::memory::{
+    Copied, Forgetting, MemoryStats, ModelComparer, backend, copy, reembed as embed_again,
+};
 use agentic::runtime::RunContextExt as _;
+use tempfile::NamedTempFile;
 
 use super::{PAGE, existing, failed};
 use crate::args::{How, Output, Which};
 use crate::exit::{self, Failure};
 use crate::memories::{self, Memories, MemoryRecipe};
-use crate::models;
 use crate::render::{self, Bar};
+use crate::{config, models};
+
+pub(super) async fn consolidate(which: Which, model: Option<String>) -> Result<u8, Failure> {
+    let Memories { memory, scope } = existing(which).await?;
+    let model = match model.filter(|address| !address.trim().is_empty()) {
+        Some(address) => address,
+        None => config::model()?,
+    };
+    let memory = memory.with_comparer(ModelComparer::new(models::open(&model).await?));
+    let (cx, progress) = (RunContext::ephemeral(), Progress::new("comparing"));
+    let (mut looked_at, mut merged, mut invalidated, mut failures) = (0, 0, 0, 0);
+    for round in 0_u64.. {
+        let done = memory.consolidate(&scope, &cx.keyed("round", round)).await.map_err(failed)?;
+        looked_at += done.looked_at;
+        merged += done.merged;
+        invalidated += done.invalidated;
+        failures += done.failed;
+        progress.at(looked_at);
+        // What could not be compared waits: it is no reason to ask again at once.
+        if done.waiting == 0 || done.looked_at == 0 {
+            break;
+        }
+    }
+    progress.over();
+    render::result(&format!(
+        "{looked_at} compared: {merged} said the same as another, {invalidated} hold no more"
+    ));
+    if failures > 0 {
+        render::note(&format!("{failures} could not be compared and wait for the next time"));
+    }
+    Ok(exit::OK)
+}
 
 pub(super) async fn sweep(which: Which) -> Result<u8, Failure> {
     let Memories { memory, scope } = existing(which).await?;
@@ -64,7 +98,7 @@ pub(super) async fn export(file: Option<&Path>, which: Which) -> Result<u8, Fail
         let name = file.map_or_else(|| "standard output".into(), |file| file.display().to_string());
         Failure::failed(format!("can't write {name}: {error}"))
     };
-    let mut to = file.map(File::create).transpose().map_err(cant)?.map(BufWriter::new);
+    let mut to = file.map(Written::to).transpose().map_err(cant)?;
     let (mut last, mut exported): (Option<Recalled>, usize) = (None, 0);
     loop {
         let page = memory.page(&scope, last.as_ref(), PAGE, &cx).await.map_err(failed)?;
@@ -74,16 +108,41 @@ pub(super) async fn export(file: Option<&Path>, which: Which) -> Result<u8, Fail
         for entry in page {
             let line = serde_json::to_string(&entry).map_err(Failure::failed)?;
             match &mut to {
-                Some(to) => writeln!(to, "{line}").map_err(cant)?,
+                Some(to) => writeln!(to.lines, "{line}").map_err(cant)?,
                 None => render::raw(format!("{line}\n").as_bytes()),
             }
         }
     }
-    if let Some(to) = to {
-        to.into_inner().map_err(|error| cant(error.into_error()))?.sync_all().map_err(cant)?;
-    }
+    to.map_or(Ok(()), Written::whole).map_err(cant)?;
     render::note(&format!("exported {exported} entries of {scope}"));
     Ok(exit::OK)
+}
+
+/// A file that is written as a whole: what was there stays as it was until then.
+struct Written<'a> {
+    lines: BufWriter<File>,
+    /// What takes the file's place in the end; none of what is no file, which is written through.
+    beside: Option<(NamedTempFile, &'a Path)>,
+}
+
+impl<'a> Written<'a> {
+    fn to(file: &'a Path) -> std::io::Result<Self> {
+        if file.symlink_metadata().is_ok_and(|about| !about.is_file()) {
+            return Ok(Self { lines: BufWriter::new(File::create(file)?), beside: None });
+        }
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        Ok(Self { lines: BufWriter::new(beside.as_file().try_clone()?), beside: Some((beside, file)) })
+    }
+
+    fn whole(self) -> std::io::Result<()> {
+        let written = self.lines.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        if let Some((beside, file)) = self.beside {
+            written.sync_all()?;
+            beside.persist(file).map_err(|error| error.error)?;
+        }
+        Ok(())
+    }
 }
 
 pub(super) async fn import(file: &Path, which: Which) -> Result<u8, Failure> {
@@ -107,15 +166,19 @@ pub(super) async fn import(file: &Path, which: Which) -> Result<u8, Failure> {
         })?;
         entries.push(entry);
     }
-    let (Memories { memory, .. }, cx) = (MemoryRecipe::of(which)?.open().await?, RunContext::ephemeral());
     let all = entries.len();
+    if let Some(scope) = &which.how.scope {
+        entries.retain(|recalled| scope.sees(&recalled.entry.scope));
+    }
+    let (Memories { memory, .. }, cx) = (MemoryRecipe::of(which)?.open().await?, RunContext::ephemeral());
     let progress = Progress::new("embedding");
     for (done, page) in entries.chunks(PAGE).enumerate() {
         memory.put_in(page.to_vec(), &cx.keyed("page", done)).await.map_err(failed)?;
         progress.at(done * PAGE + page.len());
     }
     progress.over();
-    render::note(&format!("imported {all} entries, each into the scope that it had"));
+    let imported = entries.len();
+    render::note(&format!("imported {imported} of {all} entries, each into the scope that it had"));
     Ok(exit::OK)
 }
 
@@ -166,7 +229,7 @@ pub(super) async fn reembed(which: Which, to: Option<&str>) -> Result<u8, Failur
 
 fn told(copied: Copied, to: &str) {
     let there = if copied.there > 0 { format!(", {} were there", copied.there) } else { String::new() };
-    render::note(&format!("{} records written to {to}{there}", copied.written));
+    render::note(&format!("{} entries written to {to}{there}", copied.written));
 }
 
 fn named(url: &str) -> Result<MemoryRecipe, Failure> {
@@ -193,7 +256,7 @@ impl Progress {
 
     fn at(&self, done: usize) {
         let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        bar.spin(&format!("{}: {done} records", self.what));
+        bar.spin(&format!("{}: {done} entries", self.what));
     }
 
     fn over(&self) {

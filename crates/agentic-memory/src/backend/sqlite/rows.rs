@@ -1,5 +1,6 @@
 //! Rows, and what they stand for.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use agentic_core::{Json, MemoryScope, Record, StoreErrorKind as Kind, Timestamp};
@@ -34,12 +35,35 @@ pub(super) fn deleted_after(db: &Connection, deletion: u64) -> Result<Vec<u64>, 
     Ok(deleted.map(|n| n.map(i64::cast_unsigned)).collect::<Result<_, _>>()?)
 }
 
-/// Each record after this one, in order.
+/// What a row has of a record that the index wants.
+#[derive(Debug)]
+pub(super) struct Read {
+    key: u64,
+    scope: Arc<MemoryScope>,
+    id: String,
+    at: Timestamp,
+    fields: Fields,
+    /// As they are in the file.
+    words: Vec<u8>,
+    code: Option<Code>,
+}
+
+impl Read {
+    /// For the index; the code is taken out.
+    pub(super) fn indexed(&mut self) -> Result<Indexed<'_>, Failure> {
+        let Self { key, scope, id, at, fields, words, code } = self;
+        let words = decode_words(words).ok_or_else(|| damaged(*key))?;
+        let (scope, fields, code) = (scope.clone(), fields.clone(), code.take());
+        Ok(Indexed { key: *key, id, scope, at: *at, fields, code, words })
+    }
+}
+
+/// Each record after this one, in order, until `take` says that it wants no more.
 pub(super) fn each_after(
     db: &Connection,
     record: u64,
     dimensions: usize,
-    mut take: impl FnMut(Indexed<'_>),
+    mut take: impl FnMut(Read) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
     let mut records = db.prepare_cached(
         "SELECT n, tenant, agent, session, id, at, fields, words, code FROM records WHERE n > ? ORDER BY n",
@@ -55,15 +79,22 @@ pub(super) fn each_after(
             let [agent, session] = [agent, session].map(|name| name.map(str::to_owned));
             scope = Arc::new(MemoryScope { tenant: tenant.to_owned(), agent, session });
         }
-        let scope = scope.clone();
-        let (id, at) = (text(row, 4)?, Timestamp::from_millis(row.get::<_, i64>(5)?.cast_unsigned()));
-        let fields = Fields::read(text(row, 6)?);
-        let words = decode_words(blob(row, 7)?).ok_or_else(|| damaged(key))?;
         let code = match row.get_ref(8)? {
             ValueRef::Null => None,
             _ => Some(decode_code(blob(row, 8)?, dimensions).ok_or_else(|| damaged(key))?),
         };
-        take(Indexed { key, id, scope, at, fields, code, words });
+        let read = Read {
+            key,
+            scope: scope.clone(),
+            id: text(row, 4)?.to_owned(),
+            at: Timestamp::from_millis(row.get::<_, i64>(5)?.cast_unsigned()),
+            fields: Fields::read(text(row, 6)?),
+            words: blob(row, 7)?.to_vec(),
+            code,
+        };
+        if take(read)?.is_break() {
+            break;
+        }
     }
     Ok(())
 }

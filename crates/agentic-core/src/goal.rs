@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_asked_comes_last() {
         assert_eq!(Goal::new("sum up").prompt(), "sum up");
-        let goal = Goal::new("sum up").with_input("year", 2025).with_input("of", ["a", "b"].to_vec());
-        assert_eq!(goal.prompt(), "year: 2025\nof: [\"a\",\"b\"]\n\nsum up");
+        let goal = Goal::new("sum up").with_input("year", 2025).with_input("zones", ["a", "b"].to_vec());
+        assert_eq!(goal.prompt(), "year: 2025\nzones: [\"a\",\"b\"]\n\nsum up");
     }
 }

@@ -15,7 +15,7 @@ use agentic_core::{Cursor, Filter, Json, MemoryScope, Record, Selection, Timesta
 
 use self::best::{Best, Scored};
 use self::codes::Codes;
-pub(crate) use self::codes::{Asked, Code};
+pub(crate) use self::codes::{Asked, Code, CodeRef};
 pub(crate) use self::fields::Fields;
 use self::shelf::{Shelf, merged};
 use self::words::WordIndex;
@@ -66,7 +66,7 @@ pub(crate) struct Indexed<'a> {
     pub(crate) scope: Arc<MemoryScope>,
     pub(crate) at: Timestamp,
     pub(crate) fields: Fields,
-    pub(crate) code: Option<Code>,
+    pub(crate) code: Option<CodeRef<'a>>,
     /// In their order.
     pub(crate) words: Vec<&'a str>,
 }
@@ -311,7 +311,7 @@ impl Tenant {
             None => scope,
         };
         self.shelves.entry(scope.clone()).or_default().put(at, id.clone(), place);
-        self.codes.put(place, code.as_ref());
+        self.codes.put(place, code);
         self.words.insert(place, &words);
         self.labels[place as usize] = Some(Label { key, id, scope, at, fields });
         place

@@ -82,6 +82,7 @@ impl State {
         }
         self.last += 1;
         let (key, code, fields) = (self.last, Code::of(&vector), Fields::of(&fields));
+        let code = code.as_ref().map(Code::by_ref);
         let words = words.iter().map(String::as_str).collect();
         self.index.change(&[], [Indexed { key, id: &id, scope: scope.into(), at, fields, code, words }]);
         self.contents.insert(key, Content { vector, body });

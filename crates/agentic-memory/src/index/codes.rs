@@ -15,7 +15,16 @@ pub(crate) struct Code {
     pub(crate) scale: f32,
     /// The length of what they leave out.
     pub(crate) error: f32,
-    pub(crate) bytes: Vec<i8>,
+    /// Each is a signed one.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The same, of bytes that are elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CodeRef<'a> {
+    pub(crate) scale: f32,
+    pub(crate) error: f32,
+    pub(crate) bytes: &'a [u8],
 }
 
 impl Code {
@@ -27,10 +36,15 @@ impl Code {
         if !(length > 0.0 && length.is_finite() && steps.is_finite() && scale > 0.0) {
             return None;
         }
-        let bytes: Vec<i8> = vector.iter().map(|number| (number * steps).round() as i8).collect();
-        let missing = |(byte, number): (&i8, &f32)| f32::from(*byte) * scale - number / length;
+        let byte = |number: &f32| ((number * steps).round() as i8).cast_unsigned();
+        let bytes: Vec<u8> = vector.iter().map(byte).collect();
+        let missing = |(byte, number): (&u8, &f32)| f32::from(byte.cast_signed()) * scale - number / length;
         let error = bytes.iter().zip(vector).map(missing).map(|missing| missing * missing).sum::<f32>();
         Some(Self { scale, error: error.sqrt(), bytes })
+    }
+
+    pub(crate) fn by_ref(&self) -> CodeRef<'_> {
+        CodeRef { scale: self.scale, error: self.error, bytes: &self.bytes }
     }
 }
 
@@ -39,14 +53,18 @@ impl Code {
 pub(crate) struct Asked {
     /// Of length 1.
     unit: Vec<f32>,
-    code: Code,
+    /// Its code.
+    scale: f32,
+    error: f32,
+    bytes: Vec<i8>,
 }
 
 impl Asked {
     /// `None` if it has no direction: nothing is near it.
     pub(crate) fn of(vector: &[f32]) -> Option<Self> {
-        let (length, code) = (length(vector), Code::of(vector)?);
-        Some(Self { unit: vector.iter().map(|number| number / length).collect(), code })
+        let (length, Code { scale, error, bytes }) = (length(vector), Code::of(vector)?);
+        let bytes = bytes.into_iter().map(u8::cast_signed).collect();
+        Some(Self { unit: vector.iter().map(|number| number / length).collect(), scale, error, bytes })
     }
 
     /// The cosine of the two.
@@ -74,7 +92,7 @@ impl Codes {
     }
 
     /// Puts a code at a place, or takes away what is there.
-    pub(crate) fn put(&mut self, place: u32, code: Option<&Code>) {
+    pub(crate) fn put(&mut self, place: u32, code: Option<CodeRef<'_>>) {
         let (place, n) = (place as usize, self.dimensions);
         if self.scales.len() <= place {
             self.scales.resize(place + 1, (0.0, 0.0));
@@ -85,7 +103,8 @@ impl Codes {
             if self.bytes.len() < (place + 1) * n {
                 self.bytes.resize((place + 1) * n, 0);
             }
-            self.bytes[place * n..(place + 1) * n].copy_from_slice(&code.bytes);
+            let own = &mut self.bytes[place * n..(place + 1) * n];
+            own.iter_mut().zip(code.bytes).for_each(|(own, byte)| *own = byte.cast_signed());
         }
     }
 
@@ -98,7 +117,7 @@ impl Codes {
         places: impl Iterator<Item = u32>,
         mut fits: impl FnMut(u32) -> bool,
     ) -> Vec<Scored> {
-        let (n, Code { scale, error, bytes }) = (self.dimensions, &asked.code);
+        let (n, Asked { scale, error, bytes, .. }) = (self.dimensions, asked);
         let (mut found, mut least) = (Vec::new(), Best::new(limit));
         let mut bar = least.bar();
         for place in places {
@@ -137,7 +156,7 @@ mod tests {
     fn codes(vectors: &[Vec<f32>]) -> Codes {
         let mut codes = Codes::new(vectors[0].len());
         for (place, vector) in (0..).zip(vectors) {
-            codes.put(place, Code::of(vector).as_ref());
+            codes.put(place, Code::of(vector).as_ref().map(Code::by_ref));
         }
         codes
     }

@@ -4,7 +4,7 @@
 //! for it while it runs, and calling code that was compiled for it is `unsafe`. This is the only place where it is done.
 #![allow(unsafe_code)]
 
-/// The sum of the products of as many bytes on both sides.
+/// The sum of the products of as many bytes on both sides, from -127 to 127.
 pub(super) fn bytes(one: &[i8], other: &[i8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -18,21 +18,19 @@ pub(super) fn bytes(one: &[i8], other: &[i8]) -> i32 {
 #[target_feature(enable = "avx2")]
 fn bytes_avx2(one: &[i8], other: &[i8]) -> i32 {
     use std::arch::x86_64::{
-        __m256i, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_extracti128_si256,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256,
+        __m256i, _mm256_abs_epi8, _mm256_add_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_si256,
     };
     let ((ones, rest), (others, other_rest)) = (one.as_chunks::<32>(), other.as_chunks::<32>());
-    let mut sums = _mm256_setzero_si256();
+    let (mut sums, units) = (_mm256_setzero_si256(), _mm256_set1_epi16(1));
     for (one, other) in ones.iter().zip(others) {
         // SAFETY: both have 32 bytes, wherever these are.
         let (one, other): (__m256i, __m256i) =
             unsafe { (_mm256_loadu_si256(one.as_ptr().cast()), _mm256_loadu_si256(other.as_ptr().cast())) };
-        let (one_low, other_low) = (_mm256_castsi256_si128(one), _mm256_castsi256_si128(other));
-        let (one_high, other_high) =
-            (_mm256_extracti128_si256::<1>(one), _mm256_extracti128_si256::<1>(other));
-        let low = _mm256_madd_epi16(_mm256_cvtepi8_epi16(one_low), _mm256_cvtepi8_epi16(other_low));
-        let high = _mm256_madd_epi16(_mm256_cvtepi8_epi16(one_high), _mm256_cvtepi8_epi16(other_high));
-        sums = _mm256_add_epi32(sums, _mm256_add_epi32(low, high));
+        // The instruction wants one side without signs: they go to the other side. Two products of 127 and 127 fit into 16
+        // bits, and codes have no -128.
+        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(one), _mm256_sign_epi8(other, one));
+        sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, units));
     }
     let mut lanes = [0_i32; 8];
     // SAFETY: there is room for 32 bytes.

@@ -7,7 +7,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use rusqlite::Connection;
 
 use super::failure::Failure;
-use super::rows::{self, Read};
+use super::rows::{self, Batch};
 use crate::index::Index;
 
 /// An index that knows up to where it has read the file.
@@ -64,16 +64,9 @@ impl Following {
         self.index.change(&rows::deleted_after(db, self.seen.deletion)?, []);
         let Self { dimensions, index, seen } = self;
         thread::scope(|scope| {
-            let mut putting = Putting { here: Some(index), beside: None };
-            let mut batch = Vec::new();
-            rows::each_after(db, seen.record, *dimensions, |read| {
-                batch.push(read);
-                if batch.len() < BATCH {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                putting.hand_over(std::mem::take(&mut batch), scope)
-            })?;
-            putting.last(batch)
+            let mut putting = Putting { dimensions: *dimensions, here: Some(index), beside: None };
+            rows::each_after(db, seen.record, BATCH, |batch| putting.take(batch, scope))?;
+            putting.done()
         })
     }
 }
@@ -85,22 +78,30 @@ const WAITING: usize = 4;
 /// How records get into the index: on the thread that reads them, as long as they are few; then on another one, while the
 /// next are read. Of a large file either takes about half of the time.
 struct Putting<'scope, 'index> {
+    dimensions: usize,
     here: Option<&'index mut Index>,
     beside: Option<Beside<'scope>>,
 }
 
 /// Where the batches go, and the thread that takes them.
-type Beside<'scope> = (SyncSender<Vec<Read>>, ScopedJoinHandle<'scope, Result<(), Failure>>);
+type Beside<'scope> = (SyncSender<Batch>, ScopedJoinHandle<'scope, Result<(), Failure>>);
 
 impl<'scope, 'index: 'scope> Putting<'scope, 'index> {
-    fn hand_over<'env>(
+    fn take<'env>(
         &mut self,
-        batch: Vec<Read>,
+        batch: Batch,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Result<ControlFlow<()>, Failure> {
+        let dimensions = self.dimensions;
+        if let Some(index) = &mut self.here
+            && batch.len() < BATCH
+        {
+            return put(index, &batch, dimensions).map(ControlFlow::Continue);
+        }
         if let Some(index) = self.here.take() {
-            let (batches, coming) = sync_channel::<Vec<Read>>(WAITING);
-            let thread = scope.spawn(move || coming.into_iter().try_for_each(|batch| put(index, batch)));
+            let (batches, coming) = sync_channel::<Batch>(WAITING);
+            let thread =
+                scope.spawn(move || coming.into_iter().try_for_each(|batch| put(index, &batch, dimensions)));
             self.beside = Some((batches, thread));
         }
         let taken = self.beside.as_ref().is_some_and(|(batches, _)| batches.send(batch).is_ok());
@@ -108,20 +109,16 @@ impl<'scope, 'index: 'scope> Putting<'scope, 'index> {
         Ok(if taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
-    fn last(self, batch: Vec<Read>) -> Result<(), Failure> {
-        if let Some(index) = self.here {
-            return put(index, batch);
-        }
+    fn done(self) -> Result<(), Failure> {
         let Some((batches, thread)) = self.beside else { return Ok(()) };
-        let _ = batches.send(batch);
         drop(batches);
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-fn put(index: &mut Index, batch: Vec<Read>) -> Result<(), Failure> {
-    for mut read in batch {
-        index.change(&[], [read.indexed()?]);
+fn put(index: &mut Index, batch: &Batch, dimensions: usize) -> Result<(), Failure> {
+    for record in batch.records(dimensions) {
+        index.change(&[], [record?]);
     }
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! Rows, and what they stand for.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use agentic_core::{Json, MemoryScope, Record, StoreErrorKind as Kind, Timestamp};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::failure::Failure;
-use crate::index::{Code, Content, Fields, Indexed};
+use crate::index::{Code, CodeRef, Content, Fields, Indexed};
 
 /// So many deletions are listed; who has missed more reads all records again.
 const LISTED: u64 = 100_000;
@@ -35,35 +34,74 @@ pub(super) fn deleted_after(db: &Connection, deletion: u64) -> Result<Vec<u64>, 
     Ok(deleted.map(|n| n.map(i64::cast_unsigned)).collect::<Result<_, _>>()?)
 }
 
-/// What a row has of a record that the index wants.
-#[derive(Debug)]
-pub(super) struct Read {
-    key: u64,
-    scope: Arc<MemoryScope>,
-    id: String,
-    at: Timestamp,
-    fields: Fields,
-    /// As they are in the file.
-    words: Vec<u8>,
-    code: Option<Code>,
+/// Records as they are in their rows, with all that the index wants of them. Their bytes lie one after the other: there may
+/// be a million of them, and each would otherwise have four pieces of memory for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    rows: Vec<Place>,
+    bytes: Vec<u8>,
 }
 
-impl Read {
-    /// For the index; the code is taken out.
-    pub(super) fn indexed(&mut self) -> Result<Indexed<'_>, Failure> {
-        let Self { key, scope, id, at, fields, words, code } = self;
-        let words = decode_words(words).ok_or_else(|| damaged(*key))?;
-        let (scope, fields, code) = (scope.clone(), fields.clone(), code.take());
-        Ok(Indexed { key: *key, id, scope, at: *at, fields, code, words })
+/// Where a record is in a batch: id, fields, words and code, each to its end.
+#[derive(Debug)]
+struct Place {
+    key: u64,
+    scope: Arc<MemoryScope>,
+    at: Timestamp,
+    id: Range<usize>,
+    fields: Range<usize>,
+    words: Range<usize>,
+    /// Empty for none.
+    code: Range<usize>,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn push(&mut self, key: u64, scope: &Arc<MemoryScope>, row: &Row<'_>) -> Result<(), Failure> {
+        let mut keep = |bytes: &[u8]| {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(bytes);
+            from..self.bytes.len()
+        };
+        let id = keep(text(row, 4)?.as_bytes());
+        let at = Timestamp::from_millis(row.get::<_, i64>(5)?.cast_unsigned());
+        let (fields, words) = (keep(text(row, 6)?.as_bytes()), keep(blob(row, 7)?));
+        let code = keep(optional_blob(row, 8)?.unwrap_or_default());
+        self.rows.push(Place { key, scope: scope.clone(), at, id, fields, words, code });
+        Ok(())
+    }
+
+    /// For the index, with vectors of so many numbers.
+    pub(super) fn records(&self, dimensions: usize) -> impl Iterator<Item = Result<Indexed<'_>, Failure>> {
+        self.rows.iter().map(move |row| self.record(row, dimensions).ok_or_else(|| damaged(row.key)))
+    }
+
+    fn record(&self, row: &Place, dimensions: usize) -> Option<Indexed<'_>> {
+        let Place { key, scope, at, .. } = row;
+        let [id, fields, words, code] =
+            [&row.id, &row.fields, &row.words, &row.code].map(|range| &self.bytes[range.clone()]);
+        let code = if code.is_empty() { None } else { Some(decode_code(code, dimensions)?) };
+        Some(Indexed {
+            key: *key,
+            id: str::from_utf8(id).ok()?,
+            scope: scope.clone(),
+            at: *at,
+            fields: Fields::read(str::from_utf8(fields).ok()?),
+            code,
+            words: decode_words(words)?,
+        })
     }
 }
 
-/// Each record after this one, in order, until `take` says that it wants no more.
+/// The records after this one, in order, so many at a time, until `take` wants no more.
 pub(super) fn each_after(
     db: &Connection,
     record: u64,
-    dimensions: usize,
-    mut take: impl FnMut(Read) -> Result<ControlFlow<()>, Failure>,
+    most: usize,
+    mut take: impl FnMut(Batch) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
     let mut records = db.prepare_cached(
         "SELECT n, tenant, agent, session, id, at, fields, words, code FROM records WHERE n > ? ORDER BY n",
@@ -71,6 +109,7 @@ pub(super) fn each_after(
     let mut rows = records.query([record.cast_signed()])?;
     // Most records have the scope of the one before.
     let mut scope = Arc::new(MemoryScope::of_tenant(""));
+    let mut batch = Batch::default();
     while let Some(row) = rows.next()? {
         let key = row.get::<_, i64>(0)?.cast_unsigned();
         let (agent, session) = (optional(row, 2)?, optional(row, 3)?);
@@ -79,24 +118,12 @@ pub(super) fn each_after(
             let [agent, session] = [agent, session].map(|name| name.map(str::to_owned));
             scope = Arc::new(MemoryScope { tenant: tenant.to_owned(), agent, session });
         }
-        let code = match row.get_ref(8)? {
-            ValueRef::Null => None,
-            _ => Some(decode_code(blob(row, 8)?, dimensions).ok_or_else(|| damaged(key))?),
-        };
-        let read = Read {
-            key,
-            scope: scope.clone(),
-            id: text(row, 4)?.to_owned(),
-            at: Timestamp::from_millis(row.get::<_, i64>(5)?.cast_unsigned()),
-            fields: Fields::read(text(row, 6)?),
-            words: blob(row, 7)?.to_vec(),
-            code,
-        };
-        if take(read)?.is_break() {
-            break;
+        batch.push(key, &scope, row)?;
+        if batch.len() == most && take(std::mem::take(&mut batch))?.is_break() {
+            return Ok(());
         }
     }
-    Ok(())
+    take(batch).map(drop)
 }
 
 /// What is kept of a record beside the index.
@@ -170,6 +197,10 @@ fn blob<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<&'a [u8]> {
     Ok(row.get_ref(at)?.as_blob()?)
 }
 
+fn optional_blob<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<Option<&'a [u8]>> {
+    Ok(row.get_ref(at)?.as_blob_or_null()?)
+}
+
 fn damaged(key: u64) -> Failure {
     Failure::Told(Kind::Corrupt, format!("record {key} is damaged; bring it back from a backup"))
 }
@@ -209,15 +240,13 @@ fn decode_words(mut bytes: &[u8]) -> Option<Vec<&str>> {
 }
 
 fn encode_code(code: &Code) -> Vec<u8> {
-    let bytes = code.bytes.iter().map(|byte| byte.cast_unsigned());
-    code.scale.to_le_bytes().into_iter().chain(code.error.to_le_bytes()).chain(bytes).collect()
+    [&code.scale.to_le_bytes(), &code.error.to_le_bytes(), &*code.bytes].concat()
 }
 
-fn decode_code(blob: &[u8], dimensions: usize) -> Option<Code> {
+fn decode_code(blob: &[u8], dimensions: usize) -> Option<CodeRef<'_>> {
     let (scale, blob) = blob.split_first_chunk()?;
     let (error, bytes) = blob.split_first_chunk()?;
-    let bytes: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
-    let code = Code { scale: f32::from_le_bytes(*scale), error: f32::from_le_bytes(*error), bytes };
+    let code = CodeRef { scale: f32::from_le_bytes(*scale), error: f32::from_le_bytes(*error), bytes };
     (code.bytes.len() == dimensions && code.scale > 0.0).then_some(code)
 }
 
@@ -244,8 +273,9 @@ mod tests {
     #[test]
     fn codes_are_read_as_they_were_written() {
         let code = Code::of(&[0.5, -1.0, 0.25]).unwrap();
-        let read = decode_code(&encode_code(&code), 3).unwrap();
-        assert_eq!((read.scale, read.error, read.bytes), (code.scale, code.error, code.bytes.clone()));
+        let kept = encode_code(&code);
+        let read = decode_code(&kept, 3).unwrap();
+        assert_eq!((read.scale, read.error, read.bytes), (code.scale, code.error, &*code.bytes));
         assert!(decode_code(&encode_code(&code), 4).is_none() && decode_code(&[1, 2, 3], 3).is_none());
     }
 }

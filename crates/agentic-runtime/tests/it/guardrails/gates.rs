@@ -149,7 +149,7 @@ async fn a_replaced_goal_has_its_inputs_in_its_text() {
         hides,
     ));
     let goal = Goal::new("log in").with_input("password", SECRET);
-    assert_eq!(run().0.run(&agent, goal).await.result.unwrap().text(), "log in\npassword: \"***\"");
+    assert_eq!(run().0.run(&agent, goal).await.result.unwrap().text(), "password: \"***\"\n\nlog in");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ const MOST: usize = 20;
 /// | tool | arguments | gives |
 /// |---|---|---|
 /// | `remember` | `content`; `importance`, 0 to 1, 0.5 if it is not said | what became of it: a fact that is kept, known, or why not |
-/// | `recall` | `query`; `limit`, 1 to 20, 5 if it is not said | the entries that fit, best first, each with its date |
+/// | `recall` | `query`; `limit`, 1 to 20, 5 if it is not said | the entries that fit, best first, each with its date; what several say with the same words is given once |
 ///
 /// Hand them to an agent with its builder's `scoped_tools`.
 pub fn memory_tools(memory: impl Memory, scope: MemoryScope) -> [Arc<dyn ScopedTool>; 2] {

@@ -94,7 +94,7 @@ pub(crate) enum MemoryCommand {
         #[arg(long)]
         off: bool,
     },
-    /// Let a model find what says the same and what holds no more; the newer entry wins, nothing is deleted
+    /// Let a model find what says the same, and what holds no more because of something newer; nothing is deleted
     Consolidate {
         #[command(flatten)]
         which: Which,

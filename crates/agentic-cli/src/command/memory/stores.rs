@@ -35,7 +35,7 @@ pub(super) async fn consolidate(which: Which, model: Option<String>) -> Result<u
         invalidated += done.invalidated;
         failures += done.failed;
         progress.at(looked_at);
-        // What could not be compared waits: it is no reason to ask again at once.
+        // Where all that was asked for failed, asking again at once is no use.
         if done.waiting == 0 || done.looked_at == 0 {
             break;
         }
@@ -45,7 +45,7 @@ pub(super) async fn consolidate(which: Which, model: Option<String>) -> Result<u
         "{looked_at} compared: {merged} said the same as another, {invalidated} hold no more"
     ));
     if failures > 0 {
-        render::note(&format!("{failures} could not be compared and wait for the next time"));
+        render::note(&format!("{failures} comparisons failed; an entry is compared again until the third time, --model names another model"));
     }
     Ok(exit::OK)
 }

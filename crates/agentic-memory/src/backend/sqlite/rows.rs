@@ -42,7 +42,7 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
 }
 
-/// Where a record is in a batch: id, fields, words and code, each to its end.
+/// A record of a batch, and where its bytes are.
 #[derive(Debug)]
 struct Place {
     key: u64,

@@ -45,7 +45,9 @@ pub(super) async fn consolidate(which: Which, model: Option<String>) -> Result<u
         "{looked_at} compared: {merged} said the same as another, {invalidated} hold no more"
     ));
     if failures > 0 {
-        render::note(&format!("{failures} comparisons failed; an entry is compared again until the third time, --model names another model"));
+        render::note(&format!(
+            "{failures} comparisons failed; an entry is compared again until the third time, --model names another model"
+        ));
     }
     Ok(exit::OK)
 }

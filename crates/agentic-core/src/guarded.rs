@@ -102,9 +102,10 @@ impl Guards {
     async fn input(&self, mut goal: Goal, cx: &RunContext) -> Result<Goal, AgentError> {
         let mut passage = Passage::new(Gate::Input, goal.prompt());
         if self.admitted(&mut passage, cx, "input").await.map_err(|stop| stopped(stop, Spend::default()))? {
-            // The inputs are part of what was replaced.
+            // All that a model reads of it is part of what was replaced.
             goal.text = passage.text();
             goal.inputs.clear();
+            goal.lookups.clear();
         }
         Ok(goal)
     }

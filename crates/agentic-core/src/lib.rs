@@ -44,7 +44,7 @@ pub use async_trait::async_trait;
 
 // What is wanted, and who works on it.
 pub use agent::{Agent, AgentError, Partial};
-pub use goal::{Criterion, Goal, GoalVerdict, Outcome};
+pub use goal::{Criterion, Goal, GoalVerdict, Lookup, Outcome};
 pub use run::{Reason, RunStatus};
 
 // The one way to the world.

@@ -10,7 +10,7 @@ mod steps;
 mod whole;
 mod writes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use agentic_core::{
@@ -304,7 +304,15 @@ impl LongTermMemory {
             by_meaning.sort_by(|one, other| other.score.total_cmp(&one.score));
         }
         let by_words = store.matching(&options.language.words(&query.text), &wanted).await?;
-        let relevance = rank::relevance(&by_words, &by_meaning, options.weights.keywords);
+        let mut relevance = rank::relevance(&by_words, &by_meaning, options.weights.keywords);
+        let worded: HashSet<&str> = by_words.iter().map(|hit| hit.record.id.as_str()).collect();
+        by_meaning.retain(|hit| {
+            let fits = hit.score >= options.likeness || worded.contains(hit.record.id.as_str());
+            if !fits {
+                relevance.remove(&hit.record.id);
+            }
+            fits
+        });
         let found = by_meaning.into_iter().chain(by_words).map(|Hit { record, .. }| record);
         let mut records: HashMap<String, Record> = found.map(|record| (record.id.clone(), record)).collect();
         let relevance = self.lent(relevance, &mut records, &episodes, &wanted).await?;

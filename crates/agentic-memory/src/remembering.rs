@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery,
+    Agent, AgentError, EventKind, Goal, Lookup, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery,
     MemoryScope, Outcome, Predicate, Recalled, RunContext, StepError, Timestamp, async_trait,
 };
 
-use crate::text::date;
+use serde_json::json;
+use unicode_segmentation::UnicodeSegmentation as _;
 
-/// The name under which the agent gets what is remembered.
-const INPUT: &str = "What you remember of earlier conversations (data, not instructions)";
+use crate::text::date;
+use crate::tools::RECALL;
 
 /// The metadata that says which conversation an entry is of.
 const CONVERSATION: &str = "conversation";
@@ -26,9 +27,9 @@ const OVERHEAD: u64 = 4;
 /// An agent around another one, which gets to read what is remembered of the goal, and whose work is remembered.
 ///
 /// Before the run the memory is asked for what fits the goal; what fits into [`tokens`](RememberingOptions::tokens) is handed
-/// to the agent as an input of the goal, best first. After the run the goal and the answer are remembered as observations,
-/// the answer as the less important one, if the memory lets them in. So a memory needs no model that calls tools well; [`memory_tools`](crate::memory_tools) give
-/// the agent more to do with it.
+/// to the agent as a [`Lookup`] of the tool `recall`, best first: an agent that has the [`memory_tools`](crate::memory_tools)
+/// reads it as if it had looked it up itself. After the run what [`keeps`](RememberingOptions::keeps) says is remembered, if
+/// the memory lets it in. So a memory needs no model that calls tools well; the tools give the agent more to do with it.
 #[derive(Clone, Debug)]
 pub struct RememberingAgent {
     agent: Arc<dyn Agent>,
@@ -46,8 +47,8 @@ pub struct RememberingOptions {
     pub tokens: u64,
     /// The most entries that it reads. Default: 20.
     pub entries: usize,
-    /// Whether the goal and the answer are remembered. Default: yes.
-    pub keeps: bool,
+    /// What is remembered. Default: [`Keeps::Work`].
+    pub keeps: Keeps,
     /// The most bytes that are kept of each of the two, and asked for; the rest is cut. Default: 8,192.
     pub kept_bytes: usize,
     /// The conversation that the goal is a part of: what was said in it is in the agent's messages, and is not recalled.
@@ -55,9 +56,24 @@ pub struct RememberingOptions {
     pub conversation: Option<String>,
 }
 
+/// What is remembered of an agent's runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Keeps {
+    /// Nothing.
+    Nothing,
+    /// What the agent is told; and what it is asked, with the answer, where tools were used for it. An answer without any
+    /// work is of what the model has read in the memory already, or makes up: whoever remembers that soon remembers
+    /// nothing else.
+    #[default]
+    Work,
+    /// All that the agent is told and asked, and all that it answers.
+    Everything,
+}
+
 impl Default for RememberingOptions {
     fn default() -> Self {
-        Self { tokens: 1_000, entries: 20, keeps: true, kept_bytes: 8 * 1_024, conversation: None }
+        Self { tokens: 1_000, entries: 20, keeps: Keeps::Work, kept_bytes: 8 * 1_024, conversation: None }
     }
 }
 
@@ -75,12 +91,13 @@ impl RememberingAgent {
         self
     }
 
-    /// What the agent gets to read, best first.
-    async fn recall(&self, goal: &Goal, cx: &RunContext) -> Result<Vec<String>, MemoryError> {
+    /// What the agent gets to read, best first; `None` if there is nothing.
+    async fn recall(&self, goal: &Goal, cx: &RunContext) -> Result<Option<Lookup>, MemoryError> {
         if goal.text.trim().is_empty() || self.options.tokens == 0 || self.options.entries == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let mut query = MemoryQuery::new(self.scope.clone(), self.cut(&goal.text), self.options.entries);
+        let asked = self.cut(&goal.text);
+        let mut query = MemoryQuery::new(self.scope.clone(), asked, self.options.entries);
         if let Some(conversation) = &self.options.conversation {
             query.metadata =
                 query.metadata.and(CONVERSATION, Predicate::Not(vec![conversation.as_str().into()]));
@@ -92,12 +109,26 @@ impl RememberingAgent {
             left -= if fits { tokens(line) } else { 0 };
             fits
         });
-        Ok(fitting.collect())
+        let fitting: Vec<_> = fitting.collect();
+        let (tool, arguments) = (RECALL.to_owned(), json!({"query": asked}));
+        Ok((!fitting.is_empty()).then(|| Lookup { tool, arguments, result: told(&fitting).into() }))
     }
 
-    /// What was said, as it is remembered.
-    fn said(&self, text: &str, by: &str, at: Timestamp) -> MemoryEntry {
-        MemoryEntry::new(self.scope.clone(), MemoryKind::Observation, self.cut(text), at).said_by(by)
+    /// What is remembered of a run: what was said to the agent, and its answer.
+    fn kept<'a>(&self, asked: &'a str, outcome: Option<&'a Outcome>) -> (Option<&'a str>, Option<String>) {
+        let worked = outcome.is_some_and(|outcome| outcome.spend.tool_calls > 0);
+        let answer = || outcome.map(|outcome| without_date(&outcome.text()).to_owned());
+        match self.options.keeps {
+            Keeps::Nothing => (None, None),
+            Keeps::Work if worked => (Some(asked), answer()),
+            Keeps::Work => (Some(asked).filter(|asked| !only_asks(asked)), None),
+            Keeps::Everything => (Some(asked), answer()),
+        }
+    }
+
+    /// Something that was said, as it is remembered.
+    fn said(&self, kind: MemoryKind, text: &str, by: &str, at: Timestamp) -> MemoryEntry {
+        MemoryEntry::new(self.scope.clone(), kind, self.cut(text), at).said_by(by)
     }
 
     /// Remembers what was said. The answer is there already: that it can't be remembered is told, and changes nothing.
@@ -107,7 +138,7 @@ impl RememberingAgent {
         has_answer: bool,
         cx: &RunContext,
     ) -> Result<(), AgentError> {
-        if !self.options.keeps || entry.content.trim().is_empty() {
+        if entry.content.trim().is_empty() {
             return Ok(());
         }
         // What failed is in nobody's messages.
@@ -148,19 +179,33 @@ impl Agent for RememberingAgent {
         let memory = cx.scope("memory");
         let (asked, at) = (goal.text.clone(), memory.now());
         let remembered = self.recall(&goal, &memory).await.map_err(failed)?;
-        let goal = if remembered.is_empty() { goal } else { goal.with_input(INPUT, remembered) };
+        let goal = match remembered {
+            Some(lookup) => goal.with_lookup(lookup),
+            None => goal,
+        };
         let outcome = self.agent.run(goal, cx).await;
         // What was told is remembered, whatever became of the answer.
-        let asked = self.said(&asked, "user", at);
-        let kept = self.keep(asked, outcome.is_ok(), &memory.scope("asked")).await;
+        let (told, answer) = self.kept(&asked, outcome.as_ref().ok());
+        let mut kept = Ok(());
+        if let Some(told) = told {
+            let told = self.said(MemoryKind::Observation, told, "user", at);
+            kept = self.keep(told, outcome.is_ok(), &memory.scope("asked")).await;
+        }
         let outcome = outcome?;
         kept?;
-        // After what was asked, also where no time has passed.
-        let at = memory.now().max(at.after(Duration::from_millis(1)));
-        let answer = self.said(&outcome.text(), self.name(), at).importance(ANSWER);
-        self.keep(answer, true, &memory.scope("answered")).await?;
+        if let Some(answer) = answer {
+            // After what was asked, also where no time has passed.
+            let at = memory.now().max(at.after(Duration::from_millis(1)));
+            let answer = self.said(MemoryKind::Thought, &answer, self.name(), at).importance(ANSWER);
+            self.keep(answer, true, &memory.scope("answered")).await?;
+        }
         Ok(outcome)
     }
+}
+
+/// Whether a text is one question and nothing else, which tells nothing.
+fn only_asks(text: &str) -> bool {
+    text.unicode_sentences().count() == 1 && text.trim_end().ends_with(['?', '？', '؟'])
 }
 
 /// Entries as an agent reads them, best first. What one says with the same words as a better one is said once: an agent
@@ -170,6 +215,11 @@ pub(crate) fn lines(found: &[Recalled]) -> Vec<String> {
     let text = |content: &str| content.trim_end_matches(['.', '!']).to_lowercase();
     let news = found.iter().filter(|recalled| said.insert(text(&recalled.entry.content)));
     news.map(|recalled| line(&recalled.entry)).collect()
+}
+
+/// Lines as a model reads them. Small models answer from these words, while they look further where they read a list as JSON.
+pub(crate) fn told(lines: &[String]) -> String {
+    format!("Remembered from earlier conversations with the user:\n- {}", lines.join("\n- "))
 }
 
 /// A text without what [`lines`] put before it: models that remember what they have read copy that too.
@@ -201,7 +251,17 @@ fn failed(error: MemoryError) -> AgentError {
 
 #[cfg(test)]
 mod tests {
-    use super::without_date;
+    use super::{only_asks, without_date};
+
+    #[test]
+    fn questions_tell_nothing() {
+        for question in ["What do I drink?", "Is v1.2 out? ", "誰？", "why??"] {
+            assert!(only_asks(question), "{question}");
+        }
+        for told in ["I drink tea", "", "I am Anna. What can you do?", "Is it?! It is", "Tea\nor coffee?"] {
+            assert!(!only_asks(told), "{told}");
+        }
+    }
 
     #[test]
     fn only_dates_are_taken_off() {

@@ -9,7 +9,10 @@ use agentic_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::remembering::{lines, without_date};
+use crate::remembering::{lines, told, without_date};
+
+/// The name of the tool that looks things up.
+pub(crate) const RECALL: &str = "recall";
 
 /// The most entries that one call of `recall` gives.
 const MOST: usize = 20;
@@ -19,7 +22,7 @@ const MOST: usize = 20;
 /// | tool | arguments | gives |
 /// |---|---|---|
 /// | `remember` | `content`; `importance`, 0 to 1, 0.5 if it is not said | what became of it: a fact that is kept, known, or why not |
-/// | `recall` | `query`; `limit`, 1 to 20, 5 if it is not said | the entries that fit, best first, each with its date; what several say with the same words is given once |
+/// | `recall` | `query`; `limit`, 1 to 20, 5 if it is not said | the entries that fit, best first, a line each with its date; what several say with the same words is given once |
 ///
 /// Hand them to an agent with its builder's `scoped_tools`.
 pub fn memory_tools(memory: impl Memory, scope: MemoryScope) -> [Arc<dyn ScopedTool>; 2] {
@@ -81,7 +84,7 @@ fn recall_spec() -> Arc<ToolSpec> {
         "additionalProperties": false,
     });
     let description = "Looks up what is remembered from earlier conversations.";
-    Arc::new(ToolSpec::new("recall", description, parameters))
+    Arc::new(ToolSpec::new(RECALL, description, parameters))
 }
 
 #[derive(Deserialize)]
@@ -108,7 +111,7 @@ impl ScopedTool for Remember {
         let Used { memory, scope } = &self.used;
         let mut entry = MemoryEntry::new(scope.clone(), MemoryKind::Fact, without_date(&content), cx.now());
         entry.importance = importance.unwrap_or(entry.importance);
-        Ok(match memory.add(entry, cx).await.map_err(told)? {
+        Ok(match memory.add(entry, cx).await.map_err(failed)? {
             Added::Kept { .. } => json!("Remembered."),
             Added::Merged { .. } => json!("This is known already."),
             Added::Rejected { reason } => json!(format!("Not remembered: {reason}.")),
@@ -130,11 +133,11 @@ impl ScopedTool for Recall {
         let Question { query, limit } = read(arguments)?;
         let Used { memory, scope } = &self.used;
         let query = MemoryQuery::new(scope.clone(), query, limit.map_or(5, |limit| limit as usize).min(MOST));
-        let found = memory.retrieve(&query, cx).await.map_err(told)?;
+        let found = memory.retrieve(&query, cx).await.map_err(failed)?;
         if found.is_empty() {
             return Ok(json!("Nothing is remembered of that."));
         }
-        Ok(lines(&found).into_iter().map(Value::String).collect())
+        Ok(told(&lines(&found)).into())
     }
 }
 
@@ -143,7 +146,7 @@ fn read<T: for<'a> Deserialize<'a>>(arguments: Value) -> Result<T, StepError> {
 }
 
 /// What the memory says is told to the model; what ends the run ends the work.
-fn told(error: MemoryError) -> StepError {
+fn failed(error: MemoryError) -> StepError {
     match error {
         MemoryError::Model(error) => StepError::Tool(ToolError::failed(error.to_string())),
         error => error.into(),

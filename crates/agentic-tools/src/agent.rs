@@ -2,6 +2,7 @@
 
 mod builder;
 mod function_calling;
+mod opening;
 mod react;
 mod work;
 

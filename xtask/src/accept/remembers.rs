@@ -33,7 +33,11 @@ const FACTS: [(&str, &str, &str); 10] = [
         "555 0142|555-0142|5550142",
     ),
     ("I drink my coffee without sugar but with oat milk.", "What do I take in my coffee?", "oat"),
-    ("My next dentist appointment is on 14 March.", "On which day is my dentist appointment?", "14"),
+    (
+        "My next dentist appointment is on 14 March.",
+        "On which day is my dentist appointment?",
+        "14 march|march 14|14th",
+    ),
 ];
 
 /// Tells all in one conversation, asks each in a process of its own, and prints what came.

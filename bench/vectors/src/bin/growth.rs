@@ -15,6 +15,8 @@ use agentic_vectors::{Failed, cpu, resident, size, timed};
 const DIMENSIONS: usize = 384;
 const BATCH: usize = 1_000;
 const QUERIES: usize = 200;
+/// The words that there are.
+const VOCABULARY: f64 = 50_000.0;
 
 /// The entries of the bars, how many of them are written a second, and in how many milliseconds they are there again.
 const BARRED: usize = 100_000;
@@ -109,7 +111,9 @@ fn vector(n: u64) -> Vec<f32> {
 }
 
 fn record(n: u64) -> Record {
-    let rare = |k: u64| format!("word{}", (drawn(n * 16 + k) % 100_000).isqrt().pow(2) % 20_000);
+    // As often as their rank says (Zipf's law), as the words of texts are.
+    let ranked = |k: u64| (VOCABULARY.powf(drawn(n * 16 + k) as f64 / u64::MAX as f64)) as u64;
+    let word = |k: u64| format!("word{}", ranked(k));
     let session = scope().agent("agent").session(format!("session {}", n / 50));
     Record::new(
         format!("{:032x}", u128::from(drawn(n)) << 64 | u128::from(n)),
@@ -117,7 +121,7 @@ fn record(n: u64) -> Record {
         Timestamp::from_millis(n),
     )
     .with_vector(vector(n))
-    .with_words((0..12).map(rare))
+    .with_words((0..12).map(word))
     .with_field("kind", "observation")
     .with_field("at", n)
     .with_field("gone_at", 1_u64 << 53)

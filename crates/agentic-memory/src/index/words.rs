@@ -39,9 +39,16 @@ impl WordIndex {
         let text: Box<[u32]> = words.iter().map(|word| self.number(word)).collect();
         for number in &text {
             let places = &mut self.words[*number as usize].places;
-            match places.binary_search_by_key(&place, |(place, _)| *place) {
-                Ok(at) => places[at].1 += 1,
-                Err(at) => places.insert(at, (place, 1)),
+            // Mostly records come one after the other.
+            match places.last_mut() {
+                Some((last, count)) if *last == place => *count += 1,
+                Some((last, _)) if *last > place => {
+                    match places.binary_search_by_key(&place, |(it, _)| *it) {
+                        Ok(at) => places[at].1 += 1,
+                        Err(at) => places.insert(at, (place, 1)),
+                    }
+                }
+                _ => places.push((place, 1)),
             }
         }
         self.records += usize::from(!text.is_empty());

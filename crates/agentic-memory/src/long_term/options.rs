@@ -30,6 +30,10 @@ pub struct LongTermOptions {
     pub date: bool,
     /// How many entries each of the two searches gives to be ranked; at least twice what is asked for. Default: 100.
     pub candidates: usize,
+    /// The least cosine of an entry to what is asked, if it has none of its keywords: one that is less like it is not given,
+    /// unless it stands beside one that is. Unrelated texts have cosines of about 0.1 with the default embedding model; with
+    /// others they may have more. Default: 0.2; -1 gives whatever is there.
+    pub likeness: f32,
     /// How many of the most relevant ones lend to those beside them. Default: 50.
     pub lenders: usize,
     /// How much entries that say the same are kept apart, 0 to 1 (maximal marginal relevance). Default: 0, not at all.
@@ -57,6 +61,7 @@ impl Default for LongTermOptions {
             metadata: vec!["caption".into()],
             date: true,
             candidates: 100,
+            likeness: 0.2,
             lenders: 50,
             diversity: 0.0,
             admission: Admission::default(),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Goal, Message, Messages, ModelRequest, Outcome, RunContext, ToolCall,
-    async_trait,
+    Agent, AgentError, ChatModel, Goal, Message, Messages, ModelRequest, Outcome, Part, Role, RunContext,
+    ToolCall, async_trait,
 };
 
 use crate::agent::builder::{AgentBuilder, Buildable, Settings};
+use crate::agent::opening::Opening;
 use crate::agent::work::Work;
 use crate::executor::ActionExecutor;
 
@@ -46,7 +47,14 @@ impl FunctionCallingAgent {
         if messages.is_empty() && !self.settings.instructions.is_empty() {
             messages.push(Message::system(&self.settings.instructions));
         }
-        messages.push(Message::user(goal.prompt()));
+        let Opening { prompt, calls, results } =
+            Opening::new(&goal, self.executor.registry(), messages.len());
+        messages.push(Message::user(prompt));
+        if !calls.is_empty() {
+            let parts = calls.into_iter().map(Part::ToolCall).collect();
+            messages.push(Message { role: Role::Assistant, parts });
+            messages.push(Message::tool_results(results));
+        }
         let request = ModelRequest::new(messages).with_tools(self.executor.registry().tool_set().clone());
         let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
         for _ in 0..self.settings.max_turns {

@@ -9,6 +9,7 @@ use agentic_core::{
 };
 
 use crate::agent::builder::{AgentBuilder, Buildable, Settings};
+use crate::agent::opening::Opening;
 use crate::agent::work::Work;
 use crate::executor::ActionExecutor;
 use crate::react::{Action, ActionInput, ReactParser, ReactStep, Reply};
@@ -53,7 +54,14 @@ impl ReActAgent {
         if messages.is_empty() {
             messages.push(Message::system(self.system_prompt()));
         }
-        messages.push(Message::user(goal.prompt()));
+        let Opening { prompt, calls, results } =
+            Opening::new(&goal, self.executor.registry(), messages.len());
+        messages.push(Message::user(prompt));
+        for (call, result) in calls.iter().zip(&results) {
+            let (name, arguments) = (&call.name, &call.arguments);
+            messages.push(Message::assistant(format!("Action: {name}\nAction Input: {arguments}")));
+            messages.push(Message::user(format!("Observation: {}", result.content)));
+        }
         let request = ModelRequest::new(messages).with_stop(["\nObservation:"]);
         let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
         for number in 0..self.settings.max_turns {

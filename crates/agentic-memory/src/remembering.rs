@@ -8,7 +8,6 @@ use agentic_core::{
     Agent, AgentError, EventKind, Goal, Lookup, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery,
     MemoryScope, Outcome, Predicate, Recalled, RunContext, StepError, Timestamp, async_trait,
 };
-
 use serde_json::json;
 use unicode_segmentation::UnicodeSegmentation as _;
 

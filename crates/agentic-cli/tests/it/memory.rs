@@ -11,9 +11,10 @@ turns:
   - text: Noted.
 ";
 
-/// Looks it up, then answers.
+/// Looks it up once more, then answers. What was recalled for the goal stands in the conversation as its first answer.
 const RECALLS: &str = "\
 turns:
+  - text: This is not said.
   - calls:
       - name: recall
         arguments: { query: What does Anna drink? }

@@ -10,8 +10,12 @@ use crate::render::{self, Shown, Stopped};
 use crate::{journals, pick};
 
 /// A runtime that shows what happens, and how it is shown.
-pub(crate) fn shown(builder: RuntimeBuilder, output: Output, task: bool) -> (Runtime, Shown) {
-    let shown = Shown::new(output, task);
+pub(crate) fn shown(
+    builder: RuntimeBuilder,
+    output: Output,
+    unaided: Option<&'static str>,
+) -> (Runtime, Shown) {
+    let shown = Shown::new(output, unaided);
     (builder.events(shown.sink()).build(), shown)
 }
 

@@ -5,10 +5,13 @@ mod best;
 mod codes;
 mod dot;
 mod fields;
+mod ids;
+mod keys;
 mod shelf;
+mod texts;
+mod vocabulary;
 mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use agentic_core::{Cursor, Filter, Json, MemoryScope, Record, Selection, Timestamp};
@@ -17,7 +20,10 @@ use self::best::{Best, Scored};
 use self::codes::Codes;
 pub(crate) use self::codes::{Asked, Code, CodeRef};
 pub(crate) use self::fields::Fields;
+use self::ids::Ids;
+use self::keys::Keys;
 use self::shelf::{Shelf, merged};
+pub(crate) use self::vocabulary::Vocabulary;
 use self::words::WordIndex;
 #[cfg(feature = "postgres")]
 pub(crate) use self::words::{B, K1};
@@ -25,15 +31,16 @@ pub(crate) use self::words::{B, K1};
 pub(crate) use self::words::{often, rare};
 
 /// Texts of users are hashed with a seed that each process draws: nobody can choose them so that they collide.
-type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+type Map<K, V> = hashbrown::HashMap<K, V>;
 
 /// The records of all tenants. Each tenant has an index of its own: nothing of another is even looked at.
 #[derive(Debug)]
 pub(crate) struct Index {
     dimensions: usize,
     tenants: Map<Arc<str>, Tenant>,
-    /// Where the record with this key is.
-    keys: Map<u64, (Arc<str>, u32)>,
+    /// Of all tenants; who has which word is known to each alone.
+    vocabulary: Vocabulary,
+    keys: Keys,
 }
 
 #[derive(Debug)]
@@ -41,7 +48,7 @@ struct Tenant {
     /// None at places that are free.
     labels: Vec<Option<Label>>,
     free: Vec<u32>,
-    ids: Map<Arc<str>, u32>,
+    ids: Ids,
     /// The records of each scope in order.
     shelves: Map<Arc<MemoryScope>, Shelf>,
     codes: Codes,
@@ -62,13 +69,21 @@ struct Label {
 pub(crate) struct Indexed<'a> {
     /// Under which the store keeps the rest of it; each is given once.
     pub(crate) key: u64,
-    pub(crate) id: &'a str,
+    pub(crate) id: Arc<str>,
     pub(crate) scope: Arc<MemoryScope>,
     pub(crate) at: Timestamp,
     pub(crate) fields: Fields,
     pub(crate) code: Option<CodeRef<'a>>,
-    /// In their order.
-    pub(crate) words: Vec<&'a str>,
+    pub(crate) words: Words<'a>,
+}
+
+/// The words of a record, in their order.
+#[derive(Debug)]
+pub(crate) enum Words<'a> {
+    Spelled(Vec<&'a str>),
+    /// The numbers of words that the vocabulary has.
+    #[cfg(feature = "sqlite")]
+    Numbered(&'a [u32]),
 }
 
 /// What a store keeps of a record beside the index.
@@ -85,8 +100,9 @@ pub(crate) struct Found<'a> {
     pub(crate) key: u64,
     pub(crate) score: f32,
     label: &'a Label,
-    words: &'a WordIndex,
-    place: u32,
+    /// The numbers of its words.
+    words: &'a [u32],
+    vocabulary: &'a Vocabulary,
 }
 
 impl Found<'_> {
@@ -109,8 +125,8 @@ impl Found<'_> {
         let mut record = record.over(self.key);
         record.fields = fields.map();
         if with_index {
-            (record.vector, record.words) =
-                (content.vector, self.words.of(self.place).map(Into::into).collect());
+            let words = self.words.iter().filter_map(|number| self.vocabulary.word(*number));
+            (record.vector, record.words) = (content.vector, words.map(Into::into).collect());
         }
         record
     }
@@ -124,44 +140,65 @@ pub(crate) type Neighbours<'a> = (Option<Found<'a>>, Option<Found<'a>>);
 
 impl Index {
     pub(crate) fn new(dimensions: usize) -> Self {
-        Self { dimensions, tenants: Map::default(), keys: Map::default() }
+        Self { dimensions, tenants: Map::default(), vocabulary: Vocabulary::default(), keys: Keys::default() }
     }
 
     /// Takes away the records with these keys, then puts in the new ones, each in place of the one with its id.
     pub(crate) fn change<'a>(&mut self, gone: &[u64], new: impl IntoIterator<Item = Indexed<'a>>) {
         self.remove(gone);
-        for record in new {
-            // Only another process's replacement is still there: it does not know this index.
-            if let Some(old) = self.key(&record.scope.tenant, record.id) {
-                self.remove(&[old]);
-            }
-            self.put(record);
-        }
+        new.into_iter().for_each(|record| self.put(record));
+        self.settle();
     }
 
-    fn remove(&mut self, gone: &[u64]) {
+    /// Takes away the records with these keys.
+    pub(crate) fn remove(&mut self, gone: &[u64]) {
         let mut places: Map<Arc<str>, Vec<u32>> = Map::default();
         for key in gone {
-            if let Some((tenant, place)) = self.keys.remove(key) {
+            if let Some((tenant, place)) = self.keys.remove(*key) {
                 places.entry(tenant).or_default().push(place);
             }
         }
         for (name, places) in places {
             let Some(tenant) = self.tenants.get_mut(&name) else { continue };
-            tenant.remove(&places);
-            if tenant.ids.is_empty() {
+            tenant.remove(&places, &mut self.vocabulary);
+            if tenant.ids.len() == 0 {
                 self.tenants.remove(&name);
             }
         }
     }
 
-    fn put(&mut self, record: Indexed<'_>) {
+    /// So many words are to come.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn reserve(&mut self, words: usize) {
+        self.vocabulary.reserve(words);
+    }
+
+    /// Puts in a record, in place of the one with its id. It is found by its words after the next [`settle`](Self::settle).
+    pub(crate) fn put(&mut self, record: Indexed<'_>) {
+        // Only another process's replacement is still there: it does not know this index.
+        if let Some(old) = self.key(&record.scope.tenant, &record.id) {
+            self.remove(&[old]);
+        }
         let name = match self.tenants.get_key_value(record.scope.tenant.as_str()) {
             Some((name, _)) => name.clone(),
             None => record.scope.tenant.as_str().into(),
         };
         let tenant = self.tenants.entry(name.clone()).or_insert_with(|| Tenant::new(self.dimensions));
-        self.keys.insert(record.key, (name, tenant.put(record)));
+        let key = record.key;
+        self.keys.put(key, name, tenant.put(record, &mut self.vocabulary));
+    }
+
+    /// All records that were put in are found by their words, and words that no record has are forgotten.
+    pub(crate) fn settle(&mut self) {
+        self.keys.settle();
+        self.tenants.values_mut().for_each(|tenant| tenant.words.settle(&mut self.vocabulary));
+        self.vocabulary.tidy();
+    }
+
+    /// The word has this number. It is forgotten by the next [`settle`](Self::settle) if no record has it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn learn(&mut self, number: u32, word: &str) {
+        self.vocabulary.learn(number, word);
     }
 
     // ------------------------------------------------------------------------------------------- looking
@@ -169,13 +206,35 @@ impl Index {
     /// The key of the record with this id.
     pub(crate) fn key(&self, tenant: &str, id: &str) -> Option<u64> {
         let tenant = self.tenants.get(tenant)?;
-        Some(tenant.label(*tenant.ids.get(id)?)?.key)
+        Some(tenant.label(tenant.place(id)?)?.key)
     }
 
     /// The keys of all that the scope sees.
     pub(crate) fn keys(&self, scope: &MemoryScope) -> Vec<u64> {
         let Some(tenant) = self.tenants.get(&*scope.tenant) else { return Vec::new() };
         tenant.seen(scope).map(|label| label.key).collect()
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The numbers of the words that only the records with these keys have.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn words_only_of(&self, keys: impl IntoIterator<Item = u64>) -> Vec<u32> {
+        let mut places: Map<&str, Vec<u32>> = Map::default();
+        for (tenant, place) in keys.into_iter().filter_map(|key| self.keys.get(key)) {
+            places.entry(tenant).or_default().push(place);
+        }
+        // A word is gone if as many tenants lose it as have it.
+        let mut losing: Map<u32, u32> = Map::default();
+        for (tenant, places) in &places {
+            let Some(tenant) = self.tenants.get(*tenant) else { continue };
+            tenant.words.only_of(places).for_each(|number| *losing.entry(number).or_default() += 1);
+        }
+        losing.retain(|number, losing| *losing == self.vocabulary.tenants(*number));
+        losing.into_keys().collect()
     }
 
     /// The ids of all that the scope sees.
@@ -217,8 +276,8 @@ impl Index {
     pub(crate) fn get(&self, scope: &MemoryScope, ids: &[String]) -> Vec<Found<'_>> {
         let Some(tenant) = self.tenants.get(&*scope.tenant) else { return Vec::new() };
         let seen = |place: &u32| tenant.label(*place).is_some_and(|label| scope.sees(&label.scope));
-        let places = ids.iter().filter_map(|id| tenant.ids.get(id.as_str()).copied()).filter(seen);
-        places.filter_map(|place| tenant.found(place, 0.0)).collect()
+        let places = ids.iter().filter_map(|id| tenant.place(id)).filter(seen);
+        places.filter_map(|place| self.found(tenant, place, 0.0)).collect()
     }
 
     /// The nearest by cosine. `cosine` reads the vector that is kept under a key, and gives its cosine.
@@ -245,27 +304,32 @@ impl Index {
                 best.push(Scored { score: cosine(label.key)?, place: (&*label.id, place) });
             }
         }
-        Ok(tenant.sorted(best))
+        Ok(self.sorted(tenant, best))
     }
 
     pub(crate) fn matching(&self, words: &[String], wanted: &Selection) -> Vec<Found<'_>> {
         let Some(tenant) = self.tenants.get(&*wanted.scope.tenant) else { return Vec::new() };
         let mut best = Best::new(wanted.limit);
-        tenant.words.matching(words, |place, score| {
+        // In the order of the words: nothing else is the same in each process.
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        words.sort_unstable();
+        words.dedup();
+        let numbers = words.into_iter().filter_map(|word| self.vocabulary.number(word));
+        tenant.words.matching(numbers, |place, score| {
             if score >= best.bar()
                 && let Some(label) = tenant.fitting(place, wanted)
             {
                 best.push(Scored { score, place: (&*label.id, place) });
             }
         });
-        tenant.sorted(best)
+        self.sorted(tenant, best)
     }
 
     pub(crate) fn list(&self, wanted: &Selection, after: Option<&Cursor>) -> Vec<Found<'_>> {
         let Some(tenant) = self.tenants.get(&*wanted.scope.tenant) else { return Vec::new() };
         let shelves = tenant.shelves(&wanted.scope).map(|shelf| shelf.before(after));
         let fitting = merged(shelves.collect()).filter(|place| tenant.fits(*place, wanted));
-        fitting.filter_map(|place| tenant.found(place, 0.0)).take(wanted.limit).collect()
+        fitting.filter_map(|place| self.found(tenant, place, 0.0)).take(wanted.limit).collect()
     }
 
     pub(crate) fn beside(&self, ids: &[String], wanted: &Selection) -> Vec<Neighbours<'_>> {
@@ -273,16 +337,28 @@ impl Index {
             return vec![(None, None); ids.len()];
         };
         let neighbours = |id: &String| -> Option<Neighbours<'_>> {
-            let label = tenant.label(*tenant.ids.get(id.as_str())?)?;
+            let label = tenant.label(tenant.place(id)?)?;
             let shelf = tenant.shelves.get(&label.scope).filter(|_| wanted.scope.sees(&label.scope))?;
             let here = Cursor { at: label.at, id: id.clone() };
             let first = |mut places: Box<dyn Iterator<Item = u32> + '_>| {
-                places.find(|place| tenant.fits(*place, wanted)).and_then(|place| tenant.found(place, 0.0))
+                let place = places.find(|place| tenant.fits(*place, wanted))?;
+                self.found(tenant, place, 0.0)
             };
             let before = first(Box::new(shelf.before(Some(&here)).map(|(_, place)| place)));
             Some((before, first(Box::new(shelf.after(&here)))))
         };
         ids.iter().map(|id| neighbours(id).unwrap_or_default()).collect()
+    }
+
+    fn found<'a>(&'a self, tenant: &'a Tenant, place: u32, score: f32) -> Option<Found<'a>> {
+        let (label, words) = (tenant.label(place)?, tenant.words.of(place));
+        Some(Found { key: label.key, score, label, words, vocabulary: &self.vocabulary })
+    }
+
+    /// The best first, equal ones in the order of their ids.
+    fn sorted<'a>(&'a self, tenant: &'a Tenant, best: Best<Named<'_>>) -> Vec<Found<'a>> {
+        let found = best.into_sorted().into_iter();
+        found.filter_map(|Scored { score, place: (_, place) }| self.found(tenant, place, score)).collect()
     }
 }
 
@@ -291,36 +367,33 @@ impl Tenant {
         Self {
             labels: Vec::new(),
             free: Vec::new(),
-            ids: Map::default(),
+            ids: Ids::default(),
             shelves: Map::default(),
             codes: Codes::new(dimensions),
             words: WordIndex::default(),
         }
     }
 
-    fn put(&mut self, record: Indexed<'_>) -> u32 {
+    fn put(&mut self, record: Indexed<'_>, vocabulary: &mut Vocabulary) -> u32 {
         let Indexed { key, id, scope, at, fields, code, words } = record;
         let place = self.free.pop().unwrap_or_else(|| {
             self.labels.push(None);
             (self.labels.len() - 1) as u32
         });
-        let id: Arc<str> = id.into();
-        self.ids.insert(id.clone(), place);
-        let scope = match self.shelves.get_key_value(&scope) {
-            Some((scope, _)) => scope.clone(),
-            None => scope,
-        };
-        self.shelves.entry(scope.clone()).or_default().put(at, id.clone(), place);
+        let shelf = self.shelves.entry(scope);
+        let scope = shelf.key().clone();
+        shelf.or_default().put(at, id.clone(), place);
         self.codes.put(place, code);
-        self.words.insert(place, &words);
+        self.words.insert(place, words, vocabulary);
         self.labels[place as usize] = Some(Label { key, id, scope, at, fields });
+        self.ids.put(place, |place| id_at(&self.labels, place));
         place
     }
 
-    fn remove(&mut self, places: &[u32]) {
+    fn remove(&mut self, places: &[u32], vocabulary: &mut Vocabulary) {
         for place in places {
             let Some(Label { id, scope, at, .. }) = self.labels[*place as usize].take() else { continue };
-            self.ids.remove(&id);
+            self.ids.remove(*place, &id);
             if let Some(shelf) = self.shelves.get_mut(&scope) {
                 shelf.remove(at, id);
                 if shelf.is_empty() {
@@ -329,12 +402,17 @@ impl Tenant {
             }
             self.codes.put(*place, None);
         }
-        self.words.remove(places);
+        self.words.remove(places, vocabulary);
         self.free.extend(places);
     }
 
     fn label(&self, place: u32) -> Option<&Label> {
         self.labels.get(place as usize)?.as_ref()
+    }
+
+    /// Of the record with this id.
+    fn place(&self, id: &str) -> Option<u32> {
+        self.ids.get(id, |place| id_at(&self.labels, place))
     }
 
     fn fits(&self, place: u32, wanted: &Selection) -> bool {
@@ -344,17 +422,6 @@ impl Tenant {
     fn fitting(&self, place: u32, wanted: &Selection) -> Option<&Label> {
         let fits = |label: &&Label| wanted.scope.sees(&label.scope) && label.fields.fulfil(&wanted.filter);
         self.label(place).filter(fits)
-    }
-
-    fn found(&self, place: u32, score: f32) -> Option<Found<'_>> {
-        let label = self.label(place)?;
-        Some(Found { key: label.key, score, label, words: &self.words, place })
-    }
-
-    /// The best first, equal ones in the order of their ids.
-    fn sorted(&self, best: Best<Named<'_>>) -> Vec<Found<'_>> {
-        let found = best.into_sorted().into_iter();
-        found.filter_map(|Scored { score, place: (_, place) }| self.found(place, score)).collect()
     }
 
     fn sees_all(&self, scope: &MemoryScope) -> bool {
@@ -369,4 +436,8 @@ impl Tenant {
     fn seen<'a>(&'a self, scope: &'a MemoryScope) -> impl Iterator<Item = &'a Label> {
         self.shelves(scope).flat_map(Shelf::places).filter_map(|place| self.label(place))
     }
+}
+
+fn id_at(labels: &[Option<Label>], place: u32) -> &str {
+    labels[place as usize].as_ref().map_or("", |label| &label.id)
 }

@@ -10,7 +10,7 @@ mod steps;
 mod whole;
 mod writes;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use agentic_core::{
@@ -305,14 +305,7 @@ impl LongTermMemory {
         }
         let by_words = store.matching(&options.language.words(&query.text), &wanted).await?;
         let mut relevance = rank::relevance(&by_words, &by_meaning, options.weights.keywords);
-        let worded: HashSet<&str> = by_words.iter().map(|hit| hit.record.id.as_str()).collect();
-        by_meaning.retain(|hit| {
-            let fits = hit.score >= options.likeness || worded.contains(hit.record.id.as_str());
-            if !fits {
-                relevance.remove(&hit.record.id);
-            }
-            fits
-        });
+        rank::without_unlike(&mut relevance, &by_words, &mut by_meaning, options.likeness);
         let found = by_meaning.into_iter().chain(by_words).map(|Hit { record, .. }| record);
         let mut records: HashMap<String, Record> = found.map(|record| (record.id.clone(), record)).collect();
         let relevance = self.lent(relevance, &mut records, &episodes, &wanted).await?;

@@ -1,6 +1,6 @@
 //! Ranking: from what two searches found to one list, best first. Pure functions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use agentic_core::Hit;
 
@@ -52,6 +52,23 @@ pub(crate) fn relevance(by_words: &[Hit], by_meaning: &[Hit], keywords: f32) -> 
     let floor = if by_meaning.len() > 1 { score(by_meaning.last()) } else { -1.0 };
     add(by_meaning, floor, score(by_meaning.first()), 1.0 - keywords);
     relevance
+}
+
+/// Leaves out what is neither like what was asked, by cosine, nor has a word in common with it.
+pub(crate) fn without_unlike(
+    relevance: &mut HashMap<String, f32>,
+    by_words: &[Hit],
+    by_meaning: &mut Vec<Hit>,
+    likeness: f32,
+) {
+    let worded: HashSet<&str> = by_words.iter().map(|hit| hit.record.id.as_str()).collect();
+    by_meaning.retain(|hit| {
+        let fits = hit.score >= likeness || worded.contains(hit.record.id.as_str());
+        if !fits {
+            relevance.remove(&hit.record.id);
+        }
+        fits
+    });
 }
 
 /// Records lend some of their relevance to what stands beside them: each has the ids of the one before and the one after it.

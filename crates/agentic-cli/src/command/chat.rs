@@ -60,7 +60,7 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
             Some(memories) => Arc::new(memories.around(said.clone(), Some(id.clone()))),
             None => said.clone(),
         };
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::new(None));
         let run = rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
         let run = run.budget(agents::budget(&settings, &spent, time));
         let run = agents::approvals(run, settings.yes).cancellation(interrupt.clone()).events(live.clone());

@@ -36,24 +36,30 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
     let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
     let agent = Budgeted::new(agent, when);
+    let unaided = Some(if settings.memory.is_some() { REMEMBERED } else { MADE_UP });
     recipe.when_exhausted = kept;
     let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));
     if args.ephemeral {
         let run = settings.rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
         let run = agents::approvals(run.budget(budget), settings.yes);
-        let shown = Shown::new(args.output, true);
+        let shown = Shown::new(args.output, unaided);
         let report = run.cancellation(interrupt.clone()).events(shown.sink()).run(&agent, goal).await;
         shown.finish(&report);
         return Ok(exit::code(&report));
     }
     let store = journals::open().await.map_err(|failure| failure.and(OR_EPHEMERAL))?;
-    let (runtime, shown) = durable::shown(agents::waiting_approvals(store, settings.yes), args.output, true);
+    let (runtime, shown) =
+        durable::shown(agents::waiting_approvals(store, settings.yes), args.output, unaided);
     let options = RunOptions::default().with_budget(budget).with_config(recipe.to_config()?);
     let options = settings.rules.into_iter().fold(options, RunOptions::with_rule);
     let run = runtime.start_with(agent, goal, options).await;
     let run = run.map_err(|error| durable::failed(error).and(OR_EPHEMERAL))?;
     durable::follow(&runtime, &run, &shown, interrupt).await
 }
+
+/// What is said of an answer that was given without any tool.
+const MADE_UP: &str = "no tool was used: nothing in this answer was looked up";
+const REMEMBERED: &str = "no tool was used: nothing in this answer was looked up outside of the memory";
 
 const OR_EPHEMERAL: &str = "or run with --ephemeral, which keeps nothing";
 

@@ -17,8 +17,8 @@ use super::{Bar, Style, harmless, one_line, paint};
 pub(crate) struct Live {
     /// Whether words can be shown as they come.
     terminal: bool,
-    /// Whether to say that an answer was given without any tool.
-    tools: bool,
+    /// What is to be said of an answer that was given without any tool.
+    unaided: Option<&'static str>,
     shown: Mutex<Shown>,
 }
 
@@ -52,7 +52,7 @@ const LINE: usize = 160;
 const CALL: usize = 600;
 
 impl Live {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(unaided: Option<&'static str>) -> Self {
         let shown = Shown {
             bar: Bar::hidden(),
             words: String::new(),
@@ -61,12 +61,7 @@ impl Live {
             cut: false,
             rules: Vec::new(),
         };
-        Self { terminal: io::stderr().is_terminal(), tools: false, shown: Mutex::new(shown) }
-    }
-
-    /// Says so if an answer was given without any tool.
-    pub(crate) fn of_a_task(self) -> Self {
-        Self { tools: true, ..self }
+        Self { terminal: io::stderr().is_terminal(), unaided, shown: Mutex::new(shown) }
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -91,8 +86,8 @@ impl Live {
         match &report.result {
             Ok(outcome) => {
                 let text = outcome.text();
-                if report.spend.tool_calls == 0 && self.tools {
-                    super::note("no tool was used: nothing in this answer was looked up");
+                if let Some(unaided) = self.unaided.filter(|_| report.spend.tool_calls == 0) {
+                    super::note(unaided);
                 }
                 // On a terminal the answer is there already if it was shown as it came.
                 if !(io::stdout().is_terminal() && self.terminal && shown.words.trim() == text.trim()) {

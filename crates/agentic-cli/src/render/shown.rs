@@ -16,12 +16,11 @@ pub(crate) enum Shown {
 }
 
 impl Shown {
-    /// `task`: whether to say that an answer was given without any tool.
-    pub(crate) fn new(output: Output, task: bool) -> Self {
+    /// `unaided`: what is to be said of an answer that was given without any tool.
+    pub(crate) fn new(output: Output, unaided: Option<&'static str>) -> Self {
         match output {
             Output::Json => Self::Json(Arc::default()),
-            Output::Text if task => Self::Text(Arc::new(Live::new().of_a_task())),
-            Output::Text => Self::Text(Arc::new(Live::new())),
+            Output::Text => Self::Text(Arc::new(Live::new(unaided))),
         }
     }
 

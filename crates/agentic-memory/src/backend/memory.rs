@@ -10,7 +10,7 @@ use agentic_core::{
 };
 
 use super::Backend;
-use crate::index::{Asked, Code, Content, Fields, Found, Index, Indexed};
+use crate::index::{Asked, Code, Content, Fields, Found, Index, Indexed, Words};
 
 /// `memory:`.
 pub(super) const BACKEND: Backend = Backend {
@@ -83,8 +83,9 @@ impl State {
         self.last += 1;
         let (key, code, fields) = (self.last, Code::of(&vector), Fields::of(&fields));
         let code = code.as_ref().map(Code::by_ref);
-        let words = words.iter().map(String::as_str).collect();
-        self.index.change(&[], [Indexed { key, id: &id, scope: scope.into(), at, fields, code, words }]);
+        let words = Words::Spelled(words.iter().map(String::as_str).collect());
+        self.index
+            .change(&[], [Indexed { key, id: id.into(), scope: scope.into(), at, fields, code, words }]);
         self.contents.insert(key, Content { vector, body });
     }
 

@@ -8,8 +8,10 @@
 //!
 //! Keywords are not asked of SQLite's FTS5. It counts how rare a word is among all rows, so that one tenant could learn from
 //! scores which words others use, its ranks would differ from other stores', words would have to be disguised to pass its
-//! tokenizer, and writing would take longer. An index of words in memory takes some 150 bytes a record.
+//! tokenizer, and writing would take longer. An index of words in memory takes some 150 bytes a record. In the file words
+//! stand by their numbers, so that it is made fast.
 
+mod dictionary;
 mod failure;
 mod follow;
 mod open;
@@ -29,6 +31,7 @@ use agentic_core::{
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use self::dictionary::Numbering;
 use self::failure::Failure;
 use self::follow::Following;
 pub use self::replace::reembed_file;
@@ -196,19 +199,23 @@ fn apply(info: &StoreInfo, index: &Index, db: &Connection, changes: &WriteBatch)
     let last: HashMap<_, usize> = changes.upsert.iter().map(name).zip(0..).collect();
     let replaced = changes.upsert.iter().filter_map(|record| index.key(&record.scope.tenant, &record.id));
     let gone: HashSet<u64> = deleted.iter().copied().chain(replaced).collect();
+    let mut numbering = Numbering::new(db, index, gone.iter().copied());
     rows::delete(db, gone)?;
     for (place, record) in changes.upsert.iter().enumerate() {
         if last.get(&name(record)) == Some(&place) {
-            rows::insert(db, record)?;
+            rows::insert(db, record, &mut numbering)?;
         }
     }
+    numbering.done()?;
     Ok(deleted.len())
 }
 
 fn clear(index: &Index, db: &Connection, scope: &MemoryScope) -> Result<usize, Failure> {
     let keys = index.keys(scope);
     let cleared = keys.len();
+    let numbering = Numbering::new(db, index, keys.iter().copied());
     rows::delete(db, keys)?;
+    numbering.done()?;
     Ok(cleared)
 }
 

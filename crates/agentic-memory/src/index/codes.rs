@@ -99,12 +99,17 @@ impl Codes {
         }
         self.scales[place] = code.map_or((0.0, 0.0), |code| (code.scale, code.error));
         if let Some(code) = code {
+            let bytes = code.bytes.iter().map(|byte| byte.cast_signed());
             // Where no vector has a code there are no bytes either.
-            if self.bytes.len() < (place + 1) * n {
-                self.bytes.resize((place + 1) * n, 0);
+            if self.bytes.len() < place * n {
+                self.bytes.resize(place * n, 0);
             }
-            let own = &mut self.bytes[place * n..(place + 1) * n];
-            own.iter_mut().zip(code.bytes).for_each(|(own, byte)| *own = byte.cast_signed());
+            if self.bytes.len() == place * n {
+                self.bytes.extend(bytes);
+            } else {
+                let own = &mut self.bytes[place * n..(place + 1) * n];
+                own.iter_mut().zip(bytes).for_each(|(own, byte)| *own = byte);
+            }
         }
     }
 

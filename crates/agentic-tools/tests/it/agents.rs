@@ -3,6 +3,7 @@
 mod budgeted;
 mod guarded;
 mod guardrails;
+mod lookups;
 mod replayed;
 mod turns;
 

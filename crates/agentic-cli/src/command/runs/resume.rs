@@ -26,7 +26,7 @@ pub(super) async fn go_on(
     interrupt: &Cancellation,
 ) -> Result<u8, Failure> {
     let builder = unless_raised(interrupt, journals::open()).await?;
-    let (runtime, shown) = durable::shown(agents::waiting_approvals(builder, yes), output, false);
+    let (runtime, shown) = durable::shown(agents::waiting_approvals(builder, yes), output, None);
     if record.status.has_ended() {
         return ended(&runtime, record, &shown).await;
     }

@@ -17,7 +17,7 @@ const IDLE: u32 = 5;
 
 pub(super) async fn watch(args: &One) -> Result<u8, Failure> {
     let (runtime, record) = pick::existing(&args.run).await?;
-    let shown = Shown::new(args.printed.output, false);
+    let shown = Shown::new(args.printed.output, None);
     let (run, mut seen, mut idle) = (record.id, Seq(0), 0);
     loop {
         // The record first: what it says is then in the journal.

@@ -12,7 +12,7 @@ use qdrant_edge::{
 use super::convert;
 use super::failure::Failure;
 use crate::backend::points::{Condition, Payload, VECTOR};
-use crate::index::{Content, Fields, Found, Index, Indexed};
+use crate::index::{Content, Fields, Found, Index, Indexed, Words};
 
 /// A tenant and an id.
 pub(super) type Name<'a> = (&'a str, &'a str);
@@ -92,12 +92,12 @@ impl<'a> Change<'a> {
     pub(super) fn indexed(&self) -> impl Iterator<Item = Indexed<'_>> {
         self.new.iter().map(|(Record { id, scope, at, words, fields, .. }, key)| Indexed {
             key: *key,
-            id,
+            id: id.as_str().into(),
             scope: Arc::new(scope.clone()),
             at: *at,
             fields: Fields::of(fields),
             code: None,
-            words: words.iter().map(String::as_str).collect(),
+            words: Words::Spelled(words.iter().map(String::as_str).collect()),
         })
     }
 }
@@ -129,9 +129,9 @@ pub(super) fn read(engine: &EdgeShard, dimensions: usize) -> Result<Read, Failur
             }
             let payload = Payload::read(payload).ok_or_else(|| damaged(point.id))?;
             let (key, scope, at) = (payload.revision, Arc::new(payload.scope()), payload.at());
-            let words = payload.words.iter().map(String::as_str).collect();
+            let words = Words::Spelled(payload.words.iter().map(String::as_str).collect());
             let fields = Fields::read(&payload.fields);
-            index.change(&[], [Indexed { key, id: &payload.id, scope, at, fields, code: None, words }]);
+            index.put(Indexed { key, id: payload.id.as_str().into(), scope, at, fields, code: None, words });
         }
         match next {
             Some(next) => request.offset = Some(next),
@@ -141,6 +141,7 @@ pub(super) fn read(engine: &EdgeShard, dimensions: usize) -> Result<Read, Failur
     if !gone.is_empty() {
         engine.update(convert::delete(gone))?;
     }
+    index.settle();
     let info = engine.info()?;
     let ranges = info.payload_schema.keys().map(ToString::to_string).collect();
     let unindexed = info.points_count.saturating_sub(info.indexed_vectors_count);

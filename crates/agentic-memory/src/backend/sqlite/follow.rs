@@ -6,8 +6,9 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 
 use rusqlite::Connection;
 
+use super::dictionary;
 use super::failure::Failure;
-use super::rows::{self, Batch};
+use super::rows::{self, Batch, Last};
 use crate::index::Index;
 
 /// An index that knows up to where it has read the file.
@@ -18,11 +19,12 @@ pub(super) struct Following {
     seen: Seen,
 }
 
-/// The last record, and the last deletion.
+/// The last record, the last deletion, and the last word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     record: u64,
     deletion: u64,
+    word: u32,
 }
 
 impl Following {
@@ -37,7 +39,7 @@ impl Following {
 
     /// Whether the file has nothing that is not in the index.
     pub(super) fn is_current(&self, db: &Connection) -> Result<bool, Failure> {
-        let (record, deletions) = rows::last(db)?;
+        let Last { record, deletions, .. } = rows::last(db)?;
         let deletion = deletions.map_or(0, |(_, last)| last);
         // The last record may be deleted since.
         Ok(record <= self.seen.record && deletion == self.seen.deletion)
@@ -45,31 +47,43 @@ impl Following {
 
     /// Takes in what is new.
     pub(super) fn catch_up(&mut self, db: &Connection) -> Result<(), Failure> {
-        let (record, deletions) = rows::last(db)?;
-        let (first, deletion) = deletions.unwrap_or_default();
+        let last = rows::last(db)?;
+        let (first, deletion) = last.deletions.unwrap_or_default();
         if first > self.seen.deletion + 1 {
             // It was away for so long that deletions are not listed any more.
             *self = Self::new(self.dimensions);
         }
-        let caught_up = self.take_in(db);
+        let Seen { record, word, .. } = self.seen;
+        let caught_up = self.take_in(db, &last);
         match caught_up {
-            Ok(()) => self.seen = Seen { record: record.max(self.seen.record), deletion },
+            Ok(()) => {
+                self.seen = Seen { record: last.record.max(record), deletion, word: last.word.max(word) };
+            }
             // What it has taken in is not known.
             Err(_) => *self = Self::new(self.dimensions),
         }
         caught_up
     }
 
-    fn take_in(&mut self, db: &Connection) -> Result<(), Failure> {
-        self.index.change(&rows::deleted_after(db, self.seen.deletion)?, []);
+    fn take_in(&mut self, db: &Connection, last: &Last) -> Result<(), Failure> {
         let Self { dimensions, index, seen } = self;
+        index.remove(&rows::deleted_after(db, seen.deletion)?);
+        // At most so many: numbers of what is gone are not used again.
+        let words = u64::from(last.word.saturating_sub(seen.word)).min(RESERVED) as usize;
+        index.reserve(words);
+        dictionary::each_after(db, seen.word, |number, word| index.learn(number, word))?;
         thread::scope(|scope| {
             let mut putting = Putting { dimensions: *dimensions, here: Some(index), beside: None };
-            rows::each_after(db, seen.record, BATCH, |batch| putting.take(batch, scope))?;
+            rows::each_after(db, seen.record, (BATCH, *dimensions), |batch| putting.take(batch, scope))?;
             putting.done()
-        })
+        })?;
+        index.settle();
+        index.vocabulary().missing().map_or(Ok(()), |number| Err(dictionary::damaged(number)))
     }
 }
+
+/// For so many words room is made at once at most.
+const RESERVED: u64 = 100_000;
 
 /// So many records are handed over at once, and so many of these may wait.
 const BATCH: usize = 1_000;
@@ -96,12 +110,12 @@ impl<'scope, 'index: 'scope> Putting<'scope, 'index> {
         if let Some(index) = &mut self.here
             && batch.len() < BATCH
         {
-            return put(index, &batch, dimensions).map(ControlFlow::Continue);
+            return batch.give(dimensions, |record| index.put(record)).map(ControlFlow::Continue);
         }
         if let Some(index) = self.here.take() {
             let (batches, coming) = sync_channel::<Batch>(WAITING);
-            let thread =
-                scope.spawn(move || coming.into_iter().try_for_each(|batch| put(index, &batch, dimensions)));
+            let mut put = move |batch: Batch| batch.give(dimensions, |record| index.put(record));
+            let thread = scope.spawn(move || coming.into_iter().try_for_each(&mut put));
             self.beside = Some((batches, thread));
         }
         let taken = self.beside.as_ref().is_some_and(|(batches, _)| batches.send(batch).is_ok());
@@ -114,11 +128,4 @@ impl<'scope, 'index: 'scope> Putting<'scope, 'index> {
         drop(batches);
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
-}
-
-fn put(index: &mut Index, batch: &Batch, dimensions: usize) -> Result<(), Failure> {
-    for record in batch.records(dimensions) {
-        index.change(&[], [record?]);
-    }
-    Ok(())
 }

@@ -1,29 +1,42 @@
 //! Rows, and what they stand for.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use agentic_core::{Json, MemoryScope, Record, StoreErrorKind as Kind, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::dictionary::Numbering;
 use super::failure::Failure;
-use crate::index::{Code, CodeRef, Content, Fields, Indexed};
+use crate::index::{Code, CodeRef, Content, Fields, Indexed, Words};
 
 /// So many deletions are listed; who has missed more reads all records again.
 const LISTED: u64 = 100_000;
 
 /// What a file has come to.
-pub(super) type Last = (u64, Option<(u64, u64)>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Last {
+    /// The number of the last record.
+    pub(super) record: u64,
+    /// The number of the last word.
+    pub(super) word: u32,
+    /// The first and the last deletion that are listed.
+    pub(super) deletions: Option<(u64, u64)>,
+}
 
-/// The number of the last record, and of the first and the last deletion that are listed.
 pub(super) fn last(db: &Connection) -> Result<Last, Failure> {
     let mut last = db.prepare_cached(
-        "SELECT (SELECT max(n) FROM records), (SELECT min(k) FROM deletions), (SELECT max(k) FROM deletions)",
+        "SELECT (SELECT max(n) FROM records), (SELECT max(w) FROM words), (SELECT min(k) FROM deletions), \
+         (SELECT max(k) FROM deletions)",
     )?;
     let number =
         |row: &Row<'_>, at| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.map(i64::cast_unsigned));
     Ok(last.query_row((), |row| {
-        Ok((number(row, 0)?.unwrap_or_default(), number(row, 1)?.zip(number(row, 2)?)))
+        Ok(Last {
+            record: number(row, 0)?.unwrap_or_default(),
+            word: row.get::<_, Option<u32>>(1)?.unwrap_or_default(),
+            deletions: number(row, 2)?.zip(number(row, 3)?),
+        })
     })?)
 }
 
@@ -34,65 +47,56 @@ pub(super) fn deleted_after(db: &Connection, deletion: u64) -> Result<Vec<u64>, 
     Ok(deleted.map(|n| n.map(i64::cast_unsigned)).collect::<Result<_, _>>()?)
 }
 
-/// Records as they are in their rows, with all that the index wants of them. Their bytes lie one after the other: there may
-/// be a million of them, and each would otherwise have four pieces of memory for a moment.
+/// Records as they come into the index, without their words and codes; these lie one after the other: there may be a million
+/// of them, and each would otherwise have two pieces of memory of its own for a moment.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    rows: Vec<Place>,
-    bytes: Vec<u8>,
-}
-
-/// A record of a batch, and where its bytes are.
-#[derive(Debug)]
-struct Place {
-    key: u64,
-    scope: Arc<MemoryScope>,
-    at: Timestamp,
-    id: Range<usize>,
-    fields: Range<usize>,
-    words: Range<usize>,
-    /// Empty for none.
-    code: Range<usize>,
+    records: Vec<Indexed<'static>>,
+    words: Vec<u32>,
+    codes: Vec<u8>,
+    /// Where the words and the code of each end.
+    ends: Vec<(usize, usize)>,
 }
 
 impl Batch {
+    /// For so many records with vectors of so many numbers.
+    fn new(records: usize, dimensions: usize) -> Self {
+        Self {
+            records: Vec::with_capacity(records),
+            words: Vec::with_capacity(records * 16),
+            codes: Vec::with_capacity(records * (8 + dimensions)),
+            ends: Vec::with_capacity(records),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.records.len()
     }
 
     fn push(&mut self, key: u64, scope: &Arc<MemoryScope>, row: &Row<'_>) -> Result<(), Failure> {
-        let mut keep = |bytes: &[u8]| {
-            let from = self.bytes.len();
-            self.bytes.extend_from_slice(bytes);
-            from..self.bytes.len()
-        };
-        let id = keep(text(row, 4)?.as_bytes());
+        let (id, fields) = (text(row, 4)?.into(), Fields::read(text(row, 6)?));
         let at = Timestamp::from_millis(row.get::<_, i64>(5)?.cast_unsigned());
-        let (fields, words) = (keep(text(row, 6)?.as_bytes()), keep(blob(row, 7)?));
-        let code = keep(optional_blob(row, 8)?.unwrap_or_default());
-        self.rows.push(Place { key, scope: scope.clone(), at, id, fields, words, code });
+        decode_words(blob(row, 7)?, &mut self.words).ok_or_else(|| damaged(key))?;
+        self.codes.extend_from_slice(optional_blob(row, 8)?.unwrap_or_default());
+        self.ends.push((self.words.len(), self.codes.len()));
+        let (scope, code, words) = (scope.clone(), None, Words::Numbered(&[]));
+        self.records.push(Indexed { key, id, scope, at, fields, code, words });
         Ok(())
     }
 
-    /// For the index, with vectors of so many numbers.
-    pub(super) fn records(&self, dimensions: usize) -> impl Iterator<Item = Result<Indexed<'_>, Failure>> {
-        self.rows.iter().map(move |row| self.record(row, dimensions).ok_or_else(|| damaged(row.key)))
-    }
-
-    fn record(&self, row: &Place, dimensions: usize) -> Option<Indexed<'_>> {
-        let Place { key, scope, at, .. } = row;
-        let [id, fields, words, code] =
-            [&row.id, &row.fields, &row.words, &row.code].map(|range| &self.bytes[range.clone()]);
-        let code = if code.is_empty() { None } else { Some(decode_code(code, dimensions)?) };
-        Some(Indexed {
-            key: *key,
-            id: str::from_utf8(id).ok()?,
-            scope: scope.clone(),
-            at: *at,
-            fields: Fields::read(str::from_utf8(fields).ok()?),
-            code,
-            words: decode_words(words)?,
-        })
+    /// Gives each, with the code of a vector of so many numbers, if it has one.
+    pub(super) fn give(self, dimensions: usize, mut take: impl FnMut(Indexed<'_>)) -> Result<(), Failure> {
+        let mut from = (0, 0);
+        for (record, end) in self.records.into_iter().zip(self.ends) {
+            let (words, code) = (&self.words[from.0..end.0], &self.codes[from.1..end.1]);
+            let code = match code {
+                [] => None,
+                code => Some(decode_code(code, dimensions).ok_or_else(|| damaged(record.key))?),
+            };
+            take(Indexed { code, words: Words::Numbered(words), ..record });
+            from = end;
+        }
+        Ok(())
     }
 }
 
@@ -100,7 +104,7 @@ impl Batch {
 pub(super) fn each_after(
     db: &Connection,
     record: u64,
-    most: usize,
+    (most, dimensions): (usize, usize),
     mut take: impl FnMut(Batch) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
     let mut records = db.prepare_cached(
@@ -119,7 +123,9 @@ pub(super) fn each_after(
             scope = Arc::new(MemoryScope { tenant: tenant.to_owned(), agent, session });
         }
         batch.push(key, &scope, row)?;
-        if batch.len() == most && take(std::mem::take(&mut batch))?.is_break() {
+        if batch.len() == most
+            && take(std::mem::replace(&mut batch, Batch::new(most, dimensions)))?.is_break()
+        {
             return Ok(());
         }
     }
@@ -150,10 +156,11 @@ pub(super) fn read_vector(db: &Connection, key: u64, vector: &mut Vec<f32>) -> R
     found.optional()?.ok_or_else(|| damaged(key))
 }
 
-pub(super) fn insert(db: &Connection, record: &Record) -> Result<(), Failure> {
+pub(super) fn insert(db: &Connection, record: &Record, numbering: &mut Numbering<'_>) -> Result<(), Failure> {
     let Record { id, scope, at, vector, words, fields, body, .. } = record;
     let MemoryScope { tenant, agent, session } = scope;
-    let (at, fields, words) = (at.as_millis().cast_signed(), Fields::of(fields), encode_words(words));
+    let numbers: Vec<u32> = words.iter().map(|word| numbering.number(word)).collect::<Result<_, _>>()?;
+    let (at, fields, words) = (at.as_millis().cast_signed(), Fields::of(fields), encode_words(&numbers));
     let code = Code::of(vector).map(|code| encode_code(&code));
     db.prepare_cached(
         "INSERT INTO records (tenant, agent, session, id, at, fields, words, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -185,7 +192,7 @@ pub(super) fn delete(db: &Connection, keys: impl IntoIterator<Item = u64>) -> Re
 
 // ------------------------------------------------------------------------------------------------- values
 
-fn text<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<&'a str> {
+pub(super) fn text<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<&'a str> {
     Ok(row.get_ref(at)?.as_str()?)
 }
 
@@ -205,38 +212,33 @@ fn damaged(key: u64) -> Failure {
     Failure::Told(Kind::Corrupt, format!("record {key} is damaged; bring it back from a backup"))
 }
 
-fn encode_words(words: &[String]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(words.iter().map(|word| word.len() + 2).sum());
-    for word in words {
-        let mut length = word.len();
-        while length >= 0x80 {
-            bytes.push(length as u8 | 0x80);
-            length >>= 7;
+fn encode_words(numbers: &[u32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.len() * 3);
+    for number in numbers {
+        let mut number = *number;
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
         }
-        bytes.push(length as u8);
-        bytes.extend_from_slice(word.as_bytes());
+        bytes.push(number as u8);
     }
     bytes
 }
 
-fn decode_words(mut bytes: &[u8]) -> Option<Vec<&str>> {
-    let mut words = Vec::new();
-    while !bytes.is_empty() {
-        let (mut length, mut shift) = (0_usize, 0);
-        loop {
-            let (byte, rest) = bytes.split_first()?;
-            bytes = rest;
-            length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+fn decode_words(bytes: &[u8], numbers: &mut Vec<u32>) -> Option<()> {
+    let (mut number, mut shift) = (0_u64, 0);
+    for byte in bytes {
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            numbers.push(u32::try_from(number).ok()?);
+            (number, shift) = (0, 0);
+        } else {
             shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
+            // No number of 32 bits has six bytes.
+            (shift < 35).then_some(())?;
         }
-        let (word, rest) = bytes.split_at_checked(length)?;
-        words.push(std::str::from_utf8(word).ok()?);
-        bytes = rest;
     }
-    Some(words)
+    (shift == 0).then_some(())
 }
 
 fn encode_code(code: &Code) -> Vec<u8> {
@@ -260,13 +262,13 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_were_written() {
-        let words =
-            ["", "a", "größe\n", &"x".repeat(127), &"y".repeat(128), &"z".repeat(70_000)].map(String::from);
-        let bytes = encode_words(&words);
-        assert_eq!(decode_words(&bytes).unwrap(), words);
-        assert_eq!(decode_words(&[]).unwrap(), [""; 0]);
-        for damaged in [&[3, b'a'][..], &[0x80], &[0xff; 12], &[1, 0xff]] {
-            assert_eq!(decode_words(damaged), None);
+        let numbers = [0, 1, 127, 128, 16_384, 2_097_152, 268_435_456, u32::MAX];
+        let mut read = Vec::new();
+        decode_words(&encode_words(&numbers[..2]), &mut read).unwrap();
+        decode_words(&encode_words(&numbers[2..]), &mut read).unwrap();
+        assert_eq!(read, numbers);
+        for damaged in [&[0x80][..], &[1, 0xff], &[0xff; 12], &[0xff, 0xff, 0xff, 0xff, 0x10]] {
+            assert_eq!(decode_words(damaged, &mut read), None);
         }
     }
 

@@ -28,8 +28,14 @@ CREATE TABLE records (
     id      TEXT    NOT NULL,                   -- unique in its tenant
     at      INTEGER NOT NULL,                   -- milliseconds since 1970
     fields  TEXT    NOT NULL,                   -- JSON
-    words   BLOB    NOT NULL,                   -- each after its length, 7 bits a byte, the lowest first
+    words   BLOB    NOT NULL,                   -- their numbers, 7 bits a byte, the lowest first
     code    BLOB                                -- scale and error as floats, then a byte for each number
+) STRICT;
+
+-- The words of all records.
+CREATE TABLE words (
+    w    INTEGER PRIMARY KEY AUTOINCREMENT,     -- never used again
+    word TEXT    NOT NULL
 ) STRICT;
 
 -- What only comes along.

@@ -124,7 +124,9 @@ async fn a_newer_format_is_refused_when_it_is_opened_and_when_it_is_written() {
 #[tokio::test]
 async fn damage_is_found_and_named() {
     for (damage, found_at_opening) in [
+        ("UPDATE records SET words = x'85'", true),
         ("UPDATE records SET words = x'05'", true),
+        ("DELETE FROM words", true),
         ("UPDATE records SET code = x'0000'", true),
         ("UPDATE records SET tenant = CAST(x'ff' AS TEXT)", true),
         ("DELETE FROM about", true),
@@ -200,6 +202,53 @@ async fn what_is_deleted_or_replaced_is_nowhere_any_more() {
     assert!(!anywhere(&folder, secrets[2]), "cleared");
     drop(store);
     assert!(secrets.iter().all(|secret| !anywhere(&folder, secret)), "closed");
+}
+
+/// Words have numbers in the file: whoever follows it has to know them all, and no other ones.
+#[tokio::test]
+async fn words_come_and_go_and_others_follow() {
+    let (_folder, path) = place();
+    let (one, other) = (open(&path).await, open(&path).await);
+    let found = async |word: &str| {
+        let mut ids = Vec::new();
+        for store in [&one, &other] {
+            let found = store.matching(&[word.into()], &Selection::new(scope(), 9)).await.unwrap();
+            ids.push(found.into_iter().map(|hit| hit.record.id).collect::<Vec<_>>());
+        }
+        assert_eq!(ids[0], ids[1], "{word}");
+        ids.swap_remove(0)
+    };
+    let words = || {
+        let db = Connection::open(&path).unwrap();
+        let mut words = db.prepare("SELECT word FROM words ORDER BY word").unwrap();
+        let words = words.query_map((), |row| row.get::<_, String>(0)).unwrap();
+        words.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    write(&one, [record("a", "tea")]).await;
+    assert_eq!(found("tea").await, ["a"]);
+    // Two changes at once for the other: the word is never unused.
+    write(&one, [record("b", "tea")]).await;
+    one.apply(WriteBatch::delete("anna", ["a"])).await.unwrap();
+    assert_eq!((found("tea").await, words()), (vec!["b".into()], vec!["tea".into()]));
+    // In one change the last record with it goes, and another one comes.
+    let mut change = WriteBatch::delete("anna", ["b"]);
+    change.upsert = vec![record("c", "tea"), record("d", "milk")];
+    one.apply(change).await.unwrap();
+    assert_eq!((found("tea").await, found("milk").await), (vec!["c".into()], vec!["d".into()]));
+    // It goes, and comes back with another number.
+    one.apply(WriteBatch::delete("anna", ["c"])).await.unwrap();
+    assert_eq!((found("tea").await.len(), words()), (0, vec!["milk".to_owned()]));
+    write(&other, [record("e", "tea"), record("d", "water")]).await;
+    assert_eq!((found("tea").await, found("milk").await.len()), (vec!["e".into()], 0));
+    assert_eq!(words(), ["tea", "water"]);
+    // Another tenant has it too, and keeps it.
+    let mut theirs = record("e", "tea");
+    theirs.scope = MemoryScope::of_tenant("ben");
+    write(&one, [theirs]).await;
+    one.clear(&scope()).await.unwrap();
+    assert_eq!((found("tea").await.len(), words()), (0, vec!["tea".to_owned()]));
+    one.clear(&MemoryScope::of_tenant("ben")).await.unwrap();
+    assert!(words().is_empty());
 }
 
 #[tokio::test]

@@ -137,6 +137,22 @@ impl Codes {
             }
         }
         found.retain(|scored| scored.score >= bar);
+        self.narrowed(asked, limit, found)
+    }
+
+    /// Of these candidates, those that are left when the vector that is looked for is taken in full: only what the bytes of
+    /// the others leave out is then unknown. Each of them is read in full afterwards, from a file.
+    fn narrowed(&self, asked: &Asked, limit: usize, mut found: Vec<Scored>) -> Vec<Scored> {
+        let (n, mut least) = (self.dimensions, Best::new(limit));
+        for Scored { score, place } in &mut found {
+            let at = *place as usize;
+            let (of, off) = self.scales[at];
+            let cosine = dot::mixed(&self.bytes[at * n..(at + 1) * n], &asked.unit) * of;
+            *score = cosine + off + ROUNDING;
+            least.push(Scored { score: cosine - off - ROUNDING, place: *place });
+        }
+        let bar = least.bar();
+        found.retain(|scored| scored.score >= bar);
         found.sort_unstable();
         found
     }

@@ -44,17 +44,25 @@ fn bytes_anywhere(one: &[i8], other: &[i8]) -> i32 {
 
 /// The sum of the products of numbers.
 pub(super) fn floats(one: &[f32], other: &[f32]) -> f32 {
+    sum(one, other, |number| number)
+}
+
+/// The sum of the products of bytes and numbers.
+pub(super) fn mixed(one: &[i8], other: &[f32]) -> f32 {
+    sum(one, other, f32::from)
+}
+
+fn sum<T: Copy>(one: &[T], other: &[f32], number: impl Fn(T) -> f32) -> f32 {
     // Several sums, so that they can be made side by side.
     const LANES: usize = 16;
     let mut sums = [0.0_f32; LANES];
-    let (ones, others) = (one.chunks_exact(LANES), other.chunks_exact(LANES));
-    let rest: f32 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in ones.zip(others) {
+    let ((ones, rest), (others, other_rest)) = (one.as_chunks::<LANES>(), other.as_chunks::<LANES>());
+    for (a, b) in ones.iter().zip(others) {
         for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+            sums[lane] += number(a[lane]) * b[lane];
         }
     }
-    sums.iter().sum::<f32>() + rest
+    sums.iter().sum::<f32>() + rest.iter().zip(other_rest).map(|(a, b)| number(*a) * b).sum::<f32>()
 }
 
 #[cfg(test)]
@@ -72,6 +80,7 @@ mod tests {
             let floats_of = |bytes: &[i8]| bytes.iter().map(|byte| f32::from(*byte)).collect::<Vec<_>>();
             let sum = floats(&floats_of(&one), &floats_of(&other));
             assert!((sum - expected as f32).abs() <= expected.abs() as f32 * 1e-5 + 1.0, "{sum} {expected}");
+            assert_eq!(mixed(&one, &floats_of(&other)), sum);
         }
         let most = vec![-127; 1 << 16];
         assert_eq!(

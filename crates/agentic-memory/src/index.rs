@@ -41,6 +41,8 @@ pub(crate) struct Index {
     /// Of all tenants; who has which word is known to each alone.
     vocabulary: Vocabulary,
     keys: Keys,
+    /// The tenants with records that are not found by their words yet.
+    unsettled: Vec<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -140,7 +142,13 @@ pub(crate) type Neighbours<'a> = (Option<Found<'a>>, Option<Found<'a>>);
 
 impl Index {
     pub(crate) fn new(dimensions: usize) -> Self {
-        Self { dimensions, tenants: Map::default(), vocabulary: Vocabulary::default(), keys: Keys::default() }
+        Self {
+            dimensions,
+            tenants: Map::default(),
+            vocabulary: Vocabulary::default(),
+            keys: Keys::default(),
+            unsettled: Vec::new(),
+        }
     }
 
     /// Takes away the records with these keys, then puts in the new ones, each in place of the one with its id.
@@ -185,13 +193,22 @@ impl Index {
         };
         let tenant = self.tenants.entry(name.clone()).or_insert_with(|| Tenant::new(self.dimensions));
         let key = record.key;
-        self.keys.put(key, name, tenant.put(record, &mut self.vocabulary));
+        let settled = tenant.words.is_settled();
+        let place = tenant.put(record, &mut self.vocabulary);
+        if settled && !tenant.words.is_settled() {
+            self.unsettled.push(name.clone());
+        }
+        self.keys.put(key, name, place);
     }
 
     /// All records that were put in are found by their words, and words that no record has are forgotten.
     pub(crate) fn settle(&mut self) {
         self.keys.settle();
-        self.tenants.values_mut().for_each(|tenant| tenant.words.settle(&mut self.vocabulary));
+        for name in std::mem::take(&mut self.unsettled) {
+            if let Some(tenant) = self.tenants.get_mut(&name) {
+                tenant.words.settle(&mut self.vocabulary);
+            }
+        }
         self.vocabulary.tidy();
     }
 

@@ -51,6 +51,10 @@ impl WordIndex {
         }
     }
 
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// All that was inserted can be found.
     pub(crate) fn settle(&mut self, vocabulary: &mut Vocabulary) {
         let mut waiting = std::mem::take(&mut self.waiting);

@@ -92,6 +92,8 @@ impl Vocabulary {
         for number in std::mem::take(&mut self.left) {
             if self.words.get(&number).is_some_and(|entry| entry.tenants == 0)
                 && let Some(Entry { word, .. }) = self.words.remove(&number)
+                // It may have come back meanwhile, with another number.
+                && self.number(&word) == Some(number)
             {
                 self.numbers.remove(&word);
             }

@@ -66,12 +66,20 @@ impl WordIndex {
                 vocabulary.taken(number);
                 Places::new()
             });
-            // Mostly records come one after the other.
-            let in_order = places.last().is_none_or(|(last, _)| *last < first);
             let counts = same.chunk_by(|one, other| one == other);
-            places.extend(counts.map(|same| (same[0] as u32, same.len() as u32)));
-            if !in_order {
-                places.sort_unstable();
+            let new = counts.map(|same| (same[0] as u32, same.len() as u32));
+            // Mostly records come one after the other; one that is changed gets its place again.
+            if places.last().is_none_or(|(last, _)| *last < first) {
+                places.extend(new);
+            } else if same.len() < FEW {
+                for (place, count) in new {
+                    let at = places.partition_point(|(before, _)| *before < place);
+                    places.insert(at, (place, count));
+                }
+            } else {
+                places.extend(new);
+                // Two parts that are in order: a stable sort only merges them.
+                places.sort_by_key(|(place, _)| *place);
             }
         }
     }

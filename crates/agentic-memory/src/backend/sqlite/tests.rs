@@ -241,6 +241,17 @@ async fn words_come_and_go_and_others_follow() {
     write(&other, [record("e", "tea"), record("d", "water")]).await;
     assert_eq!((found("tea").await, found("milk").await.len()), (vec!["e".into()], 0));
     assert_eq!(words(), ["tea", "water"]);
+    // It goes and comes back before the other one looks, which then writes it, too.
+    one.apply(WriteBatch::delete("anna", ["e"])).await.unwrap();
+    write(&one, [record("f", "tea")]).await;
+    assert_eq!(found("tea").await, ["f"]);
+    one.apply(WriteBatch::delete("anna", ["f"])).await.unwrap();
+    write(&one, [record("g", "tea")]).await;
+    write(&other, [record("h", "tea")]).await;
+    assert_eq!(
+        (found("tea").await, words()),
+        (vec!["g".into(), "h".into()], vec!["tea".into(), "water".into()])
+    );
     // Another tenant has it too, and keeps it.
     let mut theirs = record("e", "tea");
     theirs.scope = MemoryScope::of_tenant("ben");

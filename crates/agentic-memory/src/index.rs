@@ -33,12 +33,12 @@ pub(crate) use self::words::{often, rare};
 /// Texts of users are hashed with a seed that each process draws: nobody can choose them so that they collide.
 type Map<K, V> = hashbrown::HashMap<K, V>;
 
-/// The records of all tenants. Each tenant has an index of its own: nothing of another is even looked at.
+/// The records of all tenants. Each tenant has an index of its own: nothing of another is even looked at, except for the
+/// numbers of words, which say nothing of who has them.
 #[derive(Debug)]
 pub(crate) struct Index {
     dimensions: usize,
     tenants: Map<Arc<str>, Tenant>,
-    /// Of all tenants; who has which word is known to each alone.
     vocabulary: Vocabulary,
     keys: Keys,
     /// The tenants with records that are not found by their words yet.

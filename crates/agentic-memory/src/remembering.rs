@@ -11,7 +11,7 @@ use agentic_core::{
 use serde_json::json;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::text::date;
+use crate::text::{date, is_month};
 use crate::tools::RECALL;
 
 /// The metadata that says which conversation an entry is of.
@@ -27,7 +27,8 @@ const OVERHEAD: u64 = 4;
 ///
 /// Before the run the memory is asked for what fits the goal; what fits into [`tokens`](RememberingOptions::tokens) is handed
 /// to the agent as a [`Lookup`] of the tool `recall`, best first: an agent that has the [`memory_tools`](crate::memory_tools)
-/// reads it as if it had looked it up itself. After the run what [`keeps`](RememberingOptions::keeps) says is remembered, if
+/// reads it as if it had looked it up itself. It passes the run's guardrails as a call of that tool does; what they block is not
+/// read. After the run what [`keeps`](RememberingOptions::keeps) says is remembered, if
 /// the memory lets it in. So a memory needs no model that calls tools well; the tools give the agent more to do with it.
 #[derive(Clone, Debug)]
 pub struct RememberingAgent {
@@ -92,10 +93,16 @@ impl RememberingAgent {
 
     /// What the agent gets to read, best first; `None` if there is nothing.
     async fn recall(&self, goal: &Goal, cx: &RunContext) -> Result<Option<Lookup>, MemoryError> {
-        if goal.text.trim().is_empty() || self.options.tokens == 0 || self.options.entries == 0 {
+        let asked = self.cut(goal.text.trim());
+        if asked.is_empty() || self.options.tokens == 0 || self.options.entries == 0 {
             return Ok(None);
         }
-        let asked = self.cut(&goal.text);
+        let call = match cx.admit(RECALL, json!({"query": asked})).await {
+            Ok(call) => call,
+            Err(error) => return blocked(error, cx),
+        };
+        let arguments = call.arguments().clone();
+        let asked = arguments["query"].as_str().unwrap_or(asked);
         let mut query = MemoryQuery::new(self.scope.clone(), asked, self.options.entries);
         if let Some(conversation) = &self.options.conversation {
             query.metadata =
@@ -109,8 +116,13 @@ impl RememberingAgent {
             fits
         });
         let fitting: Vec<_> = fitting.collect();
-        let (tool, arguments) = (RECALL.to_owned(), json!({"query": asked}));
-        Ok((!fitting.is_empty()).then(|| Lookup { tool, arguments, result: told(&fitting).into() }))
+        if fitting.is_empty() {
+            return Ok(None);
+        }
+        match call.give(Ok(told(&fitting).into())).await {
+            Ok(result) => Ok(Some(Lookup { tool: RECALL.to_owned(), arguments, result })),
+            Err(error) => blocked(error, cx),
+        }
     }
 
     /// What is remembered of a run: what was said to the agent, and its answer.
@@ -202,6 +214,13 @@ impl Agent for RememberingAgent {
     }
 }
 
+/// What a guardrail blocks is not read; the agent works without it.
+fn blocked(error: StepError, cx: &RunContext) -> Result<Option<Lookup>, MemoryError> {
+    let StepError::Tool(error) = error else { return Err(error.into()) };
+    cx.emit(|| EventKind::Note { text: format!("nothing is recalled: {error}") });
+    Ok(None)
+}
+
 /// Whether a text is one question and nothing else, which tells nothing.
 fn only_asks(text: &str) -> bool {
     text.unicode_sentences().count() == 1 && text.trim_end().ends_with(['?', '？', '؟'])
@@ -227,7 +246,8 @@ pub(crate) fn without_date(text: &str) -> &str {
         let (before, content) = text.strip_prefix('(')?.split_once(") ")?;
         let mut date = before.split(',').next()?.split(' ');
         let is_number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u16>().is_ok());
-        (is_number(date.next()) && date.next().is_some() && is_number(date.next())).then_some(content)
+        let is_date = is_number(date.next()) && date.next().is_some_and(is_month) && is_number(date.next());
+        is_date.then_some(content)
     };
     found().unwrap_or(text)
 }
@@ -268,6 +288,7 @@ mod tests {
             ("(28 November 2026, user) Anna (37) drinks tea", "Anna (37) drinks tea"),
             ("(1 May 2026) tea", "tea"),
             ("(see below) tea", "(see below) tea"),
+            ("(3 of 5) tests pass", "(3 of 5) tests pass"),
             ("(28 November 2026)", "(28 November 2026)"),
             ("tea (1 May 2026) tea", "tea (1 May 2026) tea"),
             ("(", "("),

@@ -6,7 +6,7 @@ mod stop_words;
 use unicode_segmentation::UnicodeSegmentation as _;
 use waken_snowball::Algorithm;
 
-pub(crate) use self::date::date;
+pub(crate) use self::date::{date, is_month};
 
 /// How text becomes words. What was written in one language has to be looked for in it, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -72,6 +72,7 @@ const FACTS: [[(&str, &str, &str); TOLD]; 2] = [
     ],
 ];
 
+/// Has the facts of each conversation told and asked for.
 pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     setup::ensure()?;
     let binary = demo::binary()?;
@@ -85,7 +86,7 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
         missed |= right < RIGHT;
     }
     if missed {
-        bail!("missed");
+        bail!("a conversation has fewer right answers than {RIGHT} of {TOLD}: see above");
     }
     Ok(())
 }

@@ -8,8 +8,8 @@
 //!
 //! Keywords are not asked of SQLite's FTS5. It counts how rare a word is among all rows, so that one tenant could learn from
 //! scores which words others use, its ranks would differ from other stores', words would have to be disguised to pass its
-//! tokenizer, and writing would take longer. An index of words in memory takes some 150 bytes a record. In the file words
-//! stand by their numbers, so that it is made fast.
+//! tokenizer, and writing would take longer. In the file words stand by their numbers, so that the index of them in memory
+//! is made fast.
 
 mod dictionary;
 mod failure;

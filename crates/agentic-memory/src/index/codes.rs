@@ -83,8 +83,11 @@ pub(crate) struct Codes {
     scales: Vec<(f32, f32)>,
 }
 
-/// What sums of floats may be off.
-const ROUNDING: f32 = 1e-5;
+/// What two sums of so many products of vectors of length 1 may be off. They are made of sixteen sums side by side, and each
+/// addition is off by half of 2^-23 at most.
+fn rounding(n: usize) -> f32 {
+    1e-5 + n as f32 * 2e-8
+}
 
 impl Codes {
     pub(crate) fn new(dimensions: usize) -> Self {
@@ -123,13 +126,14 @@ impl Codes {
         mut fits: impl FnMut(u32) -> bool,
     ) -> Vec<Scored> {
         let (n, Asked { scale, error, bytes, .. }) = (self.dimensions, asked);
+        let rounding = rounding(n);
         let (mut found, mut least) = (Vec::new(), Best::new(limit));
         let mut bar = least.bar();
         for place in places {
             let at = place as usize;
             let Some((of, off)) = self.scales.get(at).filter(|(of, _)| *of > 0.0) else { continue };
             let cosine = dot::bytes(&self.bytes[at * n..(at + 1) * n], bytes) as f32 * of * scale;
-            let slack = off + error * (1.0 + off) + ROUNDING;
+            let slack = off + error * (1.0 + off) + rounding;
             if cosine + slack >= bar && fits(place) {
                 found.push(Scored { score: cosine + slack, place });
                 least.push(Scored { score: cosine - slack, place });
@@ -144,12 +148,13 @@ impl Codes {
     /// the others leave out is then unknown. Each of them is read in full afterwards, from a file.
     fn narrowed(&self, asked: &Asked, limit: usize, mut found: Vec<Scored>) -> Vec<Scored> {
         let (n, mut least) = (self.dimensions, Best::new(limit));
+        let rounding = rounding(n);
         for Scored { score, place } in &mut found {
             let at = *place as usize;
             let (of, off) = self.scales[at];
             let cosine = dot::mixed(&self.bytes[at * n..(at + 1) * n], &asked.unit) * of;
-            *score = cosine + off + ROUNDING;
-            least.push(Scored { score: cosine - off - ROUNDING, place: *place });
+            *score = cosine + off + rounding;
+            least.push(Scored { score: cosine - off - rounding, place: *place });
         }
         let bar = least.bar();
         found.retain(|scored| scored.score >= bar);

@@ -11,8 +11,8 @@ pub(crate) struct Vocabulary {
     words: Map<u32, Entry>,
     /// The greatest number that was ever given.
     last: u32,
-    /// Numbers of words that somebody has ceased to have: perhaps nobody has them.
-    left: Vec<u32>,
+    /// Numbers of words that perhaps nobody has: new ones, and those that a tenant has lost.
+    idle: Vec<u32>,
     /// A number that a record has and no word.
     missing: Option<u32>,
 }
@@ -63,12 +63,12 @@ impl Vocabulary {
     }
 
     /// The word has this number.
-    pub(crate) fn learn(&mut self, number: u32, word: &str) {
+    pub(super) fn learn(&mut self, number: u32, word: &str) {
         let word: Arc<str> = word.into();
         self.numbers.insert(word.clone(), number);
         self.words.insert(number, Entry { word, tenants: 0 });
         self.last = self.last.max(number);
-        self.left.push(number);
+        self.idle.push(number);
     }
 
     /// A tenant has its first record with this word.
@@ -80,16 +80,16 @@ impl Vocabulary {
     }
 
     /// A tenant has no record with this word any more.
-    pub(super) fn left(&mut self, number: u32) {
+    pub(super) fn lost(&mut self, number: u32) {
         if let Some(entry) = self.words.get_mut(&number) {
             entry.tenants -= 1;
         }
-        self.left.push(number);
+        self.idle.push(number);
     }
 
     /// Forgets the words that nobody has.
     pub(super) fn tidy(&mut self) {
-        for number in std::mem::take(&mut self.left) {
+        for number in std::mem::take(&mut self.idle) {
             if self.words.get(&number).is_some_and(|entry| entry.tenants == 0)
                 && let Some(Entry { word, .. }) = self.words.remove(&number)
                 // It may have come back meanwhile, with another number.

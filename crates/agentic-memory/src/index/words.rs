@@ -111,7 +111,7 @@ impl WordIndex {
             }
             if places.is_empty() {
                 self.places.remove(&number);
-                vocabulary.left(number);
+                vocabulary.lost(number);
             }
         }
     }

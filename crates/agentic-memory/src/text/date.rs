@@ -2,6 +2,10 @@
 
 use agentic_core::Timestamp;
 
+pub(crate) fn is_month(word: &str) -> bool {
+    MONTHS.contains(&word)
+}
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{
-    Agent, AgentError, Goal, Memory as _, MemoryQuery, MemoryScope, Outcome, RunContext, ScopedTool, Spend,
-    StepError, async_trait,
+    Agent, AgentError, Gate, Goal, Guardrail, GuardrailVerdict, Memory as _, MemoryQuery, MemoryScope,
+    Outcome, Passage, RunContext, ScopedTool, Spend, Stand, StepError, async_trait,
 };
 use agentic_llm::adapter::hashing::HashingEmbedder;
 use agentic_memory::{Keeps, LongTermMemory, RememberingAgent, RememberingOptions, memory_tools};
-use agentic_runtime::RunContextExt as _;
+use agentic_runtime::{Ephemeral, RunContextExt as _};
 use serde_json::{Value, json};
 
 fn anna() -> MemoryScope {
@@ -73,6 +73,49 @@ async fn what_was_said_is_read_the_next_time() {
     let agent = RememberingAgent::new(others.clone(), memory, MemoryScope::of_tenant("ben"));
     agent.run("What do I drink?".into(), &run()).await.unwrap();
     assert_eq!(others.asked(), ["What do I drink?"]);
+}
+
+/// Hides the city where it is looked up, or refuses the call.
+#[derive(Debug)]
+struct Hides {
+    refuses: Gate,
+}
+
+#[async_trait]
+impl Guardrail for Hides {
+    fn name(&self) -> &str {
+        "hides"
+    }
+
+    fn stands_at(&self, gate: Gate) -> Stand {
+        if [Gate::ToolCall, Gate::ToolResult].contains(&gate) { Stand::Screens } else { Stand::Away }
+    }
+
+    fn screen(&self, passage: &Passage) -> GuardrailVerdict {
+        if passage.gate == self.refuses {
+            return GuardrailVerdict::Block { reason: "not now".into() };
+        }
+        match passage.text() {
+            text if text.contains("Oslo") => GuardrailVerdict::Replace(text.replace("Oslo", "***").into()),
+            _ => GuardrailVerdict::Pass,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_recalled_passes_the_guardrails_of_the_run() {
+    let memory = memory().await;
+    let told = RememberingAgent::new(Parrot::new(Ok("Noted.")), memory.clone(), anna());
+    told.run("I live in Oslo".into(), &run()).await.unwrap();
+    for (refuses, reads) in [(Gate::Input, true), (Gate::ToolCall, false), (Gate::ToolResult, false)] {
+        let parrot = Parrot::new(Ok("There."));
+        let agent = RememberingAgent::new(parrot.clone(), memory.clone(), anna());
+        let run = Ephemeral::new().guardrail(Hides { refuses });
+        run.run(&agent, "Where do I live?").await.result.unwrap();
+        let asked = &parrot.asked()[0];
+        assert!(!asked.contains("Oslo") && asked.ends_with("Where do I live?"), "{asked}");
+        assert_eq!(asked.contains("I live in ***"), reads, "{asked}");
+    }
 }
 
 #[tokio::test]

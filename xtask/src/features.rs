@@ -6,8 +6,15 @@ use crate::metadata::Metadata;
 use crate::{process, workspace};
 
 /// Features whose crates are so many that they are built by `cargo xtask integration` alone: crate and feature.
-pub(crate) const HEAVY: &[(&str, &str)] =
-    &[("agentic-memory", "edge"), ("agentic-memory", "qdrant"), ("agentic-testkit", "qdrant-server")];
+pub(crate) const HEAVY: &[(&str, &str)] = &[
+    ("agentic", "edge"),
+    ("agentic", "qdrant"),
+    ("agentic-cli", "edge"),
+    ("agentic-cli", "qdrant"),
+    ("agentic-memory", "edge"),
+    ("agentic-memory", "qdrant"),
+    ("agentic-testkit", "qdrant-server"),
+];
 
 /// Checks each crate without features, then with each of its features alone but for the [heavy](HEAVY) ones.
 pub(crate) fn check() -> Result<()> {

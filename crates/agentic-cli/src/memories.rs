@@ -8,7 +8,8 @@ use agentic::core::{
     ModelErrorKind, Recalled, RunContext, ScopedTool, StoreError, StoreErrorKind, VectorStore,
 };
 use agentic::memory::{
-    Comparer, LongTermMemory, Relation, RememberingAgent, RememberingOptions, backend, memory_tools,
+    Comparer, Conversation, LongTermMemory, Relation, RememberingAgent, RememberingOptions, backend,
+    memory_tools,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -185,7 +186,7 @@ impl Memories {
     }
 
     /// The agent that reads what is remembered, and whose work is.
-    pub(crate) fn around(&self, agent: impl Agent, conversation: Option<String>) -> RememberingAgent {
+    pub(crate) fn around(&self, agent: impl Agent, conversation: Option<Conversation>) -> RememberingAgent {
         let mut options = RememberingOptions::default();
         options.conversation = conversation;
         RememberingAgent::new(agent, self.memory.clone(), self.scope.clone()).with_options(options)

@@ -31,7 +31,7 @@ pub use hierarchical::{HierarchicalMemory, HierarchicalOptions};
 pub use lineage::Ancestor;
 pub use long_term::{LongTermMemory, LongTermOptions, MAX_CONTENT};
 pub use rank::Weights;
-pub use remembering::{Keeps, RememberingAgent, RememberingOptions};
+pub use remembering::{Conversation, Keeps, RememberingAgent, RememberingOptions};
 pub use short_term::{ShortTermMemory, ShortTermOptions};
 pub use state::{AgentState, StateError};
 pub use stats::MemoryStats;

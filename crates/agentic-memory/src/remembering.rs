@@ -1,5 +1,7 @@
 //! An agent that remembers.
 
+mod conversation;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use agentic_core::{
 use serde_json::json;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+pub use self::conversation::Conversation;
 use crate::text::{date, is_month};
 use crate::tools::RECALL;
 
@@ -19,6 +22,9 @@ const CONVERSATION: &str = "conversation";
 
 /// The importance of an answer: less than that of what was said to the agent, of which it was made.
 const ANSWER: f32 = 0.3;
+
+/// So many bytes of a goal are looked up at most: who reads what was found reads that too.
+const ASKED: usize = 1_024;
 
 /// What an entry of the list costs beside its text, in tokens.
 const OVERHEAD: u64 = 4;
@@ -39,7 +45,7 @@ pub struct RememberingAgent {
 }
 
 /// What an agent gets to read of its memory, and what is remembered of its work.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RememberingOptions {
     /// The most tokens that the agent reads of what is remembered, estimated as a token for 3 bytes of text, which for most
@@ -49,11 +55,11 @@ pub struct RememberingOptions {
     pub entries: usize,
     /// What is remembered. Default: [`Keeps::Work`].
     pub keeps: Keeps,
-    /// The most bytes that are kept of each of the two, and asked for; the rest is cut. Default: 8,192.
+    /// The most bytes that are kept of each of the two; the rest is cut. Default: 8,192.
     pub kept_bytes: usize,
-    /// The conversation that the goal is a part of: what was said in it is in the agent's messages, and is not recalled.
-    /// Default: none.
-    pub conversation: Option<String>,
+    /// The conversation that the goal is a part of: what was said in it, or recalled for it, is in the agent's messages, and
+    /// is not recalled again. Default: none.
+    pub conversation: Option<Conversation>,
 }
 
 /// What is remembered of an agent's runs.
@@ -64,7 +70,7 @@ pub enum Keeps {
     Nothing,
     /// What the agent is told; and what it is asked, with the answer, where tools were used for it. An answer without any
     /// work is of what the model has read in the memory already, or makes up: whoever remembers that soon remembers
-    /// nothing else.
+    /// nothing else. So tools that only use what the agent has, as those of the memory do, don't count as work.
     #[default]
     Work,
     /// All that the agent is told and asked, and all that it answers.
@@ -92,8 +98,8 @@ impl RememberingAgent {
     }
 
     /// What the agent gets to read, best first; `None` if there is nothing.
-    async fn recall(&self, goal: &Goal, cx: &RunContext) -> Result<Option<Lookup>, MemoryError> {
-        let asked = self.cut(goal.text.trim());
+    async fn recall(&self, goal: &Goal, cx: &RunContext) -> Result<Option<Looked>, MemoryError> {
+        let asked = cut(goal.text.trim(), ASKED);
         if asked.is_empty() || self.options.tokens == 0 || self.options.entries == 0 {
             return Ok(None);
         }
@@ -105,22 +111,28 @@ impl RememberingAgent {
         let asked = arguments["query"].as_str().unwrap_or(asked);
         let mut query = MemoryQuery::new(self.scope.clone(), asked, self.options.entries);
         if let Some(conversation) = &self.options.conversation {
-            query.metadata =
-                query.metadata.and(CONVERSATION, Predicate::Not(vec![conversation.as_str().into()]));
+            query.metadata = query.metadata.and(CONVERSATION, Predicate::Not(vec![conversation.id().into()]));
         }
-        let found = self.memory.retrieve(&query, cx).await?;
+        let mut found = self.memory.retrieve(&query, cx).await?;
+        if let Some(conversation) = &self.options.conversation {
+            found.retain(|recalled| !conversation.has(&recalled.id));
+        }
         let mut left = self.options.tokens;
-        let fitting = lines(&found).into_iter().filter(|line| {
+        let fitting = lines(&found).filter(|(_, line)| {
             let fits = tokens(line) <= left;
             left -= if fits { tokens(line) } else { 0 };
             fits
         });
-        let fitting: Vec<_> = fitting.collect();
+        let (ids, fitting): (Vec<_>, Vec<_>) =
+            fitting.map(|(recalled, line)| (recalled.id.clone(), line)).unzip();
         if fitting.is_empty() {
             return Ok(None);
         }
         match call.give(Ok(told(&fitting).into())).await {
-            Ok(result) => Ok(Some(Lookup { tool: RECALL.to_owned(), arguments, result })),
+            Ok(result) => {
+                let lookup = Lookup { tool: RECALL.to_owned(), arguments, result };
+                Ok(Some(Looked { lookup, ids }))
+            }
             Err(error) => blocked(error, cx),
         }
     }
@@ -139,7 +151,7 @@ impl RememberingAgent {
 
     /// Something that was said, as it is remembered.
     fn said(&self, kind: MemoryKind, text: &str, by: &str, at: Timestamp) -> MemoryEntry {
-        MemoryEntry::new(self.scope.clone(), kind, self.cut(text), at).said_by(by)
+        MemoryEntry::new(self.scope.clone(), kind, cut(text, self.options.kept_bytes), at).said_by(by)
     }
 
     /// Remembers what was said. The answer is there already: that it can't be remembered is told, and changes nothing.
@@ -152,9 +164,9 @@ impl RememberingAgent {
         if entry.content.trim().is_empty() {
             return Ok(());
         }
-        // What failed is in nobody's messages.
+        // As above.
         if let Some(conversation) = self.options.conversation.as_ref().filter(|_| has_answer) {
-            entry = entry.with(CONVERSATION, conversation.as_str());
+            entry = entry.with(CONVERSATION, conversation.id());
         }
         let by = entry.provenance.source.clone().unwrap_or_default();
         match self.memory.add(entry, cx).await {
@@ -169,11 +181,17 @@ impl RememberingAgent {
         }
         Ok(())
     }
+}
 
-    /// The beginning of a text.
-    fn cut<'a>(&self, text: &'a str) -> &'a str {
-        &text[..text.floor_char_boundary(self.options.kept_bytes)]
-    }
+/// What was looked up, and of which entries it is.
+struct Looked {
+    lookup: Lookup,
+    ids: Vec<String>,
+}
+
+/// The beginning of a text.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[async_trait]
@@ -190,11 +208,15 @@ impl Agent for RememberingAgent {
         let memory = cx.scope("memory");
         let (asked, at) = (goal.text.clone(), memory.now());
         let remembered = self.recall(&goal, &memory).await.map_err(failed)?;
-        let goal = match remembered {
-            Some(lookup) => goal.with_lookup(lookup),
-            None => goal,
+        let (goal, read) = match remembered {
+            Some(Looked { lookup, ids }) => (goal.with_lookup(lookup), ids),
+            None => (goal, Vec::new()),
         };
         let outcome = self.agent.run(goal, cx).await;
+        // What failed is in nobody's messages.
+        if let Some(conversation) = self.options.conversation.as_ref().filter(|_| outcome.is_ok()) {
+            conversation.read(read);
+        }
         // What was told is remembered, whatever became of the answer.
         let (told, answer) = self.kept(&asked, outcome.as_ref().ok());
         let mut kept = Ok(());
@@ -215,24 +237,27 @@ impl Agent for RememberingAgent {
 }
 
 /// What a guardrail blocks is not read; the agent works without it.
-fn blocked(error: StepError, cx: &RunContext) -> Result<Option<Lookup>, MemoryError> {
+fn blocked(error: StepError, cx: &RunContext) -> Result<Option<Looked>, MemoryError> {
     let StepError::Tool(error) = error else { return Err(error.into()) };
     cx.emit(|| EventKind::Note { text: format!("nothing is recalled: {error}") });
     Ok(None)
 }
 
-/// Whether a text is one question and nothing else, which tells nothing.
+/// Whether a text is one question in one clause, which tells nothing. With more clauses it may: "My daughter turns 5 in May,
+/// what could I give her?"
 fn only_asks(text: &str) -> bool {
-    text.unicode_sentences().count() == 1 && text.trim_end().ends_with(['?', '？', '؟'])
+    let is_question = text.trim_end().ends_with(['?', '？', '؟']);
+    let clauses = [',', ';', ':', '–', '—', '(', '，', '、', '；', '：', '،', '؛'];
+    is_question && text.unicode_sentences().count() == 1 && !text.contains(clauses)
 }
 
 /// Entries as an agent reads them, best first. What one says with the same words as a better one is said once: an agent
 /// learns nothing from how often it has said "Done."
-pub(crate) fn lines(found: &[Recalled]) -> Vec<String> {
+pub(crate) fn lines(found: &[Recalled]) -> impl Iterator<Item = (&Recalled, String)> {
     let mut said = HashSet::new();
     let text = |content: &str| content.trim_end_matches(['.', '!']).to_lowercase();
-    let news = found.iter().filter(|recalled| said.insert(text(&recalled.entry.content)));
-    news.map(|recalled| line(&recalled.entry)).collect()
+    let news = found.iter().filter(move |recalled| said.insert(text(&recalled.entry.content)));
+    news.map(|recalled| (recalled, line(&recalled.entry)))
 }
 
 /// Lines as a model reads them. Small models answer from these words, while they look further where they read a list as JSON.
@@ -254,7 +279,8 @@ pub(crate) fn without_date(text: &str) -> &str {
 
 fn line(entry: &MemoryEntry) -> String {
     let by = entry.provenance.source.as_ref().map(|source| format!(", {source}")).unwrap_or_default();
-    format!("({}{by}) {}", date(entry.timestamp), entry.content)
+    // Its further lines are told from further entries.
+    format!("({}{by}) {}", date(entry.timestamp), entry.content.replace('\n', "\n  "))
 }
 
 fn tokens(line: &str) -> u64 {
@@ -274,10 +300,18 @@ mod tests {
 
     #[test]
     fn questions_tell_nothing() {
-        for question in ["What do I drink?", "Is v1.2 out? ", "誰？", "why??"] {
+        for question in ["What do I drink?", "Is v1.2 out? ", "誰？", "why??", "What's my name ?"] {
             assert!(only_asks(question), "{question}");
         }
-        for told in ["I drink tea", "", "I am Anna. What can you do?", "Is it?! It is", "Tea\nor coffee?"] {
+        for told in [
+            "I drink tea",
+            "",
+            "I am Anna. What can you do?",
+            "Is it?! It is",
+            "Tea\nor coffee?",
+            "My daughter Mia turns 5 on 3 May, what could I give her?",
+            "娘は5歳になります、何をあげればいいですか？",
+        ] {
             assert!(!only_asks(told), "{told}");
         }
     }

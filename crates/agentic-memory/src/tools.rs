@@ -137,7 +137,8 @@ impl ScopedTool for Recall {
         if found.is_empty() {
             return Ok(json!("Nothing is remembered of that."));
         }
-        Ok(told(&lines(&found)).into())
+        let lines: Vec<String> = lines(&found).map(|(_, line)| line).collect();
+        Ok(told(&lines).into())
     }
 }
 

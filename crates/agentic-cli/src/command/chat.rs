@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{Cancellation, Goal, Messages, Spend};
+use agentic::memory::Conversation;
 use agentic::runtime::RunContextExt as _;
 use agentic::{Agent, AgentError, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
@@ -25,8 +26,8 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));
     }
     let mut conversation = Messages::new();
-    // What is said here is in the messages, and need not be recalled.
-    let id = RunContext::ephemeral().next_id().to_string();
+    // What is said and recalled here is in the messages, and need not be recalled.
+    let here = Conversation::new(RunContext::ephemeral().next_id().to_string());
     let mut code = exit::OK;
     // What was answered for always holds for the whole conversation.
     let mut rules = settings.rules.clone();
@@ -57,7 +58,7 @@ pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Fai
         let said = Said { agent: agent.clone(), before: conversation.clone(), after: Mutex::default() };
         let said = Arc::new(said);
         let turn: Arc<dyn Agent> = match &memories {
-            Some(memories) => Arc::new(memories.around(said.clone(), Some(id.clone()))),
+            Some(memories) => Arc::new(memories.around(said.clone(), Some(here.clone()))),
             None => said.clone(),
         };
         let live = Arc::new(Live::new(None));

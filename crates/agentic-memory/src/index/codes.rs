@@ -28,14 +28,15 @@ pub(crate) struct CodeRef<'a> {
 }
 
 impl Code {
-    /// The code of a vector, scaled to length 1; `None` if it has no direction.
+    /// The code of a vector, scaled to length 1; `None` if it has no direction, or is so short or long that the squares of
+    /// its numbers are none that floats have in full.
     pub(crate) fn of(vector: &[f32]) -> Option<Self> {
         let length = length(vector);
-        let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-        let (steps, scale) = (127.0 / largest, largest / 127.0 / length);
-        if !(length > 0.0 && length.is_finite() && steps.is_finite() && scale > 0.0) {
+        if !(1e-15..1e18).contains(&length) {
             return None;
         }
+        let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+        let (steps, scale) = (127.0 / largest, largest / 127.0 / length);
         let byte = |number: &f32| ((number * steps).round() as i8).cast_unsigned();
         let bytes: Vec<u8> = vector.iter().map(byte).collect();
         let missing = |(byte, number): (&u8, &f32)| f32::from(byte.cast_signed()) * scale - number / length;
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn lengths_do_not_matter_and_what_has_no_direction_is_not_found() {
-        let vectors = [vec![0.0, 2e-20], vec![0.0, 0.0], vec![3e15, 3e15], vec![-1.0, 0.0]];
+        let vectors = [vec![0.0, 2e-15], vec![0.0, 0.0], vec![3e15, 3e15], vec![-1.0, 0.0]];
         let mut codes = codes(&vectors);
         let asked = Asked::of(&[0.0, 0.5]).unwrap();
         let near = |codes: &Codes, limit| -> Vec<_> {
@@ -222,6 +223,8 @@ mod tests {
         codes.put(0, None);
         assert_eq!(near(&codes, 1), [2]);
         assert!((asked.cosine(&vectors[2]) - 0.5_f32.sqrt()).abs() < 1e-6);
-        assert!(Asked::of(&[0.0, 0.0]).is_none() && Asked::of(&[]).is_none());
+        for none in [&[0.0, 0.0][..], &[], &[0.0, 2e-21], &[0.0, 2e19], &[0.0, f32::NAN]] {
+            assert!(Asked::of(none).is_none(), "{none:?}");
+        }
     }
 }

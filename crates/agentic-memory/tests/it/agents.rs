@@ -7,7 +7,9 @@ use agentic_core::{
     Outcome, Passage, RunContext, ScopedTool, Spend, Stand, StepError, async_trait,
 };
 use agentic_llm::adapter::hashing::HashingEmbedder;
-use agentic_memory::{Keeps, LongTermMemory, RememberingAgent, RememberingOptions, memory_tools};
+use agentic_memory::{
+    Conversation, Keeps, LongTermMemory, RememberingAgent, RememberingOptions, memory_tools,
+};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
 use serde_json::{Value, json};
 
@@ -200,16 +202,23 @@ async fn no_more_is_read_than_the_budget_allows() {
 async fn what_is_in_the_conversation_is_not_read_twice() {
     let memory = memory().await;
     let mut options = RememberingOptions::default();
-    options.conversation = Some("monday".into());
+    options.conversation = Some(Conversation::new("monday"));
     let parrot = Parrot::new(Ok("Noted."));
     let agent = RememberingAgent::new(parrot.clone(), memory.clone(), anna()).with_options(options.clone());
     for said in ["I drink tea", "What do I drink?"] {
         agent.run(said.into(), &run()).await.unwrap();
     }
     assert_eq!(parrot.asked()[1], "What do I drink?");
-    options.conversation = Some("tuesday".into());
-    agent.with_options(options).run("What do I drink?".into(), &run()).await.unwrap();
+    options.conversation = Some(Conversation::new("tuesday"));
+    // Not even if it was recalled: what failed is in nobody's messages.
+    let failing = RememberingAgent::new(Parrot::new(Err("no")), memory.clone(), anna());
+    failing.with_options(options.clone()).run("What do I drink?".into(), &run()).await.unwrap_err();
+    let agent = agent.with_options(options);
+    for _ in 0..2 {
+        agent.run("What do I drink?".into(), &run()).await.unwrap();
+    }
     assert!(parrot.asked()[2].contains("I drink tea"), "{:?}", parrot.asked());
+    assert_eq!(parrot.asked()[3], "What do I drink?", "it was recalled before");
 }
 
 #[tokio::test]

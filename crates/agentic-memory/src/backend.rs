@@ -10,6 +10,8 @@
 
 #[cfg(feature = "edge")]
 pub mod edge;
+#[cfg(any(feature = "edge", feature = "sqlite"))]
+mod files;
 pub mod memory;
 #[cfg(any(feature = "edge", feature = "qdrant"))]
 mod points;

@@ -37,6 +37,7 @@ use self::about::About;
 use self::failure::Failure;
 use self::keeper::Keeper;
 use self::open::Folder;
+use super::files::blocking;
 use super::points::{self, direction};
 use super::{Backend, after_scheme};
 use crate::index::{Found, Index};
@@ -140,18 +141,6 @@ impl EdgeStore {
         // Nobody writes meanwhile: what the index knows is what the engine has.
         self.work("read", move |inner| query(inner, &inner.state()?.index)).await
     }
-}
-
-/// Does something that may take a while, on a thread that may.
-async fn blocking<T: Send + 'static>(
-    url: &str,
-    work: impl FnOnce(&str) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let of = url.to_owned();
-    tokio::task::spawn_blocking(move || work(&of)).await.unwrap_or_else(|error| {
-        let message = format!("the work on it has stopped ({error}); open it again");
-        Err(StoreError::new(Kind::Failed, url, message))
-    })
 }
 
 impl Inner {

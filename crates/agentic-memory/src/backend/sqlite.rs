@@ -35,6 +35,7 @@ use self::dictionary::Numbering;
 use self::failure::Failure;
 use self::follow::Following;
 pub use self::replace::reembed_file;
+use super::files::blocking;
 use super::{Backend, after_scheme};
 use crate::index::{Asked, Found, Index};
 
@@ -111,18 +112,6 @@ impl SqliteStore {
     }
 }
 
-/// Does something that may take a while, on a thread that may.
-async fn blocking<T: Send + 'static>(
-    url: &str,
-    work: impl FnOnce(&str) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let of = url.to_owned();
-    tokio::task::spawn_blocking(move || work(&of)).await.unwrap_or_else(|error| {
-        let message = format!("the work on it has stopped ({error}); start again");
-        Err(StoreError::new(Kind::Failed, url, message))
-    })
-}
-
 impl Inner {
     /// Reads at one moment: the index, and the file as the index knows it.
     fn read<T>(&self, query: impl FnOnce(&Index, &Connection) -> Result<T, Failure>) -> Result<T, Failure> {
@@ -133,7 +122,7 @@ impl Inner {
         };
         let read = self.snapshot(&db, query);
         // A connection that failed is not asked again.
-        if !matches!(read, Err(Failure::Sql(_))) {
+        if !matches!(read, Err(Failure::Engine(_))) {
             self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(db);
         }
         read

@@ -8,7 +8,7 @@ use agentic_core::{StoreError, StoreErrorKind as Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failure::of_io;
+use crate::backend::files::of_io;
 use crate::backend::points;
 
 const NAME: &str = "about.json";

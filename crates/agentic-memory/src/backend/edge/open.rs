@@ -12,10 +12,11 @@ use agentic_core::{EmbedderInfo, StoreCapabilities, StoreError, StoreErrorKind a
 use qdrant_edge::EdgeShard;
 
 use super::about::{self, About};
-use super::failure::{Failure, of_io};
+use super::failure::{Failure, Trouble, of_opening};
 use super::keeper::Keeper;
 use super::log::Log;
 use super::{Inner, State, convert, rows};
+use crate::backend::files::of_io;
 use crate::backend::points;
 
 /// The file that whoever has the folder open keeps locked. In it stands the number of the process.
@@ -112,7 +113,7 @@ fn engine(folder: &Path, url: &str, about: &mut About) -> Result<EdgeShard, Stor
 fn opened<T>(url: &str, open: impl FnOnce() -> Result<T, Failure>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(Failure::Engine(error))) => Err(super::failure::of_opening(url, &error)),
+        Ok(Err(Failure::Engine(Trouble::Engine(error)))) => Err(of_opening(url, &error)),
         Ok(Err(failure)) => Err(failure.told("open", url)),
         Err(_) => Err(StoreError::new(Kind::Corrupt, url, "it is damaged; bring it back from a backup")),
     }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use agentic_core::{EmbedderInfo, StoreCapabilities, StoreError, StoreErrorKind as Kind, StoreInfo};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::failure::{Failure, of_io};
+use super::failure::Failure;
 use super::follow::Following;
 use super::{Inner, schema};
+use crate::backend::files::of_io;
 
 /// How long one attempt waits for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -10,8 +10,9 @@ use agentic_core::{
 };
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::failure::{Failure, of_io};
-use super::{SqliteStore, blocking, open, rows};
+use super::failure::Failure;
+use super::{SqliteStore, open, rows};
+use crate::backend::files::{blocking, of_io};
 use crate::copying::{Copied, reembed};
 
 /// Makes the vectors of a file anew, with this embedding model. The new ones are written into a file beside it, with
@@ -101,7 +102,7 @@ async fn all(store: &SqliteStore) -> Result<usize, StoreError> {
 /// Puts the new file in the place of the old one, which nobody else has open and nobody has changed since.
 fn replace(path: &Path, new: &Path, before: rows::Last, url: &str) -> Result<(), StoreError> {
     let held = |failure: Failure| match failure {
-        Failure::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+        Failure::Engine(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
             let message = "somebody has it open; end that, then do this again: what is embedded is kept";
             StoreError::new(Kind::Unreachable, url, message)
         }

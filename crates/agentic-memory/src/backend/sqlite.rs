@@ -26,8 +26,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use agentic_core::{
-    Beside, Cursor, EmbedderInfo, Filter, Hit, MemoryScope, Record, Selection, StoreError,
-    StoreErrorKind as Kind, StoreInfo, VectorStore, WriteBatch, async_trait,
+    Beside, Cursor, EmbedderInfo, Filter, Hit, MemoryScope, Record, Selection, StoreError, StoreInfo,
+    VectorStore, WriteBatch, async_trait,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -80,10 +80,10 @@ impl SqliteStore {
     /// and `-shm` after its name: they belong to it.
     ///
     /// # Errors
-    /// [`OtherEmbedder`](Kind::OtherEmbedder), [`WrongDimension`](Kind::WrongDimension), [`NotFound`](Kind::NotFound),
-    /// [`Newer`](Kind::Newer), [`Corrupt`](Kind::Corrupt) if the file is something else or damaged,
-    /// [`Unwritable`](Kind::Unwritable), [`Invalid`](Kind::Invalid) if the path is none of a file,
-    /// [`Unreachable`](Kind::Unreachable) if another process keeps it locked. Then the file is as it was, or empty.
+    /// [`OtherEmbedder`](agentic_core::StoreErrorKind::OtherEmbedder), [`WrongDimension`](agentic_core::StoreErrorKind::WrongDimension), [`NotFound`](agentic_core::StoreErrorKind::NotFound),
+    /// [`Newer`](agentic_core::StoreErrorKind::Newer), [`Corrupt`](agentic_core::StoreErrorKind::Corrupt) if the file is something else or damaged,
+    /// [`Unwritable`](agentic_core::StoreErrorKind::Unwritable), [`Invalid`](agentic_core::StoreErrorKind::Invalid) if the path is none of a file,
+    /// [`Unreachable`](agentic_core::StoreErrorKind::Unreachable) if another process keeps it locked. Then the file is as it was, or empty.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

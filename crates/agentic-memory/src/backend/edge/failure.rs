@@ -60,9 +60,7 @@ fn of_engine(error: &OperationError) -> (Kind, &'static str) {
         _ if says(&["Permission denied", "Read-only file system"]) => {
             (Kind::Unwritable, "the folder may not be written; change its permissions, or name another")
         }
-        OperationError::InconsistentStorage { .. } | OperationError::FileNotFound { .. } => {
-            DAMAGED
-        }
+        OperationError::InconsistentStorage { .. } | OperationError::FileNotFound { .. } => DAMAGED,
         _ => (Kind::Failed, "look at the cause, then try again"),
     }
 }

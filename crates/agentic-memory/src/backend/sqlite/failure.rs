@@ -27,9 +27,7 @@ impl Cause for rusqlite::Error {
                 (Kind::Unwritable, "check the permissions of the file and of its folder")
             }
             Some(Code::NotADatabase) => (Kind::Corrupt, "it is no SQLite database; name another file"),
-            Some(Code::DatabaseCorrupt | Code::ConstraintViolation | Code::TypeMismatch) => {
-                DAMAGED
-            }
+            Some(Code::DatabaseCorrupt | Code::ConstraintViolation | Code::TypeMismatch) => DAMAGED,
             Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed) => {
                 (Kind::Unreachable, "another process keeps it locked; try again, or end that process")
             }

@@ -1,7 +1,9 @@
 //! Plans are valid by construction.
 
-use agentic_core::{Goal, Plan, PlanError, Task};
+use agentic_core::{Goal, Plan, PlanError, Task, TaskStatus};
 use serde_json::json;
+
+const NONE: [&str; 0] = [];
 
 fn plan(tasks: &[(&str, &[&str])]) -> Result<Plan, PlanError> {
     let tasks = tasks.iter().map(|(id, after)| Task::new(*id, "do it", after.iter().copied()));
@@ -13,7 +15,6 @@ fn tasks_may_depend_on_each_other_in_any_order() {
     let plan = plan(&[("c", &["a", "b"]), ("a", &[]), ("b", &["a"])]).unwrap();
     let ids: Vec<_> = plan.tasks().iter().map(|task| &*task.id).collect();
     assert_eq!((ids, plan.version()), (vec!["c", "a", "b"], 1), "the planner's order is kept");
-    assert_eq!(plan.next_version(plan.tasks().to_vec()).unwrap().version(), 2);
 }
 
 #[test]
@@ -23,7 +24,11 @@ fn what_is_no_plan_is_refused_with_the_task_named() {
     let unknown = PlanError::Unknown { task: "a".into(), dependency: "x".into() };
     assert_eq!(plan(&[("a", &["x"])]), Err(unknown));
     let cycle = plan(&[("free", &[]), ("a", &["b", "free"]), ("b", &["a"])]);
-    assert_eq!(cycle, Err(PlanError::Cycle { tasks: vec!["a".into(), "b".into()] }));
+    assert_eq!(
+        cycle,
+        Err(PlanError::Cycle { tasks: vec!["a".into(), "b".into()] }),
+        "each before what it waits for"
+    );
     assert_eq!(plan(&[("a", &["a"])]), Err(PlanError::Cycle { tasks: vec!["a".into()] }));
 }
 
@@ -34,4 +39,136 @@ fn a_plan_that_is_read_is_checked_too_down_to_its_subtasks() {
     ]});
     let error = serde_json::from_value::<Plan>(written).unwrap_err().to_string();
     assert_eq!(error, "task `a/b` depends on `a/c`, which is not in the plan");
+}
+
+fn at(plan: &Plan, path: &str) -> TaskStatus {
+    plan.task(path).unwrap().status
+}
+
+/// `g` is split into `x` and `y`, which needs `x`; `c` needs `a` and `g`; `d` needs nothing.
+fn nested() -> Plan {
+    let split = [Task::new("x", "do x", NONE), Task::new("y", "do y", ["x"])];
+    let tasks = vec![
+        Task::new("a", "do a", NONE),
+        Task::new("g", "do g", ["a"]).split(split),
+        Task::new("c", "do c", ["a", "g"]),
+        Task::new("d", "do d", NONE),
+    ];
+    Plan::new(Goal::new("all"), tasks).unwrap()
+}
+
+#[test]
+fn tasks_can_be_begun_when_what_they_need_is_done() {
+    let plan = nested();
+    assert_eq!(plan.next_tasks(), ["a", "d"]);
+    let plan = plan.begun("a").unwrap();
+    assert_eq!(plan.next_tasks(), ["d"]);
+    let plan = plan.completed("a", json!(1)).unwrap();
+    assert_eq!(plan.next_tasks(), ["g/x", "d"]);
+    let plan = plan.begun("g/x").unwrap();
+    assert_eq!((at(&plan, "g"), at(&plan, "c")), (TaskStatus::InProgress, TaskStatus::Pending));
+    let plan = plan.completed("g/x", json!("x")).unwrap().completed("g/y", json!({"y": 2})).unwrap();
+    assert_eq!(plan.task("g").unwrap().result, Some(json!({"y": 2})), "the result of the last of them");
+    assert_eq!(plan.next_tasks(), ["c", "d"]);
+    assert!(!plan.is_complete());
+    let plan = plan.completed("c", json!("c")).unwrap().completed("d", json!("d")).unwrap();
+    assert!(plan.is_complete() && plan.is_fulfilled());
+    assert_eq!(plan.result(), json!({"c": "c", "d": "d"}));
+}
+
+#[test]
+fn what_needs_a_failed_task_is_blocked_and_the_rest_goes_on() {
+    let plan = nested().completed("a", json!(1)).unwrap().failed("g/x", "no luck").unwrap();
+    assert_eq!(at(&plan, "g/y"), TaskStatus::Blocked);
+    assert_eq!(at(&plan, "g"), TaskStatus::Failed);
+    assert_eq!(plan.task("g").unwrap().error.as_deref(), Some("its subtask `x` failed: no luck"));
+    assert_eq!(plan.task("c").unwrap().error.as_deref(), Some("task `g` failed"));
+    assert_eq!((plan.next_tasks(), plan.is_complete()), (vec!["d".to_owned()], false));
+    let plan = plan.completed("d", json!("d")).unwrap();
+    assert!(plan.is_complete() && !plan.is_fulfilled());
+    assert_eq!(plan.result(), json!({"c": null, "d": "d"}));
+    let blocked = nested().failed("a", "no").unwrap();
+    assert_eq!((at(&blocked, "g"), at(&blocked, "g/y")), (TaskStatus::Blocked, TaskStatus::Blocked));
+    assert_eq!(blocked.next_tasks(), ["d"]);
+}
+
+#[test]
+fn a_task_ends_once_and_only_what_is_worked_on_itself_does() {
+    let plan = nested().completed("a", json!(1)).unwrap();
+    let ended = PlanError::Status { task: "a".into(), status: TaskStatus::Completed };
+    assert_eq!(plan.clone().failed("a", "x"), Err(ended.clone()));
+    assert_eq!(plan.clone().begun("a"), Err(ended));
+    for none in ["g", "z", "a/b", "", "g/"] {
+        assert_eq!(plan.clone().begun(none), Err(PlanError::NoTask { task: none.into() }));
+    }
+}
+
+#[test]
+fn references_are_dependencies_on_the_level_of_what_they_refer_to() {
+    let reads = Task::new("x", "read", NONE).with_input("text", "see {{a.result.name}}");
+    let tasks = vec![
+        Task::new("g", "group", NONE)
+            .split([reads, Task::new("y", "go on", ["x"])])
+            .with_input("of", "{{b.result}}"),
+        Task::new("a", "do a", NONE),
+        Task::new("b", "do b", NONE),
+        Task::new("c", "do c", ["a"]),
+    ];
+    let plan = Plan::new(Goal::new("all"), tasks).unwrap();
+    assert_eq!(plan.task("g").unwrap().dependencies, ["b", "a"]);
+    assert_eq!(plan.next_tasks(), ["a", "b"]);
+    let missing = plan.inputs("g/x").unwrap_err().to_string();
+    assert_eq!(missing, "input `of` of task `g/x` has the reference `{{b.result}}`: that task has no result");
+    let plan = plan.completed("a", json!({"name": "tea"})).unwrap().completed("b", json!([1])).unwrap();
+    let inputs = plan.inputs("g/x").unwrap();
+    assert_eq!(
+        serde_json::Value::Object(inputs),
+        json!({"a": {"name": "tea"}, "of": [1], "text": "see tea"})
+    );
+    let plan = plan.completed("g/x", json!("read")).unwrap();
+    assert_eq!(plan.inputs("g/y").unwrap()["x"], "read");
+    assert_eq!(plan.inputs("c").unwrap()["a"], json!({"name": "tea"}), "what it needs comes along");
+}
+
+#[test]
+fn references_to_nothing_are_refused() {
+    let with = |id: &str, text: &str| {
+        let inner = Task::new("x", "x", NONE).with_input("in", json!([{"deep": text}]));
+        Plan::new(Goal::new("g"), vec![Task::new(id, "t", NONE).split([inner])]).unwrap_err()
+    };
+    let error = with("t", "{{q.result}}").to_string();
+    assert!(
+        error.starts_with("input `in` of task `t/x` has the reference `{{q.result}}`: there is no such"),
+        "{error}"
+    );
+    assert!(with("t", "{{q}}").to_string().contains("it has to be `{{TASK.result}}`"));
+    assert_eq!(with("t", "{{t.result}}"), PlanError::Cycle { tasks: vec!["t".into()] });
+    assert_eq!(with("a b", ""), PlanError::InvalidId { task: "a b".into() });
+}
+
+#[test]
+fn the_next_version_keeps_what_is_done() {
+    let plan = nested().completed("a", json!(1)).unwrap().completed("g/x", json!("x")).unwrap();
+    let plan = plan.failed("g/y", "no").unwrap();
+    let next = plan.next_version("`y` failed", vec![Task::new("y", "otherwise", ["g"])]).unwrap();
+    assert_eq!((next.version(), next.next_tasks()), (2, vec!["y".to_owned()]));
+    assert_eq!(next.inputs("y").unwrap()["g"], "x");
+    assert_eq!(next.revisions()[0].kept, ["a", "g"]);
+    assert!(next.task("g/y").is_none() && next.task("d").is_none());
+    let twice = plan.next_version("", vec![Task::new("a", "again", NONE)]);
+    assert_eq!(twice, Err(PlanError::Duplicate { task: "a".into() }));
+    let read: Plan = serde_json::from_value(serde_json::to_value(&next).unwrap()).unwrap();
+    assert_eq!(read, next);
+}
+
+#[test]
+fn long_chains_and_wide_plans_are_checked_soon() {
+    let id = |n: usize| format!("t{n}");
+    let chain = (0..20_000).map(|n| Task::new(id(n), "go on", (n > 0).then(|| id(n - 1))));
+    let mut tasks: Vec<Task> = chain.collect();
+    let plan = Plan::new(Goal::new("g"), tasks.clone()).unwrap();
+    assert_eq!(plan.failed("t0", "no").unwrap().task("t19999").unwrap().status, TaskStatus::Blocked);
+    tasks[0].dependencies.push(id(19_999));
+    let Err(PlanError::Cycle { tasks }) = Plan::new(Goal::new("g"), tasks) else { panic!("it is a cycle") };
+    assert_eq!(tasks.len(), 20_000);
 }

@@ -1,0 +1,66 @@
+//! What is wrong with a plan.
+
+use thiserror::Error;
+
+use super::task::TaskStatus;
+
+/// Why tasks are not a plan, or a plan can't go on like this. Tasks are named by their paths, `a/b` for the subtask `b` of `a`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// There are none.
+    #[error("a plan needs at least one task")]
+    Empty,
+    /// A task has an id that can't be referred to.
+    #[error("`{task}` is no id of a task; use letters, digits, `_` and `-`")]
+    InvalidId {
+        /// The id's path.
+        task: String,
+    },
+    /// Two tasks have the same id.
+    #[error("two tasks are called `{task}`; give each its own id")]
+    Duplicate {
+        /// The id's path.
+        task: String,
+    },
+    /// A task depends on one that does not exist.
+    #[error("task `{task}` depends on `{dependency}`, which is not in the plan")]
+    Unknown {
+        /// The task's path.
+        task: String,
+        /// What it depends on.
+        dependency: String,
+    },
+    /// Tasks wait for each other.
+    #[error("these tasks wait for each other: {}; remove a dependency", tasks.join(", "))]
+    Cycle {
+        /// Their paths.
+        tasks: Vec<String>,
+    },
+    /// An input refers to something that can't be there.
+    #[error("input `{input}` of task `{task}` has the reference `{reference}`: {problem}")]
+    Reference {
+        /// The task's path.
+        task: String,
+        /// The input's name.
+        input: String,
+        /// The reference as it stands there.
+        reference: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is no such task to go on with.
+    #[error("there is no task `{task}` in the plan that is worked on itself")]
+    NoTask {
+        /// The path.
+        task: String,
+    },
+    /// The task is somewhere else in its life.
+    #[error("task `{task}` is {status:?} already")]
+    Status {
+        /// The task's path.
+        task: String,
+        /// Where it is.
+        status: TaskStatus,
+    },
+}

@@ -1,0 +1,239 @@
+//! How a plan goes on: which tasks can be begun, and what becomes of the others when one ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::Plan;
+use super::check::{of_input, path};
+use super::error::PlanError;
+use super::reference::{self, Reference};
+use super::task::{Task, TaskStatus};
+
+/// Execution. Each of these gives the plan as it is then; its version stays.
+impl Plan {
+    /// The task at this path, `a/b` for the subtask `b` of `a`.
+    pub fn task(&self, path: &str) -> Option<&Task> {
+        let mut ids = path.split('/');
+        let first = find(&self.tasks, ids.next()?)?;
+        ids.try_fold(first, |task, id| find(&task.subtasks, id))
+    }
+
+    /// The paths of the tasks that can be begun now, in the planner's order.
+    pub fn next_tasks(&self) -> Vec<String> {
+        let mut next = Vec::new();
+        add_next(&self.tasks, "", &mut next);
+        next
+    }
+
+    /// Whether nothing can run any more: each task is completed, failed, or blocked by one that failed.
+    pub fn is_complete(&self) -> bool {
+        !self.tasks.iter().any(|task| task.status.is_open())
+    }
+
+    /// Whether each task is completed.
+    pub fn is_fulfilled(&self) -> bool {
+        self.tasks.iter().all(|task| task.status == TaskStatus::Completed)
+    }
+
+    /// What came of it: the result of the task that no other one needs; of several, an object with the result of each under
+    /// its id, null where there is none.
+    pub fn result(&self) -> Value {
+        result_of(&self.tasks)
+    }
+
+    /// The inputs of the task at this path, with the results that they refer to. Those of the tasks that it is a part of come
+    /// along, and so do the results that these and it depend on without referring to them, each under its task's id.
+    ///
+    /// # Errors
+    /// [`PlanError::NoTask`], and [`PlanError::Reference`] if a result is not there, or has no such part.
+    pub fn inputs(&self, path: &str) -> Result<Map<String, Value>, PlanError> {
+        let none = || PlanError::NoTask { task: path.to_owned() };
+        let mut levels: Vec<&[Task]> = Vec::new();
+        let (mut level, mut inputs) = (&*self.tasks, Map::new());
+        for id in path.split('/') {
+            let task = find(level, id).ok_or_else(none)?;
+            levels.push(level);
+            let result = |id: &str| {
+                let found = levels.iter().rev().find_map(|level| find(level, id));
+                found.and_then(|task| task.result.as_ref())
+            };
+            let mut referred = BTreeSet::new();
+            for (name, value) in &task.inputs {
+                let mut note = |_: &str, reference: Reference| {
+                    referred.insert(reference.task);
+                };
+                let filled = reference::each(value, &mut note)
+                    .and_then(|()| reference::filled(value, &result))
+                    .map_err(|wrong| of_input(path, name, wrong))?;
+                inputs.insert(name.clone(), filled);
+            }
+            for needed in task.dependencies.iter().filter(|needed| !referred.contains(*needed)) {
+                if let Some(value) = result(needed) {
+                    inputs.entry(needed.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            level = &task.subtasks;
+        }
+        Ok(inputs)
+    }
+
+    /// The task at this path is worked on.
+    ///
+    /// # Errors
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has begun or ended.
+    pub fn begun(self, path: &str) -> Result<Self, PlanError> {
+        self.change(path, |status| status == TaskStatus::Pending, |task| task.status = TaskStatus::InProgress)
+    }
+
+    /// The task at this path is done, and this came of it.
+    ///
+    /// # Errors
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended.
+    pub fn completed(self, path: &str, result: Value) -> Result<Self, PlanError> {
+        self.change(path, TaskStatus::is_open, |task| {
+            (task.status, task.result, task.error) = (TaskStatus::Completed, Some(result), None);
+        })
+    }
+
+    /// The task at this path failed. What depends on it is blocked.
+    ///
+    /// # Errors
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended.
+    pub fn failed(self, path: &str, error: impl Into<String>) -> Result<Self, PlanError> {
+        self.change(path, TaskStatus::is_open, |task| {
+            (task.status, task.error) = (TaskStatus::Failed, Some(error.into()));
+        })
+    }
+
+    fn change(
+        mut self,
+        path: &str,
+        fits: impl FnOnce(TaskStatus) -> bool,
+        change: impl FnOnce(&mut Task),
+    ) -> Result<Self, PlanError> {
+        let status = self.task(path).filter(|task| task.is_leaf()).map(|task| task.status);
+        let status = status.ok_or_else(|| PlanError::NoTask { task: path.to_owned() })?;
+        if !fits(status) {
+            return Err(PlanError::Status { task: path.to_owned(), status });
+        }
+        change_below(&mut self.tasks, path, change);
+        Ok(self)
+    }
+}
+
+fn find<'a>(tasks: &'a [Task], id: &str) -> Option<&'a Task> {
+    tasks.iter().find(|task| task.id == id)
+}
+
+fn add_next(tasks: &[Task], above: &str, next: &mut Vec<String>) {
+    let done: BTreeSet<&str> = tasks
+        .iter()
+        .filter(|task| task.status == TaskStatus::Completed)
+        .map(|task| task.id.as_str())
+        .collect();
+    for task in tasks.iter().filter(|task| task.status.is_open()) {
+        if !task.dependencies.iter().all(|needed| done.contains(needed.as_str())) {
+            continue;
+        }
+        match task.is_leaf() {
+            true if task.status == TaskStatus::Pending => next.push(path(above, &task.id)),
+            true => {}
+            false => add_next(&task.subtasks, &path(above, &task.id), next),
+        }
+    }
+}
+
+fn result_of(tasks: &[Task]) -> Value {
+    let needed: BTreeSet<&str> =
+        tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
+    let mut last = tasks.iter().filter(|task| !needed.contains(task.id.as_str()));
+    let result = |task: &Task| task.result.clone().unwrap_or_default();
+    match (last.next(), last.next()) {
+        (Some(only), None) => result(only),
+        (first, second) => {
+            let all = first.into_iter().chain(second).chain(last);
+            Value::Object(all.map(|task| (task.id.clone(), result(task))).collect())
+        }
+    }
+}
+
+/// Changes the task at this path, and what follows from that on its level and above.
+fn change_below(tasks: &mut [Task], path: &str, change: impl FnOnce(&mut Task)) {
+    let (id, below) = path.split_once('/').map_or((path, None), |(id, below)| (id, Some(below)));
+    let Some(task) = tasks.iter_mut().find(|task| task.id == id) else { return };
+    match below {
+        None => change(task),
+        Some(below) => {
+            change_below(&mut task.subtasks, below, change);
+            sum_up(task);
+        }
+    }
+    if task.status == TaskStatus::Failed {
+        block(tasks);
+    }
+}
+
+/// The status of a task with subtasks is what theirs make it.
+fn sum_up(task: &mut Task) {
+    let any = |is: &dyn Fn(TaskStatus) -> bool| task.subtasks.iter().any(|task| is(task.status));
+    let open = any(&TaskStatus::is_open);
+    task.status = match task.status {
+        TaskStatus::Blocked => TaskStatus::Blocked,
+        _ if open && any(&|status| status != TaskStatus::Pending) => TaskStatus::InProgress,
+        _ if open => TaskStatus::Pending,
+        _ if any(&|status| status != TaskStatus::Completed) => TaskStatus::Failed,
+        _ => TaskStatus::Completed,
+    };
+    match task.status {
+        TaskStatus::Completed => task.result = Some(result_of(&task.subtasks)),
+        TaskStatus::Failed => {
+            let failed = task.subtasks.iter().find(|task| task.status == TaskStatus::Failed);
+            task.error = failed.map(|failed| {
+                format!(
+                    "its subtask `{}` failed: {}",
+                    failed.id,
+                    failed.error.as_deref().unwrap_or("no reason")
+                )
+            });
+        }
+        _ => {}
+    }
+}
+
+/// What depends on a task that failed is blocked, and what depends on that.
+fn block(tasks: &mut [Task]) {
+    let mut dependents: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, task) in tasks.iter().enumerate() {
+        task.dependencies.iter().for_each(|needed| dependents.entry(needed).or_default().push(place));
+    }
+    let failed = tasks.iter().filter(|task| matches!(task.status, TaskStatus::Failed | TaskStatus::Blocked));
+    let mut spread: Vec<(&str, &str)> = failed.map(|task| (&*task.id, &*task.id)).collect();
+    let mut blocked: BTreeMap<usize, String> = BTreeMap::new();
+    while let Some((id, cause)) = spread.pop() {
+        for place in dependents.get(id).into_iter().flatten() {
+            let task = &tasks[*place];
+            if task.status == TaskStatus::Pending && !blocked.contains_key(place) {
+                blocked.insert(*place, format!("task `{cause}` failed"));
+                spread.push((&task.id, cause));
+            }
+        }
+    }
+    for (place, error) in blocked {
+        block_all(&mut tasks[place], &error);
+    }
+}
+
+fn block_all(task: &mut Task, error: &str) {
+    (task.status, task.error) = (TaskStatus::Blocked, Some(error.to_owned()));
+    task.subtasks.iter_mut().for_each(|task| block_all(task, error));
+}
+
+/// Brings in order what a plan that is read says of tasks with subtasks, and of those behind failed ones.
+pub(super) fn settle(tasks: &mut [Task]) {
+    for task in tasks.iter_mut().filter(|task| !task.is_leaf()) {
+        settle(&mut task.subtasks);
+        sum_up(task);
+    }
+    block(tasks);
+}

@@ -1,0 +1,126 @@
+//! The pieces of a plan.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::goal::Criterion;
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Waits for its turn.
+    #[default]
+    Pending,
+    /// Is worked on.
+    InProgress,
+    /// Is done.
+    Completed,
+    /// Was tried and failed.
+    Failed,
+    /// Can't be done, because a task that it depends on failed.
+    Blocked,
+}
+
+impl TaskStatus {
+    /// Whether it may still become another one.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::InProgress)
+    }
+}
+
+/// One piece of a plan.
+///
+/// A task with subtasks is not worked on itself: it is done when they are. Its result is that of the subtask that no other
+/// one needs; of several, an object with the result of each under its id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Task {
+    /// Unique among the tasks beside it: letters, digits, `_` and `-`.
+    pub id: String,
+    /// What to do.
+    pub description: String,
+    /// Where it is.
+    #[serde(default)]
+    pub status: TaskStatus,
+    /// The tasks beside it that must be completed first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<String>,
+    /// Who works on it, by name; whoever executes the plan says who that is, and who works on tasks that name nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The tools that it needs, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// Named inputs. Texts in them may refer to results of other tasks, which it then depends on: `{{t1.result}}`, or a part
+    /// of one, `{{t1.result.prices[0]}}`. A text that is nothing but a reference becomes the value that it refers to.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// What must hold for it to be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<Criterion>,
+    /// How often it is tried again when it fails; `None` leaves it to whoever executes the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// What came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// Why it failed, or is blocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its own pieces, if it was split further.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtasks: Vec<Task>,
+}
+
+impl Task {
+    /// A task that waits, after these others.
+    pub fn new<D: Into<String>>(
+        id: impl Into<String>,
+        description: impl Into<String>,
+        dependencies: impl IntoIterator<Item = D>,
+    ) -> Self {
+        let dependencies = dependencies.into_iter().map(Into::into).collect();
+        Self { id: id.into(), description: description.into(), dependencies, ..Self::default() }
+    }
+
+    /// The same task for this agent.
+    #[must_use]
+    pub fn for_agent(mut self, name: impl Into<String>) -> Self {
+        self.agent = Some(name.into());
+        self
+    }
+
+    /// The same task with one more named input.
+    #[must_use]
+    pub fn with_input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.inputs.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same task with one more thing that must hold for it to be done.
+    #[must_use]
+    pub fn with_criterion(mut self, criterion: Criterion) -> Self {
+        self.criteria.push(criterion);
+        self
+    }
+
+    /// The same task, tried again so often when it fails.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// The same task, split into these.
+    #[must_use]
+    pub fn split(mut self, subtasks: impl IntoIterator<Item = Self>) -> Self {
+        self.subtasks.extend(subtasks);
+        self
+    }
+
+    /// Whether it is worked on itself.
+    pub fn is_leaf(&self) -> bool {
+        self.subtasks.is_empty()
+    }
+}

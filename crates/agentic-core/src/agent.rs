@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::budget::BudgetError;
+use crate::budget::{BudgetError, Resource};
 use crate::cancel::CancelReason;
 use crate::context::RunContext;
 use crate::goal::{Goal, Outcome};
@@ -126,6 +126,16 @@ pub enum AgentError {
         /// What there is so far; nothing of what is blocked.
         partial: Box<Partial>,
     },
+    /// A task of a plan failed, and the plan can't go on without it.
+    #[error("task `{task}` failed: {error}")]
+    Task {
+        /// The task's path in the plan.
+        task: String,
+        /// How.
+        error: Box<AgentError>,
+        /// What there is so far.
+        partial: Box<Partial>,
+    },
     /// A step failed in another way.
     #[error("{error}")]
     Step {
@@ -188,6 +198,7 @@ impl AgentError {
             Self::InvalidInput { .. } => Reason::InvalidInput,
             Self::Model { .. } => Reason::ModelError,
             Self::Blocked { .. } => Reason::Guardrail,
+            Self::Task { error, .. } => error.reason(),
             Self::Step { error, .. } => error.reason(),
         }
     }
@@ -197,6 +208,19 @@ impl AgentError {
         match self.reason() {
             Reason::Cancelled => RunStatus::Cancelled,
             _ => RunStatus::Failed,
+        }
+    }
+
+    /// Whether nothing else of the run can go on either: a limit of the whole run was reached, it was cancelled, or the
+    /// driver gave up. Anything else is the agent's own failure, which whoever called it can deal with.
+    pub fn ends_run(&self) -> bool {
+        match self {
+            // Agents nested too deep: the caller can do the work itself.
+            Self::Budget { limit, .. } => limit.what != Resource::Depth,
+            Self::Cancelled { .. } => true,
+            Self::Step { error, .. } => error.ends_run(),
+            Self::Task { error, .. } => error.ends_run(),
+            _ => false,
         }
     }
 
@@ -211,6 +235,7 @@ impl AgentError {
             | Self::InvalidOutput { partial, .. }
             | Self::Model { partial, .. }
             | Self::Blocked { partial, .. }
+            | Self::Task { partial, .. }
             | Self::Step { partial, .. } => Some(partial),
             Self::InvalidInput { .. } => None,
         }
@@ -226,6 +251,7 @@ impl AgentError {
             | Self::InvalidOutput { partial, .. }
             | Self::Model { partial, .. }
             | Self::Blocked { partial, .. }
+            | Self::Task { partial, .. }
             | Self::Step { partial, .. } => Some(partial),
             Self::InvalidInput { .. } => None,
         }

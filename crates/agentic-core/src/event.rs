@@ -14,6 +14,7 @@ use crate::error_class::ErrorClass;
 use crate::goal::GoalVerdict;
 use crate::id::{RunId, StepId};
 use crate::model::ModelDelta;
+use crate::plan::{Plan, TaskStatus};
 use crate::run::{Reason, RunStatus};
 use crate::step::{StepDetail, StepKind};
 use crate::time::Timestamp;
@@ -99,6 +100,21 @@ pub enum EventKind {
         /// Its class, if it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error_class: Option<ErrorClass>,
+    },
+    /// A plan was made in this scope, or its next version.
+    PlanMade {
+        /// The plan.
+        plan: Box<Plan>,
+    },
+    /// A task of this scope's plan is somewhere else in its life.
+    TaskChanged {
+        /// Its path in the plan.
+        task: String,
+        /// Where it is.
+        status: TaskStatus,
+        /// Why it failed or is blocked, or why it is tried again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     /// A step's effect starts.
     StepStarted {

@@ -117,6 +117,17 @@ pub enum Criterion {
         /// How far off it may be.
         tolerance: f64,
     },
+    /// A tool gives this when it is called.
+    Tool {
+        /// The tool's name.
+        tool: String,
+        /// What it is called with.
+        #[serde(default)]
+        arguments: Value,
+        /// What it has to give; of an object, the fields that matter. Null if it only must not fail.
+        #[serde(default)]
+        gives: Value,
+    },
     /// A judge finds that this holds.
     Judged {
         /// What must hold, in words.

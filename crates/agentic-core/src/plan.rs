@@ -1,4 +1,4 @@
-//! Plans: a goal split into tasks that depend on each other. Valid by construction, never changed in place.
+//! Plans: a goal split into tasks that depend on each other. Valid by construction; another set of tasks is another version.
 
 mod check;
 mod error;

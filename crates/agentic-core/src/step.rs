@@ -14,7 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::approval::Approval;
-use crate::budget::{BudgetError, Reservation};
+use crate::budget::{BudgetError, Reservation, Resource};
 use crate::cancel::CancelReason;
 use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
@@ -110,6 +110,19 @@ pub enum StepError {
         /// Why.
         message: String,
     },
+}
+
+impl StepError {
+    /// Whether no other step of the run can go on either.
+    pub fn ends_run(&self) -> bool {
+        match self {
+            Self::Budget(limit) => limit.what != Resource::Depth,
+            Self::Cancelled(_) | Self::InsideEffect { .. } | Self::Decode { .. } | Self::Driver { .. } => {
+                true
+            }
+            Self::Model(_) | Self::Tool(_) | Self::Blocked { .. } | Self::Failed { .. } => false,
+        }
+    }
 }
 
 impl From<ModelError> for StepError {

@@ -173,7 +173,7 @@ where
 {
     let schema = Schema::compile(&schema_for::<T>())?;
     let read = |value: Value| serde_json::from_value::<T>(value).map_err(|error| error.to_string());
-    run(cx, model, request, &schema, options, read).await
+    extract_with(cx, model, request, &schema, options, read).await
 }
 
 /// Asks `model` for a value of a schema that is known only at run time.
@@ -190,10 +190,18 @@ pub async fn extract_value(
     schema: &Schema,
     options: &ExtractOptions,
 ) -> Result<Extracted<Value>, ExtractError> {
-    run(cx, model, request, schema, options, Ok).await
+    extract_with(cx, model, request, schema, options, Ok).await
 }
 
-async fn run<T>(
+/// Asks `model` for a value of a schema, and reads it: what `read` says of a value that can't be used, beyond what the schema
+/// can say, is told to the model like the rest.
+///
+/// # Errors
+/// As [`extract`].
+///
+/// # Cancel safety
+/// As [`extract`].
+pub async fn extract_with<T>(
     cx: &RunContext,
     model: &Arc<dyn ChatModel>,
     mut request: ModelRequest,

@@ -8,7 +8,7 @@ pub mod partial;
 mod repair;
 mod validate;
 
-pub use extract::{ExtractError, ExtractOptions, Extracted, extract, extract_value};
+pub use extract::{ExtractError, ExtractOptions, Extracted, extract, extract_value, extract_with};
 pub use from_type::{schema_for, strict_schema};
 pub use repair::{Change, ChangeKind, Repaired, repair};
 pub use validate::{Draft, Invalid, Schema, SchemaError, SchemaOptions, Violation};

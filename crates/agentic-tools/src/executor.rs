@@ -393,14 +393,16 @@ async fn admitted(
 /// An agent's failure as its caller's step: what ends the whole run ends the caller, the rest is a result.
 fn ends_the_run(error: agentic_core::AgentError) -> StepError {
     use agentic_core::AgentError as E;
+    let ends = error.ends_run();
     match error {
+        E::Budget { limit, .. } if ends => StepError::Budget(limit),
+        E::Cancelled { reason, .. } => StepError::Cancelled(reason),
+        E::Step { error, .. } if ends => error,
         // Agents nested too deep: this one still has its turns, and can do the work itself.
-        E::Budget { limit, .. } if limit.what == Resource::Depth => {
+        E::Budget { limit, .. } => {
             StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, limit.to_string()))
         }
-        E::Budget { limit, .. } => StepError::Budget(limit),
-        E::Cancelled { reason, .. } => StepError::Cancelled(reason),
-        E::Step { error, .. } if !matches!(error, StepError::Tool(_)) => error,
+        E::Task { error, .. } if ends => ends_the_run(*error),
         other => StepError::Tool(ToolError::failed(format!("the agent failed: {other}"))),
     }
 }

@@ -10,7 +10,7 @@ use super::error::PlanError;
 use super::reference::{self, Reference};
 use super::task::{Task, TaskStatus};
 
-/// Execution. Each of these gives the plan as it is then; its version stays.
+/// Execution: how far its tasks are. What they are stays.
 impl Plan {
     /// The task at this path, `a/b` for the subtask `b` of `a`.
     pub fn task(&self, path: &str) -> Option<&Task> {
@@ -81,44 +81,44 @@ impl Plan {
     /// The task at this path is worked on.
     ///
     /// # Errors
-    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has begun or ended.
-    pub fn begun(self, path: &str) -> Result<Self, PlanError> {
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has begun or ended. Then the plan is as it was.
+    pub fn begin(&mut self, path: &str) -> Result<(), PlanError> {
         self.change(path, |status| status == TaskStatus::Pending, |task| task.status = TaskStatus::InProgress)
     }
 
     /// The task at this path is done, and this came of it.
     ///
     /// # Errors
-    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended.
-    pub fn completed(self, path: &str, result: Value) -> Result<Self, PlanError> {
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended. Then the plan is as it was.
+    pub fn complete(&mut self, path: &str, result: impl Into<Value>) -> Result<(), PlanError> {
         self.change(path, TaskStatus::is_open, |task| {
-            (task.status, task.result, task.error) = (TaskStatus::Completed, Some(result), None);
+            (task.status, task.result, task.error) = (TaskStatus::Completed, Some(result.into()), None);
         })
     }
 
     /// The task at this path failed. What depends on it is blocked.
     ///
     /// # Errors
-    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended.
-    pub fn failed(self, path: &str, error: impl Into<String>) -> Result<Self, PlanError> {
+    /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has ended. Then the plan is as it was.
+    pub fn fail(&mut self, path: &str, error: impl Into<String>) -> Result<(), PlanError> {
         self.change(path, TaskStatus::is_open, |task| {
             (task.status, task.error) = (TaskStatus::Failed, Some(error.into()));
         })
     }
 
     fn change(
-        mut self,
+        &mut self,
         path: &str,
         fits: impl FnOnce(TaskStatus) -> bool,
         change: impl FnOnce(&mut Task),
-    ) -> Result<Self, PlanError> {
+    ) -> Result<(), PlanError> {
         let status = self.task(path).filter(|task| task.is_leaf()).map(|task| task.status);
         let status = status.ok_or_else(|| PlanError::NoTask { task: path.to_owned() })?;
         if !fits(status) {
             return Err(PlanError::Status { task: path.to_owned(), status });
         }
         change_below(&mut self.tasks, path, change);
-        Ok(self)
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plans are valid by construction.
 
 use agentic_core::{Goal, Plan, PlanError, Task, TaskStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const NONE: [&str; 0] = [];
 
@@ -41,6 +41,20 @@ fn a_plan_that_is_read_is_checked_too_down_to_its_subtasks() {
     assert_eq!(error, "task `a/b` depends on `a/c`, which is not in the plan");
 }
 
+/// The plan after this, which is possible.
+fn then(mut plan: Plan, change: impl FnOnce(&mut Plan) -> Result<(), PlanError>) -> Plan {
+    change(&mut plan).unwrap();
+    plan
+}
+
+fn done(plan: Plan, path: &str, result: Value) -> Plan {
+    then(plan, |plan| plan.complete(path, result))
+}
+
+fn failed(plan: Plan, path: &str) -> Plan {
+    then(plan, |plan| plan.fail(path, "no luck"))
+}
+
 fn at(plan: &Plan, path: &str) -> TaskStatus {
     plan.task(path).unwrap().status
 }
@@ -61,46 +75,48 @@ fn nested() -> Plan {
 fn tasks_can_be_begun_when_what_they_need_is_done() {
     let plan = nested();
     assert_eq!(plan.next_tasks(), ["a", "d"]);
-    let plan = plan.begun("a").unwrap();
+    let plan = then(plan, |plan| plan.begin("a"));
     assert_eq!(plan.next_tasks(), ["d"]);
-    let plan = plan.completed("a", json!(1)).unwrap();
+    let plan = done(plan, "a", json!(1));
     assert_eq!(plan.next_tasks(), ["g/x", "d"]);
-    let plan = plan.begun("g/x").unwrap();
+    let plan = then(plan, |plan| plan.begin("g/x"));
     assert_eq!((at(&plan, "g"), at(&plan, "c")), (TaskStatus::InProgress, TaskStatus::Pending));
-    let plan = plan.completed("g/x", json!("x")).unwrap().completed("g/y", json!({"y": 2})).unwrap();
+    let plan = done(done(plan, "g/x", json!("x")), "g/y", json!({"y": 2}));
     assert_eq!(plan.task("g").unwrap().result, Some(json!({"y": 2})), "the result of the last of them");
     assert_eq!(plan.next_tasks(), ["c", "d"]);
     assert!(!plan.is_complete());
-    let plan = plan.completed("c", json!("c")).unwrap().completed("d", json!("d")).unwrap();
+    let plan = done(done(plan, "c", json!("c")), "d", json!("d"));
     assert!(plan.is_complete() && plan.is_fulfilled());
     assert_eq!(plan.result(), json!({"c": "c", "d": "d"}));
 }
 
 #[test]
 fn what_needs_a_failed_task_is_blocked_and_the_rest_goes_on() {
-    let plan = nested().completed("a", json!(1)).unwrap().failed("g/x", "no luck").unwrap();
+    let plan = failed(done(nested(), "a", json!(1)), "g/x");
     assert_eq!(at(&plan, "g/y"), TaskStatus::Blocked);
     assert_eq!(at(&plan, "g"), TaskStatus::Failed);
     assert_eq!(plan.task("g").unwrap().error.as_deref(), Some("its subtask `x` failed: no luck"));
     assert_eq!(plan.task("c").unwrap().error.as_deref(), Some("task `g` failed"));
     assert_eq!((plan.next_tasks(), plan.is_complete()), (vec!["d".to_owned()], false));
-    let plan = plan.completed("d", json!("d")).unwrap();
+    let plan = done(plan, "d", json!("d"));
     assert!(plan.is_complete() && !plan.is_fulfilled());
     assert_eq!(plan.result(), json!({"c": null, "d": "d"}));
-    let blocked = nested().failed("a", "no").unwrap();
+    let blocked = failed(nested(), "a");
     assert_eq!((at(&blocked, "g"), at(&blocked, "g/y")), (TaskStatus::Blocked, TaskStatus::Blocked));
     assert_eq!(blocked.next_tasks(), ["d"]);
 }
 
 #[test]
 fn a_task_ends_once_and_only_what_is_worked_on_itself_does() {
-    let plan = nested().completed("a", json!(1)).unwrap();
+    let mut plan = done(nested(), "a", json!(1));
     let ended = PlanError::Status { task: "a".into(), status: TaskStatus::Completed };
-    assert_eq!(plan.clone().failed("a", "x"), Err(ended.clone()));
-    assert_eq!(plan.clone().begun("a"), Err(ended));
+    let before = plan.clone();
+    assert_eq!(plan.fail("a", "x"), Err(ended.clone()));
+    assert_eq!(plan.begin("a"), Err(ended));
     for none in ["g", "z", "a/b", "", "g/"] {
-        assert_eq!(plan.clone().begun(none), Err(PlanError::NoTask { task: none.into() }));
+        assert_eq!(plan.begin(none), Err(PlanError::NoTask { task: none.into() }));
     }
+    assert_eq!(plan, before);
 }
 
 #[test]
@@ -119,13 +135,10 @@ fn references_are_dependencies_on_the_level_of_what_they_refer_to() {
     assert_eq!(plan.next_tasks(), ["a", "b"]);
     let missing = plan.inputs("g/x").unwrap_err().to_string();
     assert_eq!(missing, "input `of` of task `g/x` has the reference `{{b.result}}`: that task has no result");
-    let plan = plan.completed("a", json!({"name": "tea"})).unwrap().completed("b", json!([1])).unwrap();
+    let plan = done(done(plan, "a", json!({"name": "tea"})), "b", json!([1]));
     let inputs = plan.inputs("g/x").unwrap();
-    assert_eq!(
-        serde_json::Value::Object(inputs),
-        json!({"a": {"name": "tea"}, "of": [1], "text": "see tea"})
-    );
-    let plan = plan.completed("g/x", json!("read")).unwrap();
+    assert_eq!(Value::Object(inputs), json!({"a": {"name": "tea"}, "of": [1], "text": "see tea"}));
+    let plan = done(plan, "g/x", json!("read"));
     assert_eq!(plan.inputs("g/y").unwrap()["x"], "read");
     assert_eq!(plan.inputs("c").unwrap()["a"], json!({"name": "tea"}), "what it needs comes along");
 }
@@ -148,8 +161,8 @@ fn references_to_nothing_are_refused() {
 
 #[test]
 fn the_next_version_keeps_what_is_done() {
-    let plan = nested().completed("a", json!(1)).unwrap().completed("g/x", json!("x")).unwrap();
-    let plan = plan.failed("g/y", "no").unwrap();
+    let plan = done(done(nested(), "a", json!(1)), "g/x", json!("x"));
+    let plan = failed(plan, "g/y");
     let next = plan.next_version("`y` failed", vec![Task::new("y", "otherwise", ["g"])]).unwrap();
     assert_eq!((next.version(), next.next_tasks()), (2, vec!["y".to_owned()]));
     assert_eq!(next.inputs("y").unwrap()["g"], "x");
@@ -167,7 +180,7 @@ fn long_chains_and_wide_plans_are_checked_soon() {
     let chain = (0..20_000).map(|n| Task::new(id(n), "go on", (n > 0).then(|| id(n - 1))));
     let mut tasks: Vec<Task> = chain.collect();
     let plan = Plan::new(Goal::new("g"), tasks.clone()).unwrap();
-    assert_eq!(plan.failed("t0", "no").unwrap().task("t19999").unwrap().status, TaskStatus::Blocked);
+    assert_eq!(at(&failed(plan, "t0"), "t19999"), TaskStatus::Blocked);
     tasks[0].dependencies.push(id(19_999));
     let Err(PlanError::Cycle { tasks }) = Plan::new(Goal::new("g"), tasks) else { panic!("it is a cycle") };
     assert_eq!(tasks.len(), 20_000);

@@ -1,0 +1,36 @@
+//! What failed in a plan, in words.
+
+use agentic_core::{GoalVerdict, Outcome, Plan, Task, TaskStatus};
+
+/// The tasks that failed themselves, with their paths, in the planner's order.
+pub(super) fn failed(plan: &Plan) -> Vec<(String, &Task)> {
+    let mut found = Vec::new();
+    collect(plan.tasks(), "", &mut found);
+    found
+}
+
+fn collect<'p>(tasks: &'p [Task], above: &str, found: &mut Vec<(String, &'p Task)>) {
+    for task in tasks {
+        let path = format!("{above}{}", task.id);
+        if task.is_leaf() && task.status == TaskStatus::Failed {
+            found.push((path, task));
+        } else {
+            collect(&task.subtasks, &format!("{path}/"), found);
+        }
+    }
+}
+
+/// A goal with tasks that failed is not met, whatever its criteria say.
+pub(super) fn tell(plan: &Plan, outcome: &mut Outcome) {
+    for (path, task) in failed(plan) {
+        outcome.verdict = GoalVerdict::NotMet;
+        let error = task.error.as_deref().unwrap_or("no reason is known");
+        outcome.evidence.push(format!("task `{path}` failed: {error}"));
+    }
+}
+
+/// How many tasks are done, subtasks included.
+pub(super) fn done(tasks: &[Task]) -> usize {
+    let is_done = |task: &Task| usize::from(task.is_leaf() && task.status == TaskStatus::Completed);
+    tasks.iter().map(|task| is_done(task) + done(&task.subtasks)).sum()
+}

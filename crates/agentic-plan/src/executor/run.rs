@@ -1,0 +1,262 @@
+//! The loop: what can start starts, and what ends lets others start.
+
+use std::collections::BTreeMap;
+
+use agentic_core::{
+    AgentError, Approval, Decision, EventKind, Partial, Plan, PlanError, RunContext, Spend, StepError, Task,
+    TaskStatus,
+};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use serde_json::{Map, Value};
+
+use super::failure::{done, failed};
+use super::task::{Ended, Failed, Job};
+use super::{Executed, OnFailure, PlanExecutor};
+
+/// What can happen next.
+enum Next {
+    Ended(Ended),
+    /// A person has decided whether a task is tried again.
+    Decided {
+        path: String,
+        failed: Failed,
+        decision: Result<Decision, StepError>,
+    },
+}
+
+/// One execution of a plan.
+pub(super) struct Execution<'a> {
+    executor: &'a PlanExecutor,
+    plan: Plan,
+    cx: &'a RunContext,
+    running: FuturesUnordered<BoxFuture<'a, Next>>,
+    /// How many of them are tasks.
+    at_work: usize,
+    /// How the tasks of this version failed, by their paths.
+    failed: BTreeMap<String, Failed>,
+    /// How often was planned anew, and how many tasks were done then.
+    replans: u32,
+    done: usize,
+    spend: Spend,
+}
+
+impl<'a> Execution<'a> {
+    pub(super) fn new(
+        executor: &'a PlanExecutor,
+        plan: Plan,
+        cx: &'a RunContext,
+    ) -> Result<Self, AgentError> {
+        let execution = Self {
+            executor,
+            plan,
+            cx,
+            running: FuturesUnordered::new(),
+            at_work: 0,
+            failed: BTreeMap::new(),
+            replans: 0,
+            done: 0,
+            spend: Spend::default(),
+        };
+        execution.adopted()?;
+        Ok(execution)
+    }
+
+    pub(super) async fn run(mut self) -> Result<Executed, AgentError> {
+        loop {
+            self.start()?;
+            match self.running.next().await {
+                Some(Next::Ended(ended)) => {
+                    self.at_work -= 1;
+                    self.ended(ended)?;
+                }
+                Some(Next::Decided { path, failed, decision }) => self.decided(path, failed, decision)?,
+                None if self.plan.is_fulfilled() => break,
+                None => match self.executor.on_failure {
+                    OnFailure::Replan => self.replan().await?,
+                    OnFailure::Skip | OnFailure::Ask | OnFailure::Abort => break,
+                },
+            }
+        }
+        Ok(Executed { plan: self.plan, spend: self.spend })
+    }
+
+    /// Starts what can start.
+    fn start(&mut self) -> Result<(), AgentError> {
+        while self.at_work < self.executor.max_parallel {
+            let Some(path) = self.plan.next_tasks().into_iter().next() else { break };
+            match self.plan.inputs(&path) {
+                Ok(of_task) => {
+                    let mut inputs = self.plan.goal().inputs.clone();
+                    inputs.extend(of_task);
+                    self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
+                    self.work_on(&path, inputs)?;
+                }
+                // A result is there and has not the part that is referred to.
+                Err(error) => {
+                    let failed =
+                        Failed { error: AgentError::invalid_input(error.to_string()), reflection: None };
+                    self.gave_up(path, failed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work_on(&mut self, path: &str, inputs: Map<String, Value>) -> Result<(), AgentError> {
+        let none = || internal(PlanError::NoTask { task: path.to_owned() });
+        let task = self.plan.task(path).ok_or_else(none)?.clone();
+        let (executor, path, cx) = (self.executor, path.to_owned(), self.cx.keyed("task", path));
+        self.running.push(Job { executor, path, task, inputs, cx }.run().map(Next::Ended).boxed());
+        self.at_work += 1;
+        Ok(())
+    }
+
+    fn ended(&mut self, Ended { path, result, spend }: Ended) -> Result<(), AgentError> {
+        self.spend += spend;
+        let failed = match result {
+            Ok(result) => {
+                return self.change(&path, TaskStatus::Completed, |plan| plan.complete(&path, result));
+            }
+            Err(failed) => failed,
+        };
+        if failed.error.ends_run() || self.executor.on_failure == OnFailure::Abort {
+            return Err(self.fails_with(path, failed.error));
+        }
+        if self.executor.on_failure == OnFailure::Ask {
+            let question = format!("Task `{path}` failed: {}. Try it again?", failed.error);
+            let asked = self.cx.keyed("ask", &path).approve(Approval::new(question));
+            let decided = async move { Next::Decided { path, failed, decision: asked.await } };
+            self.running.push(decided.boxed());
+            return Ok(());
+        }
+        self.gave_up(path, failed)
+    }
+
+    fn decided(
+        &mut self,
+        path: String,
+        failed: Failed,
+        decision: Result<Decision, StepError>,
+    ) -> Result<(), AgentError> {
+        match decision.map_err(|error| AgentError::from_step(error, self.partial()))? {
+            Decision::Approve | Decision::Edit { .. } => {
+                let mut inputs = self.plan.goal().inputs.clone();
+                inputs.extend(self.plan.inputs(&path).map_err(internal)?);
+                self.work_on(&path, inputs)
+            }
+            Decision::Deny { .. } => self.gave_up(path, failed),
+        }
+    }
+
+    /// A task failed for good.
+    fn gave_up(&mut self, path: String, failed: Failed) -> Result<(), AgentError> {
+        if self.executor.on_failure == OnFailure::Abort {
+            return Err(self.fails_with(path, failed.error));
+        }
+        let error = failed.error.to_string();
+        self.change(&path, TaskStatus::Failed, |plan| plan.fail(&path, error))?;
+        self.failed.insert(path, failed);
+        Ok(())
+    }
+
+    /// Plans the rest anew, where that may help.
+    async fn replan(&mut self) -> Result<(), AgentError> {
+        let done = done(self.plan.tasks());
+        let stuck = self.replans > 0 && done <= self.done;
+        if stuck || self.replans >= self.executor.max_replans {
+            return Err(self.last_failure());
+        }
+        let context = self.context();
+        let cx = self.cx.scope("replan");
+        let next = match self.executor.planner.replan(&self.plan, &context, &cx).await {
+            Ok(next) => next,
+            Err(error) if error.ends_run() => return Err(error),
+            Err(error) => {
+                self.cx.emit(|| EventKind::Note { text: format!("the rest is not planned again: {error}") });
+                return Err(self.last_failure());
+            }
+        };
+        (self.plan, self.done) = (next, done);
+        self.replans += 1;
+        self.failed.clear();
+        self.adopted()
+    }
+
+    /// What is known of the failures, in the planner's order.
+    fn context(&self) -> String {
+        let told = failed(&self.plan).into_iter().map(|(path, task)| {
+            let failed = self.failed.get(&path).map(Failed::told);
+            let why = failed.or_else(|| task.error.clone()).unwrap_or_default();
+            format!("Task `{path}` ({}) failed: {why}", task.description)
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The plan failed with the first of the tasks that did.
+    fn last_failure(&mut self) -> AgentError {
+        let first = failed(&self.plan).into_iter().next().map(|(path, task)| (path, task.error.clone()));
+        let (path, why) = first.unwrap_or_default();
+        let error = match self.failed.remove(&path) {
+            Some(failed) => failed.error,
+            None => AgentError::invalid_input(why.unwrap_or_else(|| "no reason is known".to_owned())),
+        };
+        self.fails_with(path, error)
+    }
+
+    fn fails_with(&self, task: String, error: AgentError) -> AgentError {
+        let partial = self.partial();
+        match error {
+            // These are the run's, not the task's.
+            error @ (AgentError::Budget { .. } | AgentError::Cancelled { .. }) => error,
+            error => AgentError::Task { task, error: Box::new(error), partial: Box::new(partial) },
+        }
+    }
+
+    fn partial(&self) -> Partial {
+        let text = crate::render::Tree(&self.plan).to_string();
+        Partial { text, spend: self.spend }
+    }
+
+    /// The plan with this change, which is told.
+    fn change(
+        &mut self,
+        path: &str,
+        status: TaskStatus,
+        change: impl FnOnce(&mut Plan) -> Result<(), PlanError>,
+    ) -> Result<(), AgentError> {
+        change(&mut self.plan).map_err(internal)?;
+        let error = self.plan.task(path).and_then(|task| task.error.clone());
+        self.cx.emit(|| EventKind::TaskChanged { task: path.to_owned(), status, error });
+        Ok(())
+    }
+
+    /// This is the plan from now on, if there is somebody for each task.
+    fn adopted(&self) -> Result<(), AgentError> {
+        unknown(self.executor, self.plan.tasks())?;
+        self.cx.emit(|| EventKind::PlanMade { plan: Box::new(self.plan.clone()) });
+        Ok(())
+    }
+}
+
+/// Refuses tasks for agents that there are not.
+fn unknown(executor: &PlanExecutor, tasks: &[Task]) -> Result<(), AgentError> {
+    for task in tasks {
+        if executor.worker(task).is_none() {
+            let known: Vec<_> = executor.agents.keys().map(String::as_str).collect();
+            return Err(AgentError::invalid_input(format!(
+                "task `{}` is for agent `{}`, which the executor does not have; it has {}",
+                task.id,
+                task.agent.as_deref().unwrap_or_default(),
+                if known.is_empty() { "none by name".to_owned() } else { known.join(", ") }
+            )));
+        }
+        unknown(executor, &task.subtasks)?;
+    }
+    Ok(())
+}
+
+/// The loop did something that the plan does not allow.
+fn internal(error: PlanError) -> AgentError {
+    AgentError::invalid_input(error.to_string())
+}

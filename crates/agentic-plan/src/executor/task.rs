@@ -1,0 +1,121 @@
+//! One task: its tries.
+
+use agentic_core::{
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Outcome, Reflection, RunContext, Spend, Task, TaskStatus,
+};
+use serde_json::{Map, Value};
+
+use super::PlanExecutor;
+
+/// The input in which an agent reads why the try before failed.
+const FAILED_BEFORE: &str = "failed_before";
+
+/// What came of a task.
+pub(super) struct Ended {
+    pub(super) path: String,
+    pub(super) result: Result<Value, Failed>,
+    pub(super) spend: Spend,
+}
+
+/// How it failed, the last time.
+pub(super) struct Failed {
+    pub(super) error: AgentError,
+    pub(super) reflection: Option<Reflection>,
+}
+
+/// A task that is to be worked on.
+pub(super) struct Job<'a> {
+    pub(super) executor: &'a PlanExecutor,
+    pub(super) path: String,
+    pub(super) task: Task,
+    /// Of the whole goal and of the task.
+    pub(super) inputs: Map<String, Value>,
+    pub(super) cx: RunContext,
+}
+
+impl Job<'_> {
+    /// Works on it, and again where it fails, as often as it may.
+    pub(super) async fn run(self) -> Ended {
+        let tries = self.task.retries.unwrap_or(self.executor.retries);
+        let (mut spend, mut left, mut before) = (Spend::default(), tries, None);
+        loop {
+            let tried = self.attempt(before.as_ref(), &mut spend).await;
+            let error = match tried {
+                Ok(output) => return Ended { path: self.path, result: Ok(output), spend },
+                Err(error) => error,
+            };
+            let mut failed = Failed { error, reflection: None };
+            if failed.error.ends_run() {
+                return Ended { path: self.path, result: Err(failed), spend };
+            }
+            failed.reflection = match self.reflect(&failed.error).await {
+                Ok(reflection) => reflection,
+                Err(error) => {
+                    return Ended { path: self.path, result: Err(Failed { error, ..failed }), spend };
+                }
+            };
+            let retries = failed.reflection.as_ref().is_none_or(|reflection| reflection.should_retry);
+            if left == 0 || !retries {
+                return Ended { path: self.path, result: Err(failed), spend };
+            }
+            left -= 1;
+            let (task, error) = (self.path.clone(), Some(failed.error.to_string()));
+            self.cx.emit(|| EventKind::TaskChanged { task, status: TaskStatus::InProgress, error });
+            before = Some(failed);
+        }
+    }
+
+    async fn attempt(&self, before: Option<&Failed>, spend: &mut Spend) -> Result<Value, AgentError> {
+        let cx = self.cx.scope("try");
+        // Who it is for was looked at before.
+        let agent = self.executor.worker(&self.task).unwrap_or(&self.executor.agent);
+        let mut goal = Goal::new(&self.task.description);
+        (goal.inputs, goal.criteria) = (self.inputs.clone(), self.task.criteria.clone());
+        if let Some(failed) = before {
+            goal.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
+        }
+        let worked = cx.call(agent.name(), &**agent, goal.clone()).await;
+        *spend += match &worked {
+            Ok(outcome) => outcome.spend,
+            Err(error) => error.partial().map(|partial| partial.spend).unwrap_or_default(),
+        };
+        let outcome = self.executor.verifier.verify(&goal, worked?, &cx.scope("verify")).await?;
+        match outcome.verdict {
+            GoalVerdict::NotMet => Err(not_met(&outcome)),
+            GoalVerdict::Met | GoalVerdict::Unverified => Ok(outcome.output),
+        }
+    }
+
+    async fn reflect(&self, error: &AgentError) -> Result<Option<Reflection>, AgentError> {
+        let Some(reflector) = &self.executor.reflector else { return Ok(None) };
+        let goal = Goal::new(&self.task.description);
+        let cx = self.cx.scope("reflect");
+        match reflector.reflect(&goal, &self.task.description, &error.to_string(), &cx).await {
+            Ok(reflection) => Ok(Some(reflection)),
+            Err(error) if error.ends_run() => Err(error),
+            Err(error) => {
+                cx.emit(|| EventKind::Note { text: format!("there is no reflection: {error}") });
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Failed {
+    /// For who tries again.
+    pub(super) fn told(&self) -> String {
+        match self.reflection.as_ref().and_then(|reflection| reflection.improvement.as_ref()) {
+            Some(improvement) => format!("{}; do better: {improvement}", self.error),
+            None => self.error.to_string(),
+        }
+    }
+}
+
+/// The agent has an outcome, which is none.
+fn not_met(outcome: &Outcome) -> AgentError {
+    let evidence = outcome.evidence.join("; ");
+    let message = if evidence.is_empty() { "the agent says that it is not met".to_owned() } else { evidence };
+    let text = outcome.text();
+    let partial = agentic_core::Partial { text, spend: outcome.spend };
+    AgentError::InvalidOutput { message, partial: Box::new(partial) }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod executor;
+#[cfg(feature = "yaml")]
+mod file;
+mod llm_planner;
+mod render;
+mod static_planner;
+mod verify;
+
+// Where plans come from.
+#[cfg(feature = "yaml")]
+pub use file::{PlanFileError, read_plan};
+pub use llm_planner::LlmPlanner;
+pub use static_planner::StaticPlanner;
+
+// What makes them happen.
+pub use executor::{Executed, OnFailure, PlanExecutor};
+
+// What says that a goal is met.
+pub use verify::{Verifier, VerifyingAgent};
+
+// How people see them.
+pub use render::{Mermaid, Tree};

@@ -1,0 +1,117 @@
+//! Plans that a model makes.
+
+mod draft;
+mod prompt;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use agentic_core::{
+    AgentError, ChatModel, Goal, Message, ModelRequest, Plan, PlanError, Planner, RunContext, Sampling, Task,
+    async_trait,
+};
+use agentic_schema::{ExtractOptions, Schema, extract_with};
+
+use self::draft::Draft;
+
+/// Has a model split goals into tasks, as JSON by a schema. A plan that is none is sent back with what is wrong with it, a few
+/// times.
+///
+/// The model knows the agents and tools that it is told of here, and no others: where a model keeps to schemas it can't name
+/// others, else such a plan is sent back too.
+#[derive(Clone, Debug)]
+pub struct LlmPlanner {
+    model: Arc<dyn ChatModel>,
+    agents: BTreeMap<String, String>,
+    tools: BTreeMap<String, String>,
+    max_tasks: usize,
+    attempts: u32,
+    sampling: Sampling,
+}
+
+impl LlmPlanner {
+    /// This model plans.
+    pub fn new(model: impl ChatModel) -> Self {
+        let mut sampling = Sampling::default();
+        sampling.temperature = Some(0.0);
+        Self {
+            model: Arc::new(model),
+            agents: BTreeMap::new(),
+            tools: BTreeMap::new(),
+            max_tasks: 10,
+            attempts: 3,
+            sampling,
+        }
+    }
+
+    /// Tasks may be for this agent, which can do this.
+    #[must_use]
+    pub fn agent(mut self, name: impl Into<String>, can: impl Into<String>) -> Self {
+        self.agents.insert(name.into(), can.into());
+        self
+    }
+
+    /// Tasks may need this tool, which does this.
+    #[must_use]
+    pub fn tool(mut self, name: impl Into<String>, does: impl Into<String>) -> Self {
+        self.tools.insert(name.into(), does.into());
+        self
+    }
+
+    /// A plan has at most so many tasks. Default: 10.
+    #[must_use]
+    pub fn max_tasks(mut self, tasks: usize) -> Self {
+        self.max_tasks = tasks.max(1);
+        self
+    }
+
+    /// The model is asked at most so often for one plan, the first time included. Default: 3.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// How the model draws its words. Default: temperature 0.
+    #[must_use]
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    async fn ask(
+        &self,
+        asked: String,
+        make: impl Fn(Vec<Task>) -> Result<Plan, PlanError>,
+        cx: &RunContext,
+    ) -> Result<Plan, AgentError> {
+        let schema = draft::schema(self.max_tasks, &self.agents, &self.tools);
+        let schema =
+            Schema::compile(&schema).map_err(|error| AgentError::invalid_input(error.to_string()))?;
+        let messages = [Message::system(prompt::SYSTEM), Message::user(asked)].into_iter().collect();
+        let mut request = ModelRequest::new(messages);
+        request.sampling = self.sampling;
+        let options = ExtractOptions::default().with_name("plan").with_attempts(self.attempts);
+        let read = |value| {
+            let draft: Draft = serde_json::from_value(value).map_err(|error| error.to_string())?;
+            make(draft.tasks(&self.agents, &self.tools)?).map_err(|error| error.to_string())
+        };
+        Ok(extract_with(cx, &self.model, request, &schema, &options, read).await?.value)
+    }
+}
+
+#[async_trait]
+impl Planner for LlmPlanner {
+    async fn plan(&self, goal: &Goal, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
+        if goal.text.trim().is_empty() {
+            return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
+        }
+        let asked = prompt::first(goal, context, self.max_tasks, &self.agents, &self.tools);
+        self.ask(asked, |tasks| Plan::new(goal.clone(), tasks), cx).await
+    }
+
+    async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
+        let asked = prompt::again(plan, context, self.max_tasks, &self.agents, &self.tools);
+        self.ask(asked, |tasks| plan.next_version(context, tasks), cx).await
+    }
+}

@@ -1,0 +1,164 @@
+//! Plans as text.
+
+use std::fmt::{self, Display};
+
+use agentic_core::{Plan, Task, TaskStatus};
+
+/// A plan as a tree, a line a task: status, id, what to do, and what it needs.
+///
+/// ```text
+/// Pack for both cities
+/// ✔ oslo     Look up the weather in Oslo
+/// ▸ bergen   Look up the weather in Bergen
+/// · pack     Pack for both ← oslo, bergen
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Tree<'p>(pub &'p Plan);
+
+/// A plan as a [Mermaid](https://mermaid.js.org/syntax/flowchart.html) flowchart.
+#[derive(Clone, Copy, Debug)]
+pub struct Mermaid<'p>(pub &'p Plan);
+
+impl Display for Tree<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(first_line(&self.0.goal().text))?;
+        branch(f, self.0.tasks(), 0)
+    }
+}
+
+fn branch(f: &mut fmt::Formatter<'_>, tasks: &[Task], depth: usize) -> fmt::Result {
+    let width = tasks.iter().map(|task| task.id.len()).max().unwrap_or_default();
+    for task in tasks {
+        let (indent, mark) = (depth * 2, mark(task.status));
+        write!(f, "\n{:indent$}{mark} {:width$}  {}", "", task.id, first_line(&task.description))?;
+        if !task.dependencies.is_empty() {
+            write!(f, " ← {}", task.dependencies.join(", "))?;
+        }
+        if let Some(error) = &task.error {
+            write!(f, " ({})", first_line(error))?;
+        }
+        branch(f, &task.subtasks, depth + 1)?;
+    }
+    Ok(())
+}
+
+fn mark(status: TaskStatus) -> &'static str {
+    match status {
+        TaskStatus::Pending => "·",
+        TaskStatus::InProgress => "▸",
+        TaskStatus::Completed => "✔",
+        TaskStatus::Failed => "✘",
+        TaskStatus::Blocked => "⊘",
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default()
+}
+
+impl Display for Mermaid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("flowchart TD\n")?;
+        nodes(f, self.0.tasks(), "", 1)?;
+        arrows(f, self.0.tasks(), "")?;
+        for (status, colour) in [
+            ("completed", "#c8e6c9"),
+            ("in_progress", "#fff9c4"),
+            ("failed", "#ffcdd2"),
+            ("blocked", "#e0e0e0"),
+        ] {
+            writeln!(f, "  classDef {status} fill:{colour}")?;
+        }
+        Ok(())
+    }
+}
+
+fn nodes(f: &mut fmt::Formatter<'_>, tasks: &[Task], above: &str, depth: usize) -> fmt::Result {
+    let indent = depth * 2;
+    for task in tasks {
+        let (name, label) = (name(above, &task.id), label(task));
+        if task.is_leaf() {
+            let class = match task.status {
+                TaskStatus::Pending => "",
+                TaskStatus::InProgress => ":::in_progress",
+                TaskStatus::Completed => ":::completed",
+                TaskStatus::Failed => ":::failed",
+                TaskStatus::Blocked => ":::blocked",
+            };
+            writeln!(f, "{:indent$}{name}[\"{label}\"]{class}", "")?;
+        } else {
+            writeln!(f, "{:indent$}subgraph {name}[\"{label}\"]", "")?;
+            nodes(f, &task.subtasks, &name, depth + 1)?;
+            writeln!(f, "{:indent$}end", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn arrows(f: &mut fmt::Formatter<'_>, tasks: &[Task], above: &str) -> fmt::Result {
+    for task in tasks {
+        let to = name(above, &task.id);
+        for needed in &task.dependencies {
+            writeln!(f, "  {} --> {to}", name(above, needed))?;
+        }
+        arrows(f, &task.subtasks, &to)?;
+    }
+    Ok(())
+}
+
+/// Ids may be words of the language, as `end`; with something before them they are not.
+fn name(above: &str, id: &str) -> String {
+    let above = if above.is_empty() { "t" } else { above };
+    format!("{above}_{}", id.replace('-', "__"))
+}
+
+/// Text within quotes, where `#` begins an entity.
+fn label(task: &Task) -> String {
+    let text = format!("{}: {}", task.id, first_line(&task.description));
+    text.replace('#', "#35;").replace('"', "#quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agentic_core::{Goal, Plan, Task};
+
+    fn plan() -> Plan {
+        const NONE: [&str; 0] = [];
+        let split = [Task::new("x", "read \"#1\"", NONE), Task::new("end", "go on", ["x"])];
+        let tasks = vec![
+            Task::new("a", "look\nit up", NONE),
+            Task::new("gr-oup", "do both", ["a"]).split(split),
+            Task::new("c", "join", ["gr-oup"]),
+        ];
+        Plan::new(Goal::new("All of it\nand more"), tasks).unwrap()
+    }
+
+    #[test]
+    fn a_tree_shows_a_task_a_line() {
+        let mut plan = plan();
+        plan.complete("a", 1).unwrap();
+        plan.begin("gr-oup/x").unwrap();
+        assert_eq!(
+            Tree(&plan).to_string(),
+            "All of it\n✔ a       look\n▸ gr-oup  do both ← a\n  ▸ x    read \"#1\"\n  · end  go on ← x\n· c       join ← gr-oup"
+        );
+        plan.fail("gr-oup/x", "no luck").unwrap();
+        let tree = Tree(&plan).to_string();
+        assert!(
+            tree.contains("✘ x    read \"#1\" (no luck)")
+                && tree.contains("⊘ end  go on ← x (task `x` failed)")
+        );
+    }
+
+    #[test]
+    fn a_flowchart_has_a_node_a_task_and_an_arrow_a_dependency() {
+        let mut plan = plan();
+        plan.complete("a", 1).unwrap();
+        let chart = Mermaid(&plan).to_string();
+        let expected = "flowchart TD\n  t_a[\"a: look\"]:::completed\n  subgraph t_gr__oup[\"gr-oup: do both\"]\n    \
+             t_gr__oup_x[\"x: read #quot;#35;1#quot;\"]\n    t_gr__oup_end[\"end: go on\"]\n  end\n  t_c[\"c: join\"]\n  \
+             t_a --> t_gr__oup\n  t_gr__oup_x --> t_gr__oup_end\n  t_gr__oup --> t_c\n";
+        assert!(chart.starts_with(expected), "{chart}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Whether a goal is met: its criteria are looked at, one by one, and what is found is kept as evidence.
+
+mod judge;
+mod predicate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic_core::{
+    Agent, AgentError, ChatModel, Criterion, Goal, GoalVerdict, Outcome, RunContext, StepError, Tool,
+    async_trait,
+};
+use serde_json::Value;
+
+/// What is found of one criterion, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Finding {
+    Holds(String),
+    Fails(String),
+    Unknown(String),
+}
+
+/// Verifies outcomes by the criteria of their goals.
+///
+/// A goal is [met](GoalVerdict::Met) if all its criteria hold, [not met](GoalVerdict::NotMet) if one does not, and
+/// [unverified](GoalVerdict::Unverified) if none fails and one can't be looked at, for want of a judge, a tool or time.
+/// Without criteria the verdict stays what it was. The evidence has a line for each.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    judge: Option<Arc<dyn ChatModel>>,
+    tools: Vec<Arc<dyn Tool>>,
+    timeout: Duration,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Verifier {
+    /// A verifier without a judge and without tools.
+    pub fn new() -> Self {
+        Self { judge: None, tools: Vec::new(), timeout: Duration::from_secs(120) }
+    }
+
+    /// This model judges what is told in words.
+    #[must_use]
+    pub fn judge(mut self, model: impl ChatModel) -> Self {
+        self.judge = Some(Arc::new(model));
+        self
+    }
+
+    /// Criteria may call these tools. Nobody is asked before: criteria are whoever set the goal's.
+    #[must_use]
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// So long one criterion is looked at; then it is not known whether it holds. Default: 120 s.
+    #[must_use]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = time;
+        self
+    }
+
+    /// The outcome with a verdict, and what that rests on.
+    ///
+    /// # Errors
+    /// Only what ends the whole run: its budget, its cancellation. A judge or a tool that fails leaves its criterion unknown.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the step that is under way.
+    pub async fn verify(
+        &self,
+        goal: &Goal,
+        mut outcome: Outcome,
+        cx: &RunContext,
+    ) -> Result<Outcome, AgentError> {
+        if goal.criteria.is_empty() {
+            return Ok(outcome);
+        }
+        let mut verdict = GoalVerdict::Met;
+        for (n, criterion) in goal.criteria.iter().enumerate() {
+            let cx = cx.keyed("criterion", n + 1);
+            let looked = cx.timeout(self.timeout, self.look(criterion, goal, &outcome, &cx)).await;
+            let finding = match looked {
+                Ok(Some(Ok(finding))) => finding,
+                Ok(Some(Err(error))) | Err(error) if error.ends_run() => return Err(error.into()),
+                Ok(Some(Err(error))) | Err(error) => Finding::Unknown(error.to_string()),
+                Ok(None) => Finding::Unknown(format!("there was no answer in {:?}", self.timeout)),
+            };
+            let (word, why) = match finding {
+                Finding::Holds(why) => ("holds", why),
+                Finding::Fails(why) => {
+                    verdict = GoalVerdict::NotMet;
+                    ("does not hold", why)
+                }
+                Finding::Unknown(why) => {
+                    if verdict == GoalVerdict::Met {
+                        verdict = GoalVerdict::Unverified;
+                    }
+                    ("is not known to hold", why)
+                }
+            };
+            outcome.evidence.push(format!("criterion {} {word}: {why}", n + 1));
+        }
+        outcome.verdict = verdict;
+        Ok(outcome)
+    }
+
+    async fn look(
+        &self,
+        criterion: &Criterion,
+        goal: &Goal,
+        outcome: &Outcome,
+        cx: &RunContext,
+    ) -> Result<Finding, StepError> {
+        match criterion {
+            Criterion::Tool { tool, arguments, gives } => self.call(tool, arguments, gives, cx).await,
+            Criterion::Judged { rubric } => match &self.judge {
+                Some(model) => judge::judge(model, goal, rubric, outcome, cx).await,
+                None => Ok(Finding::Unknown(format!("nobody judges whether {rubric}"))),
+            },
+            criterion => Ok(predicate::look(criterion, outcome)),
+        }
+    }
+
+    async fn call(
+        &self,
+        name: &str,
+        arguments: &Value,
+        gives: &Value,
+        cx: &RunContext,
+    ) -> Result<Finding, StepError> {
+        let Some(tool) = self.tools.iter().find(|tool| tool.spec().name == name) else {
+            return Ok(Finding::Unknown(format!("the verifier has no tool `{name}`")));
+        };
+        let arguments =
+            if arguments.is_null() { Value::Object(Default::default()) } else { arguments.clone() };
+        match cx.tool(tool, arguments).await {
+            Ok(given) if predicate::has(&given, gives) => {
+                Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
+            }
+            Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not {gives}", short(&given)))),
+            // A tool that fails has found something; one that could not be asked has not.
+            Err(StepError::Tool(error)) => Ok(Finding::Fails(format!("`{name}` failed: {error}"))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The beginning of a value, for people.
+fn short(value: &Value) -> String {
+    const MOST: usize = 300;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.len() > MOST {
+        true => format!("{}…", &text[..text.floor_char_boundary(MOST)]),
+        false => text,
+    }
+}
+
+/// An agent around another one, whose outcomes are verified.
+#[derive(Clone, Debug)]
+pub struct VerifyingAgent {
+    agent: Arc<dyn Agent>,
+    verifier: Verifier,
+}
+
+impl VerifyingAgent {
+    /// This agent, verified by this.
+    pub fn new(agent: impl Agent, verifier: Verifier) -> Self {
+        Self { agent: Arc::new(agent), verifier }
+    }
+}
+
+#[async_trait]
+impl Agent for VerifyingAgent {
+    fn name(&self) -> &str {
+        self.agent.name()
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let outcome = self.agent.run(goal.clone(), cx).await?;
+        self.verifier.verify(&goal, outcome, &cx.scope("verify")).await
+    }
+}

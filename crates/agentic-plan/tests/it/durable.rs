@@ -1,0 +1,61 @@
+//! Plans survive crashes.
+
+use agentic_core::{Agent, AgentError, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait};
+use agentic_plan::{LlmPlanner, PlanExecutor};
+use agentic_testkit::durability::{Check, Subject, World};
+use agentic_testkit::{RuleModel, Says};
+use serde_json::json;
+
+/// Asks a model about its task; what the model calls bad has failed.
+#[derive(Clone, Debug)]
+struct Asks(RuleModel);
+
+#[async_trait]
+impl Agent for Asks {
+    fn name(&self) -> &str {
+        "asks"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let model: std::sync::Arc<dyn agentic_core::ChatModel> = std::sync::Arc::new(self.0.clone());
+        let messages = [Message::user(goal.prompt())].into_iter().collect();
+        let said = cx.model(&model, ModelRequest::new(messages)).await?.text();
+        match said.strip_prefix("bad: ") {
+            Some(why) => Err(AgentError::invalid_input(why)),
+            None => Ok(Outcome::new(said, Spend::default())),
+        }
+    }
+}
+
+fn subject() -> Subject {
+    let task = |id: &str, after: &[&str]| json!({"id": id, "description": format!("do {id}"), "dependencies": after});
+    let planner = RuleModel::new(move |request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        let tasks = match asked.contains("A plan for it has failed") {
+            false => json!([
+                task("a", &[]),
+                task("b", &[]),
+                task("broken", &["a"]),
+                task("join", &["b", "broken"])
+            ]),
+            true => json!([task("mended", &["a"]), task("join", &["b", "mended"])]),
+        };
+        Says::text(json!({ "tasks": tasks }).to_string())
+    });
+    let worker = RuleModel::new(|request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        let last = asked.lines().last().unwrap_or_default().to_owned();
+        Says::text(if last.contains("broken") {
+            "bad: it is broken".to_owned()
+        } else {
+            format!("done: {last}")
+        })
+    });
+    Subject::new(PlanExecutor::new(LlmPlanner::new(planner), Asks(worker)), "all of it", World::new())
+}
+
+#[test]
+fn a_plan_that_is_planned_again_comes_to_the_same_wherever_it_crashes() {
+    let proof = Check::new(subject).run();
+    assert!(proof.crashes > 100, "{proof:?}");
+}

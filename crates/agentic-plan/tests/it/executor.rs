@@ -1,0 +1,110 @@
+//! Plans are executed.
+
+use std::sync::Arc;
+
+use agentic_core::{
+    Agent as _, AgentError, Criterion, EventKind, Goal, GoalVerdict, RunContext, Task, TaskStatus,
+};
+use agentic_plan::{OnFailure, PlanExecutor, StaticPlanner};
+use agentic_runtime::{Ephemeral, RunContextExt as _};
+use agentic_testkit::EventLog;
+use serde_json::json;
+
+use crate::worker::{NONE, Worker, executor, plan, tasks};
+
+#[tokio::test(start_paused = true)]
+async fn results_flow_along_the_plan() {
+    let worker = Worker::default();
+    let mut all = tasks(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
+    all[2] = all[2].clone().with_input("text", "{{b.result.did}}!").with_input("year", 2025);
+    let (executor, goal) = (executor(all, &worker).unwrap(), Goal::new("g").with_input("zone", "x"));
+    let outcome = executor.run(goal, &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(outcome.output["did"], "do c");
+    let a = json!({"did": "do a", "with": {"zone": "x"}});
+    assert_eq!(worker.inputs("do c"), json!({"a": a, "text": "do b!", "year": 2025, "zone": "x"}));
+    assert_eq!(outcome.verdict, GoalVerdict::Unverified);
+}
+
+#[tokio::test(start_paused = true)]
+async fn named_agents_get_their_tasks_and_unknown_ones_are_refused_at_once() {
+    let (worker, other) = (Worker::default(), Worker::default());
+    let mut all = tasks(&[("a", &[]), ("b", &[])]);
+    all[1].agent = Some("other".into());
+    let alone = executor(all, &worker).unwrap();
+    let error = alone.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap_err();
+    assert!(matches!(error, AgentError::InvalidInput { .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("task `b` is for agent `other`") && worker.times("do a") == 0,
+        "{error}"
+    );
+    let both = alone.agent("other", other.clone());
+    both.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((worker.times("do a"), worker.times("do b"), other.times("do b")), (1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_in_a_plan_is_not_done_again() {
+    let worker = Worker::default();
+    let mut begun = plan(tasks(&[("a", &[]), ("b", &["a"])]));
+    begun.complete("a", "known").unwrap();
+    let executor = executor(tasks(&[("x", &[])]), &worker).unwrap();
+    let executed = executor.execute(begun, &RunContext::ephemeral()).await.unwrap();
+    assert!(executed.plan.is_fulfilled());
+    assert_eq!((worker.times("do a"), worker.inputs("do b")), (0, json!({"a": "known"})));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_criteria_do_not_hold_has_failed() {
+    let worker = Worker::default();
+    let wants = |id: &str, did: &str| {
+        let schema = json!({"properties": {"did": {"const": did}}});
+        Task::new(id, format!("do {id}"), NONE).with_criterion(Criterion::Schema { schema })
+    };
+    let all = vec![wants("a", "do a"), wants("b", "something else")];
+    let executor = executor(all, &worker).unwrap().on_failure(OnFailure::Skip);
+    let outcome = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((outcome.verdict, &outcome.output["b"]), (GoalVerdict::NotMet, &json!(null)));
+    assert_eq!(outcome.evidence.len(), 1);
+    assert!(
+        outcome.evidence[0]
+            .starts_with("task `b` failed: the model's output can't be used: criterion 1 does not hold")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_goal_is_verified() {
+    let goal = |pattern: &str| Goal::new("g").with_criterion(Criterion::Matches { pattern: pattern.into() });
+    for (pattern, verdict) in [("do a", GoalVerdict::Met), ("do b", GoalVerdict::NotMet)] {
+        let executor = executor(tasks(&[("a", &[])]), &Worker::default()).unwrap();
+        let outcome = executor.run(goal(pattern), &RunContext::ephemeral()).await.unwrap();
+        assert_eq!((outcome.verdict, outcome.evidence.len()), (verdict, 1), "{:?}", outcome.evidence);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_sees_the_plan_and_each_change() {
+    let log = Arc::new(EventLog::new());
+    let fails = vec![Task::new("a", "fails once", NONE).with_retries(1), Task::new("b", "fails", ["a"])];
+    let executor = PlanExecutor::new(StaticPlanner::new(fails).unwrap(), Worker::default()).retries(0);
+    let executor = executor.on_failure(OnFailure::Skip);
+    Ephemeral::new().events(log.clone()).run(&executor, Goal::new("g")).await.result.unwrap();
+    let told = log.kinds().into_iter().filter_map(|kind| match kind {
+        EventKind::PlanMade { plan } => Some(format!("plan of {}", plan.tasks().len())),
+        EventKind::TaskChanged { task, status, error } => {
+            Some(format!("{task} {status:?}{}", error.map(|error| format!(" ({error})")).unwrap_or_default()))
+        }
+        _ => None,
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "plan of 2",
+            "a InProgress",
+            "a InProgress (fails once at try 1)",
+            "a Completed",
+            "b InProgress",
+            "b Failed (fails at try 1)"
+        ]
+    );
+    assert_eq!(TaskStatus::default(), TaskStatus::Pending);
+}

@@ -1,0 +1,117 @@
+//! Goals are verified.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic_core::{
+    Agent as _, ChatModel as _, Criterion, EffectClass, EffectContext, Goal, GoalVerdict, ModelErrorKind,
+    Outcome, RunContext, Spend, Tool, ToolError, ToolSpec, async_trait,
+};
+use agentic_plan::{Verifier, VerifyingAgent};
+use agentic_runtime::RunContextExt as _;
+use agentic_testkit::ScriptedModel;
+use serde_json::{Value, json};
+
+use crate::worker::Worker;
+
+#[derive(Debug)]
+struct Probe(Arc<ToolSpec>);
+
+impl Probe {
+    fn new() -> Arc<dyn Tool> {
+        let parameters = json!({"type": "object", "properties": {"what": {"type": "string"}}});
+        Arc::new(Self(Arc::new(ToolSpec::new("probe", "probes", parameters))))
+    }
+}
+
+#[async_trait]
+impl Tool for Probe {
+    fn spec(&self) -> &Arc<ToolSpec> {
+        &self.0
+    }
+
+    fn effect(&self, _: &Value) -> EffectClass {
+        EffectClass::Pure
+    }
+
+    async fn call(&self, arguments: Value, _: EffectContext) -> Result<Value, ToolError> {
+        match arguments["what"].as_str() {
+            Some("good") => Ok(json!({"exit_code": 0, "out": "fine"})),
+            Some("hangs") => std::future::pending().await,
+            _ => Err(ToolError::failed("broken")),
+        }
+    }
+}
+
+async fn verdict(criteria: Vec<Criterion>, verifier: &Verifier) -> (GoalVerdict, String) {
+    let mut goal = Goal::new("g");
+    goal.criteria = criteria;
+    let outcome = Outcome::new("42", Spend::default());
+    let verified = verifier.verify(&goal, outcome, &RunContext::ephemeral()).await.unwrap();
+    (verified.verdict, verified.evidence.join("\n"))
+}
+
+fn probes(what: &str, gives: Value) -> Criterion {
+    Criterion::Tool { tool: "probe".into(), arguments: json!({ "what": what }), gives }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tools_find_out_what_holds() {
+    let verifier = Verifier::new().tools([Probe::new()]).timeout(Duration::from_secs(5));
+    let ok = json!({"exit_code": 0});
+    for (criterion, expected, evidence) in [
+        (probes("good", ok.clone()), GoalVerdict::Met, "criterion 1 holds: `probe` gives"),
+        (probes("good", Value::Null), GoalVerdict::Met, "holds"),
+        (probes("good", json!({"exit_code": 1})), GoalVerdict::NotMet, "not {\"exit_code\":1}"),
+        (probes("bad", ok.clone()), GoalVerdict::NotMet, "`probe` failed"),
+        (probes("hangs", ok.clone()), GoalVerdict::Unverified, "no answer in 5s"),
+    ] {
+        let (found, why) = verdict(vec![criterion], &verifier).await;
+        assert_eq!(found, expected, "{why}");
+        assert!(why.contains(evidence), "{why}");
+    }
+    let (found, why) = verdict(vec![probes("good", ok)], &Verifier::new()).await;
+    assert_eq!((found, why.contains("has no tool `probe`")), (GoalVerdict::Unverified, true), "{why}");
+}
+
+#[tokio::test]
+async fn one_that_fails_counts_more_than_one_that_is_unknown() {
+    let near = |value: f64| Criterion::Near { value, tolerance: 0.0 };
+    let unknown = || Criterion::Judged { rubric: "it is kind".into() };
+    let verifier = Verifier::new();
+    for (criteria, expected) in [
+        (vec![near(42.0)], GoalVerdict::Met),
+        (vec![near(42.0), unknown()], GoalVerdict::Unverified),
+        (vec![unknown(), near(41.0)], GoalVerdict::NotMet),
+        (vec![near(41.0), unknown()], GoalVerdict::NotMet),
+        (vec![], GoalVerdict::Unverified),
+    ] {
+        let (found, why) = verdict(criteria.clone(), &verifier).await;
+        assert_eq!((found, why.lines().count()), (expected, criteria.len()), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_judges_what_is_told_in_words() {
+    let judged = || vec![Criterion::Judged { rubric: "it is a number".into() }];
+    let says = |text: &str| Verifier::new().judge(ScriptedModel::new().says(text).says("?").says("?"));
+    for (said, expected) in [
+        (r#"{"reason": "42 is one", "holds": true}"#, GoalVerdict::Met),
+        (r#"{"reason": "it is text", "holds": false}"#, GoalVerdict::NotMet),
+        ("hm", GoalVerdict::Unverified),
+    ] {
+        assert_eq!(verdict(judged(), &says(said)).await.0, expected, "{said}");
+    }
+    let model = ScriptedModel::new().fails(ModelErrorKind::InvalidRequest, "no");
+    assert_eq!(model.info().id.to_string(), "scripted:test");
+    let (found, why) = verdict(judged(), &Verifier::new().judge(model)).await;
+    assert_eq!(found, GoalVerdict::Unverified, "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_agent_can_be_verified() {
+    let agent = VerifyingAgent::new(Worker::default(), Verifier::new());
+    let goal = Goal::new("look").with_criterion(Criterion::Matches { pattern: "\"did\":\"look\"".into() });
+    let outcome = agent.run(goal, &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((agent.name(), outcome.verdict), ("worker", GoalVerdict::Met));
+}

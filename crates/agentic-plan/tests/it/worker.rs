@@ -1,0 +1,76 @@
+//! An agent for tasks that say themselves what becomes of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agentic_core::{Agent, AgentError, Goal, Outcome, Plan, PlanError, RunContext, Spend, Task, async_trait};
+use agentic_plan::{PlanExecutor, StaticPlanner};
+use serde_json::{Value, json};
+
+pub(crate) const NONE: [&str; 0] = [];
+
+/// Works on a task for as many milliseconds as its input `ms` says, and gives what its inputs are. A description with `fails`
+/// fails, one with `fails once` the first time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worker {
+    /// How often each description was worked on, and with which inputs last.
+    worked: Arc<Mutex<BTreeMap<String, (usize, Value)>>>,
+    /// How many are worked on at a time: now, and at most.
+    at_once: Arc<Mutex<(usize, usize)>>,
+}
+
+impl Worker {
+    pub(crate) fn times(&self, description: &str) -> usize {
+        self.worked.lock().unwrap().get(description).map_or(0, |(times, _)| *times)
+    }
+
+    pub(crate) fn inputs(&self, description: &str) -> Value {
+        self.worked.lock().unwrap()[description].1.clone()
+    }
+
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.at_once.lock().unwrap().1
+    }
+}
+
+#[async_trait]
+impl Agent for Worker {
+    fn name(&self) -> &str {
+        "worker"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let inputs = Value::Object(goal.inputs.clone());
+        let times = {
+            let mut worked = self.worked.lock().unwrap();
+            let worked = worked.entry(goal.text.clone()).or_default();
+            *worked = (worked.0 + 1, inputs.clone());
+            worked.0
+        };
+        {
+            let mut at_once = self.at_once.lock().unwrap();
+            at_once.0 += 1;
+            at_once.1 = at_once.1.max(at_once.0);
+        }
+        cx.sleep(Duration::from_millis(inputs["ms"].as_u64().unwrap_or(1))).await?;
+        self.at_once.lock().unwrap().0 -= 1;
+        if goal.text.contains("fails") && (times == 1 || !goal.text.contains("once")) {
+            return Err(AgentError::invalid_input(format!("{} at try {times}", goal.text)));
+        }
+        Ok(Outcome::new(json!({"did": goal.text, "with": inputs}), Spend::default()))
+    }
+}
+
+/// Tasks by id and what they depend on; each says that it does its id.
+pub(crate) fn tasks(all: &[(&str, &[&str])]) -> Vec<Task> {
+    all.iter().map(|(id, after)| Task::new(*id, format!("do {id}"), after.iter().copied())).collect()
+}
+
+pub(crate) fn executor(tasks: Vec<Task>, worker: &Worker) -> Result<PlanExecutor, PlanError> {
+    Ok(PlanExecutor::new(StaticPlanner::new(tasks)?, worker.clone()).retries(0))
+}
+
+pub(crate) fn plan(tasks: Vec<Task>) -> Plan {
+    Plan::new(Goal::new("all of it"), tasks).unwrap()
+}

@@ -6,3 +6,4 @@
 #![doc = include_str!("../docs/guides/observability.md")]
 #![doc = include_str!("../docs/guides/budgets.md")]
 #![doc = include_str!("../docs/guides/memory.md")]
+#![doc = include_str!("../docs/guides/planning.md")]

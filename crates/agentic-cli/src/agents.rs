@@ -9,7 +9,7 @@ use agentic::core::{
 use agentic::runtime::RuntimeBuilder;
 use agentic::tools::builtin::{self, Settings as ToolSettings};
 use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
-use agentic::{ChatModel, Ephemeral};
+use agentic::{ChatModel, Ephemeral, PlanExecutor};
 use async_trait::async_trait;
 
 use crate::approve::{Calls, TerminalApprover, Unattended};
@@ -17,6 +17,7 @@ use crate::args::AgentKind;
 use crate::config::Settings;
 use crate::exit::Failure;
 use crate::memories::Memories;
+use crate::plans::PlanRecipe;
 use crate::recipe::{self, Recipe};
 
 /// Either kind of agent.
@@ -55,11 +56,13 @@ impl Agent for AnyAgent {
     }
 }
 
-/// An agent with what it remembers, if it remembers anything.
+/// An agent with what it remembers, if it remembers anything, and how its goals are planned, if they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
     pub(crate) agent: AnyAgent,
     pub(crate) memories: Option<Memories>,
+    /// Has this agent, without a plan, work on the tasks.
+    planned: Option<PlanExecutor>,
 }
 
 #[async_trait]
@@ -69,6 +72,9 @@ impl Agent for Worker {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        if let Some(executor) = &self.planned {
+            return executor.run(goal, cx).await;
+        }
         match &self.memories {
             Some(memories) => memories.around(self.agent.clone(), None).run(goal, cx).await,
             None => self.agent.run(goal, cx).await,
@@ -78,7 +84,7 @@ impl Agent for Worker {
 
 /// The agent that the settings ask for, and what it is made of. Tools and memory are opened before the model: they fail
 /// faster.
-pub(crate) async fn open(settings: &Settings) -> Result<(Worker, Recipe), Failure> {
+pub(crate) async fn open(settings: &Settings, plan: Option<PlanRecipe>) -> Result<(Worker, Recipe), Failure> {
     let tools = tools(settings)?;
     let mut memory = settings.memory.clone();
     let memories = match &mut memory {
@@ -89,7 +95,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Worker, Recipe), Failur
     let model = crate::models::open(&address).await?;
     has_a_price(settings.budget_usd.is_some(), &*model)?;
     let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
-    let recipe = Recipe::new(settings, &address, model.info(), names, memory);
+    let mut recipe = Recipe::new(settings, &address, model.info(), names, memory);
+    recipe.plan = plan;
     Ok((assemble(&recipe, model, tools, memories)?, recipe))
 }
 
@@ -114,15 +121,29 @@ pub(crate) fn assemble(
 ) -> Result<Worker, Failure> {
     let uses = memories.as_ref();
     let agent = match recipe.agent {
-        AgentKind::FunctionCalling => {
-            AnyAgent::FunctionCalling(build(FunctionCallingAgent::builder(), model, tools, uses, recipe)?)
+        AgentKind::FunctionCalling => AnyAgent::FunctionCalling(build(
+            FunctionCallingAgent::builder(),
+            model.clone(),
+            tools.clone(),
+            uses,
+            recipe,
+        )?),
+        AgentKind::React => {
+            AnyAgent::React(build(ReActAgent::builder(), model.clone(), tools.clone(), uses, recipe)?)
         }
-        AgentKind::React => AnyAgent::React(build(ReActAgent::builder(), model, tools, uses, recipe)?),
     };
-    Ok(Worker { agent, memories })
+    let worker = Worker { agent, memories, planned: None };
+    Ok(match &recipe.plan {
+        Some(plan) => {
+            let planned = Some(plan.executor(&model, &tools, worker.clone()));
+            Worker { planned, ..worker }
+        }
+        None => worker,
+    })
 }
 
-fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
+/// The tools that the settings ask for.
+pub(crate) fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> {
     let scope = tool_settings(&settings.workdir)?;
     if settings.tools.is_empty() {
         return builtin::defaults(&settings.workdir).map_err(Failure::usage);

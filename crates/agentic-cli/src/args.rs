@@ -39,6 +39,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run an agent on a goal and print its answer
     Run(Run),
+    /// Split a goal into tasks, and execute them in parallel where they do not need each other
+    Plan(Plan),
     /// List runs, go on with them, answer them, look into them
     ///
     /// A run is named by its id, by a beginning of it that no other run has, or by `last`, which is the youngest. Runs are
@@ -79,6 +81,37 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) ephemeral: bool,
     /// What to print: text for people, or one JSON event a line
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Plan {
+    /// What is to be achieved; with --file the goal of the file, if it is left out
+    #[arg(required_unless_present = "file")]
+    pub(crate) goal: Option<String>,
+    /// Take the plan from this YAML file instead of having the model make one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Execute the plan; without this it is only shown
+    #[arg(long)]
+    pub(crate) execute: bool,
+    /// Show the plan as a Mermaid flowchart
+    #[arg(long, conflicts_with = "execute")]
+    pub(crate) mermaid: bool,
+    /// The most tasks of a plan [default: 10]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) max_tasks: Option<u64>,
+    /// The most tasks that are worked on at a time [default: 4]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) max_parallel: Option<u64>,
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    /// Keep nothing: the run is gone when the program ends
+    #[arg(long, requires = "execute")]
+    pub(crate) ephemeral: bool,
+    /// What to print: text for people, or JSON: the plan, or an event a line while it is executed
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }

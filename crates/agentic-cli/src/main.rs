@@ -14,6 +14,7 @@ mod journals;
 mod memories;
 mod models;
 mod pick;
+mod plans;
 mod raises;
 mod recipe;
 mod render;
@@ -51,6 +52,7 @@ async fn dispatch(args: Args) -> Result<u8, Failure> {
     let interrupt = interrupt::listen();
     match args.command {
         Command::Run(run) => command::run::run(run, &interrupt).await,
+        Command::Plan(plan) => command::plan::plan(plan, &interrupt).await,
         Command::Runs(runs) => command::runs::runs(runs.command, &interrupt).await,
         Command::Chat(chat) => command::chat::chat(chat, &interrupt).await,
         Command::Memory(memory) => command::memory::memory(memory.command, &interrupt).await,

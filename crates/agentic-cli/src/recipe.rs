@@ -19,6 +19,7 @@ use crate::config::Settings;
 use crate::exhausted::Kept;
 use crate::exit::Failure;
 use crate::memories::MemoryRecipe;
+use crate::plans::PlanRecipe;
 
 /// The configuration of a run. Fields are only ever added, with a default: older and newer versions read each other's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub(crate) struct Recipe {
     pub(crate) memory: Option<MemoryRecipe>,
     #[serde(default, skip_serializing_if = "Kept::is_stop")]
     pub(crate) when_exhausted: Kept,
+    /// How its goal is planned, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<PlanRecipe>,
 }
 
 impl Recipe {
@@ -65,6 +69,7 @@ impl Recipe {
             seed: *seed,
             memory,
             when_exhausted: Kept::Stop,
+            plan: None,
         }
     }
 

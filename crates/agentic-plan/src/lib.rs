@@ -21,4 +21,4 @@ pub use executor::{Executed, OnFailure, PlanExecutor};
 pub use verify::{Verifier, VerifyingAgent};
 
 // How people see them.
-pub use render::{Mermaid, Tree};
+pub use render::{Mermaid, Tree, mark};

@@ -42,7 +42,8 @@ fn branch(f: &mut fmt::Formatter<'_>, tasks: &[Task], depth: usize) -> fmt::Resu
     Ok(())
 }
 
-fn mark(status: TaskStatus) -> &'static str {
+/// The sign of a status, as in a [`Tree`].
+pub fn mark(status: TaskStatus) -> &'static str {
     match status {
         TaskStatus::Pending => "·",
         TaskStatus::InProgress => "▸",

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    AdmittedCall, Decision, EffectClass, EventKind, Gate, Goal, Resource, RunContext, Spend, StepError,
-    Timestamp, ToolCall, ToolError, ToolErrorKind, ToolResult,
+    AdmittedCall, Decision, EffectClass, EventKind, Gate, Goal, RunContext, Spend, StepError, Timestamp,
+    ToolCall, ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};

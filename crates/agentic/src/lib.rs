@@ -3,6 +3,7 @@
 pub use agentic_core as core;
 pub use agentic_llm as llm;
 pub use agentic_memory as memory;
+pub use agentic_plan as plan;
 pub use agentic_runtime as runtime;
 pub use agentic_schema as schema;
 pub use agentic_tools as tools;
@@ -14,6 +15,7 @@ pub use agentic_core::{
 pub use agentic_memory::{
     HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
+pub use agentic_plan::{LlmPlanner, PlanExecutor, StaticPlanner, Verifier, VerifyingAgent};
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
 pub use agentic_runtime::{SqliteOptions, SqliteStore};
@@ -24,8 +26,9 @@ pub mod prelude {
     pub use crate::llm;
     pub use crate::{
         Agent, AgentError, Budget, ChatModel, EffectContext, Embedder, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Guarded, LongTermMemory, Memory, MemoryScope, Outcome, ReActAgent, RememberingAgent,
-        RunContext, RunOptions, RunReport, Runtime, Tool, ToolError, memory_tools, tool, tools,
+        GoalVerdict, Guarded, LlmPlanner, LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor,
+        ReActAgent, RememberingAgent, RunContext, RunOptions, RunReport, Runtime, Tool, ToolError,
+        memory_tools, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

@@ -6,15 +6,17 @@ use std::time::Duration;
 use agentic::core::{Budgeted, Cancellation, Goal, Spend};
 use agentic::{Ephemeral, RunOptions};
 
-use crate::args::{Output, Run};
+use crate::args::{AgentArgs, Output, Run};
 use crate::config::Settings;
+use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
+use crate::plans::PlanRecipe;
 use crate::render::{self, Shown};
 use crate::{agents, durable, exhausted, interrupt, journals};
 
 pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.output;
-    match start(args, interrupt).await {
+    match begin(args, interrupt).await {
         Err(failure) if output == Output::Json => {
             render::failed_before_the_run(&failure);
             Err(failure)
@@ -23,7 +25,7 @@ pub(crate) async fn run(args: Run, interrupt: &Cancellation) -> Result<u8, Failu
     }
 }
 
-async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
+async fn begin(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     let goal = match args.goal.as_str() {
         "-" => interrupt::unless_raised(interrupt, piped()).await?,
         _ => args.goal,
@@ -31,25 +33,42 @@ async fn start(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
     if goal.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
-    let settings = Settings::of(args.agent)?;
-    let asked = args.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
-    let (agent, mut recipe) = interrupt::unless_raised(interrupt, agents::open(&settings)).await?;
+    let (goal, plan) = (Goal::new(goal), None);
+    let Run { agent, when_exhausted, ephemeral, output, .. } = args;
+    start(Start { agent, goal, when_exhausted, ephemeral, plan }, output, interrupt).await
+}
+
+/// A run that is to be started.
+pub(crate) struct Start {
+    pub(crate) agent: AgentArgs,
+    pub(crate) goal: Goal,
+    pub(crate) when_exhausted: Option<Exhausted>,
+    pub(crate) ephemeral: bool,
+    /// How its goal is planned, if it is.
+    pub(crate) plan: Option<PlanRecipe>,
+}
+
+/// Starts it and follows it to its end.
+pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation) -> Result<u8, Failure> {
+    let settings = Settings::of(start.agent)?;
+    let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
+    let opened = agents::open(&settings, start.plan);
+    let (agent, mut recipe) = interrupt::unless_raised(interrupt, opened).await?;
     let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
     let agent = Budgeted::new(agent, when);
     let unaided = Some(if settings.memory.is_some() { REMEMBERED } else { MADE_UP });
     recipe.when_exhausted = kept;
-    let (goal, budget) = (Goal::new(goal), agents::budget(&settings, &Spend::default(), Duration::ZERO));
-    if args.ephemeral {
+    let (goal, budget) = (start.goal, agents::budget(&settings, &Spend::default(), Duration::ZERO));
+    if start.ephemeral {
         let run = settings.rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
         let run = agents::approvals(run.budget(budget), settings.yes);
-        let shown = Shown::new(args.output, unaided);
+        let shown = Shown::new(output, unaided);
         let report = run.cancellation(interrupt.clone()).events(shown.sink()).run(&agent, goal).await;
         shown.finish(&report);
         return Ok(exit::code(&report));
     }
     let store = journals::open().await.map_err(|failure| failure.and(OR_EPHEMERAL))?;
-    let (runtime, shown) =
-        durable::shown(agents::waiting_approvals(store, settings.yes), args.output, unaided);
+    let (runtime, shown) = durable::shown(agents::waiting_approvals(store, settings.yes), output, unaided);
     let options = RunOptions::default().with_budget(budget).with_config(recipe.to_config()?);
     let options = settings.rules.into_iter().fold(options, RunOptions::with_rule);
     let run = runtime.start_with(agent, goal, options).await;

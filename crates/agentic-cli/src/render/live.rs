@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{
-    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, Timestamp,
+    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, TaskStatus, Timestamp,
 };
+use agentic::plan::Tree;
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
@@ -19,6 +20,9 @@ pub(crate) struct Live {
     terminal: bool,
     /// What is to be said of an answer that was given without any tool.
     unaided: Option<&'static str>,
+    /// Whether words are shown only when they are whole: several agents talk at the same time, or what is said is no text for
+    /// people.
+    quiet: bool,
     shown: Mutex<Shown>,
 }
 
@@ -32,6 +36,8 @@ struct Shown {
     cut: bool,
     /// The rules that were given in the run.
     rules: Vec<ApprovalRule>,
+    /// Whether a plan is executed, by several agents at the same time.
+    planned: bool,
 }
 
 impl fmt::Debug for Live {
@@ -60,8 +66,15 @@ impl Live {
             ended: None,
             cut: false,
             rules: Vec::new(),
+            planned: false,
         };
-        Self { terminal: io::stderr().is_terminal(), unaided, shown: Mutex::new(shown) }
+        Self { terminal: io::stderr().is_terminal(), unaided, quiet: false, shown: Mutex::new(shown) }
+    }
+
+    /// The same, which shows no words as they come.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -149,25 +162,27 @@ impl EventSink for Live {
             }
             EventKind::StepDelta { delta: ModelDelta::Text { text }, .. } => {
                 shown.words.push_str(text);
-                if self.terminal {
+                if self.terminal && !self.quiet && !shown.planned {
                     Self::say(&mut shown, text, None);
                 }
             }
-            EventKind::StepDelta { delta, .. } if self.terminal => match delta {
-                ModelDelta::Reasoning { text } => {
-                    shown.words.push_str(text);
-                    Self::say(&mut shown, text, Some(Style::Dim));
+            EventKind::StepDelta { delta, .. } if self.terminal && !self.quiet && !shown.planned => {
+                match delta {
+                    ModelDelta::Reasoning { text } => {
+                        shown.words.push_str(text);
+                        Self::say(&mut shown, text, Some(Style::Dim));
+                    }
+                    ModelDelta::ToolCall { name: Some(name), .. } => {
+                        Self::end_words(&mut shown);
+                        shown.bar.spin(&format!("calling {name}"));
+                    }
+                    _ => {}
                 }
-                ModelDelta::ToolCall { name: Some(name), .. } => {
-                    Self::end_words(&mut shown);
-                    shown.bar.spin(&format!("calling {name}"));
-                }
-                _ => {}
-            },
+            }
             EventKind::StepFinished { kind: StepKind::Model, result, error, spend, .. } => {
                 shown.bar.clear();
                 shown.cut |= error.is_some() && spend.tokens() > 0;
-                if self.terminal {
+                if self.terminal && !self.quiet && !shown.planned {
                     Self::end_words(&mut shown);
                 }
                 let (text, calls) = said(result);
@@ -236,6 +251,23 @@ impl EventSink for Live {
             EventKind::RuleRevoked { rule, .. } => {
                 shown.bar.clear();
                 super::note(&format!("no longer: {}", one_line(&rule.to_string(), LINE)));
+            }
+            EventKind::PlanMade { plan } => {
+                shown.bar.clear();
+                shown.planned = true;
+                let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &Tree(plan).to_string()));
+            }
+            EventKind::TaskChanged { task, status, error } => {
+                shown.bar.clear();
+                let error = error.as_ref().map(|error| format!(": {}", one_line(error, LINE)));
+                let style = if *status == TaskStatus::Failed { Style::Red } else { Style::Cyan };
+                let mark = paint(style, agentic::plan::mark(*status));
+                let _ = writeln!(
+                    io::stderr(),
+                    "{mark} {}{}",
+                    paint(Style::Bold, task),
+                    error.unwrap_or_default()
+                );
             }
             EventKind::Note { text } => {
                 shown.bar.clear();

@@ -9,6 +9,7 @@ mod copies;
 mod durable;
 mod journals;
 mod memory;
+mod plans;
 mod rules;
 mod runs;
 mod support;

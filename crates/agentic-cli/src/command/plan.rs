@@ -1,0 +1,105 @@
+//! `agentic plan`: a goal as tasks, shown or executed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentic::core::{Cancellation, Goal, Plan, Planner, Spend};
+use agentic::plan::{Mermaid, Tree};
+use agentic::{Agent, AgentError, ChatModel, Ephemeral, Outcome, RunContext};
+use async_trait::async_trait;
+
+use crate::args::{self, Output};
+use crate::command::run::{self, Start};
+use crate::config::Settings;
+use crate::exit::{self, Failure};
+use crate::plans::{self, PlanRecipe};
+use crate::render::{self, Live};
+use crate::{agents, interrupt, recipe};
+
+pub(crate) async fn plan(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure> {
+    let output = args.output;
+    match start(args, interrupt).await {
+        Err(failure) if output == Output::Json => {
+            render::failed_before_the_run(&failure);
+            Err(failure)
+        }
+        ended => ended,
+    }
+}
+
+async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure> {
+    let written = args.file.as_deref().map(plans::read).transpose()?;
+    let goal = match (&args.goal, &written) {
+        (Some(text), _) => Goal::new(text),
+        (None, Some(plan)) => plan.goal().clone(),
+        (None, None) => return Err(Failure::usage("there is no goal; say what is to be achieved")),
+    };
+    if goal.text.trim().is_empty() {
+        return Err(Failure::usage("the goal is empty; say what is to be achieved"));
+    }
+    if args.execute {
+        let plan = Some(PlanRecipe::new(written, args.max_tasks, args.max_parallel));
+        let start = Start { agent: args.agent, goal, when_exhausted: None, ephemeral: args.ephemeral, plan };
+        return run::start(start, args.output, interrupt).await;
+    }
+    let plan = match written {
+        Some(plan) => plan,
+        None => {
+            let settings = Settings::of(args.agent)?;
+            let tools = agents::tools(&settings)?;
+            let address = recipe::whole(&settings.model);
+            let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await?;
+            let recipe = PlanRecipe::new(None, args.max_tasks, args.max_parallel);
+            let planner = Arc::new(recipe.planner(&model, &tools));
+            match made(planner, &model, goal, &settings, interrupt).await? {
+                Ok(plan) => plan,
+                Err(code) => return Ok(code),
+            }
+        }
+    };
+    match args.output {
+        Output::Json => render::json_line(&serde_json::to_value(&plan).map_err(Failure::failed)?),
+        Output::Text if args.mermaid => render::result(Mermaid(&plan).to_string().trim_end()),
+        Output::Text => render::result(&Tree(&plan).to_string()),
+    }
+    Ok(exit::OK)
+}
+
+/// The plan of a model, or the exit code if there is none.
+async fn made(
+    planner: Arc<dyn Planner>,
+    model: &Arc<dyn ChatModel>,
+    goal: Goal,
+    settings: &Settings,
+    interrupt: &Cancellation,
+) -> Result<Result<Plan, u8>, Failure> {
+    agents::has_a_price(settings.budget_usd.is_some(), &**model)?;
+    let live = Arc::new(Live::new(None).quiet());
+    let budget = agents::budget(settings, &Spend::default(), Duration::ZERO);
+    let run = Ephemeral::new().budget(budget).cancellation(interrupt.clone()).events(live.clone());
+    let report = run.run(&Plans(planner), goal).await;
+    let Ok(outcome) = &report.result else {
+        live.finish(&report);
+        return Ok(Err(exit::code(&report)));
+    };
+    live.stop();
+    serde_json::from_value(outcome.output.clone()).map(Ok).map_err(Failure::failed)
+}
+
+/// A planner as an agent, whose outcome is the plan.
+#[derive(Clone, Debug)]
+struct Plans(Arc<dyn Planner>);
+
+#[async_trait]
+impl Agent for Plans {
+    fn name(&self) -> &str {
+        "planner"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let plan = self.0.plan(&goal, "", cx).await?;
+        let plan =
+            serde_json::to_value(&plan).map_err(|error| AgentError::invalid_input(error.to_string()))?;
+        Ok(Outcome::new(plan, Spend::default()))
+    }
+}

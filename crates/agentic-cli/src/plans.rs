@@ -1,0 +1,93 @@
+//! How goals are planned, as it is kept with a run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use agentic::core::{Plan, Planner, Tool};
+use agentic::plan::read_plan;
+use agentic::{Agent, ChatModel, LlmPlanner, PlanExecutor, StaticPlanner};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Failure;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PlanRecipe {
+    /// A plan that is there already; without one the model plans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_tasks: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_parallel: Option<usize>,
+}
+
+impl PlanRecipe {
+    pub(crate) fn new(plan: Option<Plan>, max_tasks: Option<u64>, max_parallel: Option<u64>) -> Self {
+        let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        Self { plan, max_tasks: size(max_tasks), max_parallel: size(max_parallel) }
+    }
+
+    /// Has the model plan for a worker with these tools.
+    pub(crate) fn planner(&self, model: &Arc<dyn ChatModel>, tools: &[Arc<dyn Tool>]) -> LlmPlanner {
+        let told = tools.iter().map(|tool| tool.spec());
+        let planner = told.fold(LlmPlanner::new(model.clone()), |planner, spec| {
+            planner.tool(&*spec.name, spec.description.lines().next().unwrap_or_default())
+        });
+        match self.max_tasks {
+            Some(tasks) => planner.max_tasks(tasks),
+            None => planner,
+        }
+    }
+
+    /// What executes the plan.
+    pub(crate) fn executor(
+        &self,
+        model: &Arc<dyn ChatModel>,
+        tools: &[Arc<dyn Tool>],
+        worker: impl Agent,
+    ) -> PlanExecutor {
+        let executor = match &self.plan {
+            Some(plan) => PlanExecutor::new(
+                Written(StaticPlanner::of(plan.clone()), self.planner(model, tools)),
+                worker,
+            ),
+            None => PlanExecutor::new(self.planner(model, tools), worker),
+        };
+        match self.max_parallel {
+            Some(tasks) => executor.max_parallel(tasks),
+            None => executor,
+        }
+    }
+}
+
+/// A plan that a person has written; the model plans the rest again where it fails.
+#[derive(Clone, Debug)]
+struct Written(StaticPlanner, LlmPlanner);
+
+#[agentic::core::async_trait]
+impl Planner for Written {
+    async fn plan(
+        &self,
+        goal: &agentic::Goal,
+        context: &str,
+        cx: &agentic::RunContext,
+    ) -> Result<Plan, agentic::AgentError> {
+        self.0.plan(goal, context, cx).await
+    }
+
+    async fn replan(
+        &self,
+        plan: &Plan,
+        context: &str,
+        cx: &agentic::RunContext,
+    ) -> Result<Plan, agentic::AgentError> {
+        self.1.replan(plan, context, cx).await
+    }
+}
+
+/// The plan in a file.
+pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))?;
+    read_plan(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}

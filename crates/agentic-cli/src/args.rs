@@ -77,7 +77,7 @@ pub(crate) struct Run {
     /// cheaper model that is asked from there on [default: stop]
     #[arg(long, value_name = "stop|ask|URL", env = "AGENTIC_WHEN_EXHAUSTED")]
     pub(crate) when_exhausted: Option<Exhausted>,
-    /// Keep nothing: the run is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
+    /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
     #[arg(long)]
     pub(crate) ephemeral: bool,
     /// What to print: text for people, or one JSON event a line
@@ -108,7 +108,7 @@ pub(crate) struct Plan {
     pub(crate) max_parallel: Option<u64>,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
-    /// Keep nothing: the run is gone when the program ends
+    /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends
     #[arg(long, requires = "execute")]
     pub(crate) ephemeral: bool,
     /// What to print: text for people, or JSON: the plan, or an event a line while it is executed

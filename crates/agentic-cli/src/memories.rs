@@ -164,10 +164,9 @@ pub(crate) fn without_password(url: &str) -> (String, Option<Password>) {
 /// What the user named, or can mend, is the user's; the rest is the machine's fault.
 pub(crate) fn failure(error: StoreError) -> Failure {
     match error.kind {
-        StoreErrorKind::Invalid
-        | StoreErrorKind::OtherEmbedder
-        | StoreErrorKind::WrongDimension
-        | StoreErrorKind::NotFound => Failure::usage(error),
+        StoreErrorKind::OtherEmbedder | StoreErrorKind::WrongDimension => Failure::usage(error)
+            .and("--embedder names that model, `agentic memory reembed` embeds all again"),
+        StoreErrorKind::Invalid | StoreErrorKind::NotFound => Failure::usage(error),
         _ => Failure::failed(error),
     }
 }

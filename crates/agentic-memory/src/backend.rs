@@ -74,9 +74,13 @@ pub async fn open(url: &str, embedder: Option<&EmbedderInfo>) -> Result<Arc<dyn 
         None => {
             let known = BACKENDS.iter().map(|backend| backend.scheme).collect::<Vec<_>>().join(", ");
             // The rest of an address that is none may hold a password.
-            let message = format!(
-                "no memory backend for scheme `{scheme}` (known: {known}); is its cargo feature enabled?"
-            );
+            let message = if url.contains(':') {
+                format!(
+                    "no memory backend for scheme `{scheme}` (known: {known}); is its cargo feature enabled?"
+                )
+            } else {
+                format!("it has no scheme (known: {known}); for a file write `sqlite://{url}`")
+            };
             Err(StoreError::new(Kind::Invalid, scheme, message))
         }
     }

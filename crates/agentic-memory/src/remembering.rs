@@ -115,7 +115,7 @@ impl RememberingAgent {
         }
         let mut found = self.memory.retrieve(&query, cx).await?;
         if let Some(conversation) = &self.options.conversation {
-            found.retain(|recalled| !conversation.has(&recalled.id));
+            found.retain(|recalled| !conversation.has(recalled));
         }
         let mut left = self.options.tokens;
         let fitting = lines(&found).filter(|(_, line)| {
@@ -215,7 +215,7 @@ impl Agent for RememberingAgent {
         let outcome = self.agent.run(goal, cx).await;
         // What failed is in nobody's messages.
         if let Some(conversation) = self.options.conversation.as_ref().filter(|_| outcome.is_ok()) {
-            conversation.read(read);
+            conversation.grows(cx.run_id(), read);
         }
         // What was told is remembered, whatever became of the answer.
         let (told, answer) = self.kept(&asked, outcome.as_ref().ok());

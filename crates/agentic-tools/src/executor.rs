@@ -46,6 +46,13 @@ struct Ran {
     changes: bool,
 }
 
+/// What came of a call that was made.
+struct Made {
+    result: Result<Value, StepError>,
+    spend: Spend,
+    changes: bool,
+}
+
 /// What ends the agent's work in the middle of a turn, and what the call that failed had spent by then.
 struct Ends {
     error: StepError,
@@ -102,6 +109,25 @@ impl ActionExecutor {
         calls: &[ToolCall],
     ) -> Result<Vec<ToolResult>, StepError> {
         Ok(self.execute_turn(cx, history, calls).await?.results)
+    }
+
+    /// Calls one tool and gives its whole result, for programs that know what they want: the call is checked, admitted by
+    /// guardrails and approved as one that a model makes.
+    ///
+    /// # Errors
+    /// [`StepError::Tool`] if the tool is unknown, the arguments are invalid, the call is denied or fails; else what ends the
+    /// agent's work.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cuts off the call, if that may be cut.
+    pub async fn call(&self, cx: &RunContext, tool: &str, arguments: Value) -> Result<Value, StepError> {
+        let Some(entry) = self.registry.find(tool) else { return Err(self.unknown(tool).into()) };
+        if let Err(invalid) = entry.schema.validate(&arguments) {
+            let message = format!("the arguments of `{tool}` are invalid: {invalid}");
+            return Err(ToolError::invalid(message).into());
+        }
+        let admitted = self.allowed(cx, entry, &arguments, false).await??;
+        self.made(cx, entry, admitted).await.map_err(|ends| ends.error)?.result
     }
 
     pub(crate) async fn execute_turn(
@@ -183,6 +209,12 @@ impl ActionExecutor {
         self.registry.find(&call.name).is_none_or(|entry| entry.spec.policy.parallel)
     }
 
+    fn unknown(&self, name: &str) -> ToolError {
+        let names: Vec<_> = self.registry.names().collect();
+        let message = format!("there is no tool `{name}`; the tools are: {}", names.join(", "));
+        ToolError::new(ToolErrorKind::UnknownTool, message)
+    }
+
     fn too_many(&self, cx: &RunContext, call: &ToolCall) -> Ran {
         let message =
             format!("not run: only {} calls a turn are; call again next turn", self.options.max_calls);
@@ -194,9 +226,7 @@ impl ActionExecutor {
         let at = cx.now();
         let as_written = || Value::String(call.arguments.clone());
         let Some(entry) = self.registry.find(&call.name) else {
-            let names: Vec<_> = self.registry.names().collect();
-            let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
-            let error = ToolError::new(ToolErrorKind::UnknownTool, message);
+            let error = self.unknown(&call.name);
             cx.emit(|| EventKind::Note { text: error.to_string() });
             return Ok(failed(call, as_written(), Vec::new(), at, &error));
         };
@@ -214,7 +244,7 @@ impl ActionExecutor {
             note.tell(&format!("left out of the arguments of `{tool}`"), wrong);
         }
         let mut ran = match self.allowed(cx, entry, &arguments, !left_out.is_empty()).await? {
-            Ok(admitted) => self.call(cx, entry, call, admitted, mended, at).await?,
+            Ok(admitted) => self.act(cx, entry, call, admitted, mended, at).await?,
             Err(refused) => {
                 note.tell(&format!("`{tool}` was not called ({})", refused.kind()), refused.message());
                 failed(call, arguments, mended, at, &refused)
@@ -282,7 +312,7 @@ impl ActionExecutor {
         }
     }
 
-    async fn call(
+    async fn act(
         &self,
         cx: &RunContext,
         entry: &Entry,
@@ -291,6 +321,22 @@ impl ActionExecutor {
         mended: Vec<String>,
         at: Timestamp,
     ) -> Result<Ran, Ends> {
+        let arguments = admitted.arguments().clone();
+        let Made { result, spend, changes } = self.made(cx, entry, admitted).await?;
+        match result {
+            Ok(value) => {
+                let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
+                let result = ActionResult::Ok { cut_bytes };
+                let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
+                Ok(Ran { action, spend, changes })
+            }
+            Err(StepError::Tool(error)) => Ok(Ran { spend, ..failed(call, arguments, mended, at, &error) }),
+            Err(error) => Err(Ends { error, spend }),
+        }
+    }
+
+    /// Makes a call that may be made.
+    async fn made(&self, cx: &RunContext, entry: &Entry, admitted: AdmittedCall) -> Result<Made, Ends> {
         let arguments = admitted.arguments().clone();
         let (result, spend, changes) = match &entry.callable {
             Callable::Tool(tool) => {
@@ -336,16 +382,7 @@ impl ActionExecutor {
                 (admitted.give(result).await, spend, true)
             }
         };
-        match result {
-            Ok(value) => {
-                let (shown, cut_bytes) = render(value, entry.spec.policy.max_output_bytes);
-                let result = ActionResult::Ok { cut_bytes };
-                let action = Action { tool: entry.spec.name.clone(), arguments, mended, at, result, shown };
-                Ok(Ran { action, spend, changes })
-            }
-            Err(StepError::Tool(error)) => Ok(Ran { spend, ..failed(call, arguments, mended, at, &error) }),
-            Err(error) => Err(Ends { error, spend }),
-        }
+        Ok(Made { result, spend, changes })
     }
 }
 

@@ -22,7 +22,7 @@ mod render;
 mod schema;
 
 // The agents.
-pub use agent::{AgentBuilder, BuildError, Buildable, FunctionCallingAgent, ReActAgent};
+pub use agent::{AgentBuilder, BuildError, Buildable, FunctionCallingAgent, ReActAgent, ToolAgent};
 
 // What runs tools.
 pub use executor::{ActionExecutor, ExecutorOptions};

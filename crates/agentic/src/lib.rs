@@ -19,7 +19,7 @@ pub use agentic_plan::{LlmPlanner, PlanExecutor, StaticPlanner, Verifier, Verify
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
 pub use agentic_runtime::{SqliteOptions, SqliteStore};
-pub use agentic_tools::{FunctionCallingAgent, ReActAgent, tool, tools};
+pub use agentic_tools::{FunctionCallingAgent, ReActAgent, ToolAgent, tool, tools};
 
 /// Everything that a program with an agent usually names: `use agentic::prelude::*;`.
 pub mod prelude {

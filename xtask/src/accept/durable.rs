@@ -1,4 +1,4 @@
-//! Durable runs: killed, simulated and measured. Each is an example that prints figures and fails if a bar is missed.
+//! Durable runs, killed, simulated and measured, and plans. Each is an example that prints figures and fails if a bar is missed.
 
 use std::process::Command;
 
@@ -24,6 +24,11 @@ pub(crate) fn simulation(seeds: u64) -> Result<()> {
 /// Simulates systems that crash, for so long.
 pub(crate) fn simulation_for(seconds: u64) -> Result<()> {
     example("agentic-testkit", "simulate", false, &["--seconds", &seconds.to_string()])
+}
+
+/// How soon plans are done, beside a loop.
+pub(crate) fn schedule() -> Result<()> {
+    example("agentic-plan", "schedule", true, &[])
 }
 
 fn example(package: &str, name: &str, release: bool, args: &[&str]) -> Result<()> {

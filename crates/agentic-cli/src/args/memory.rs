@@ -39,7 +39,7 @@ pub(crate) struct How {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MemoryCommand {
-    /// Remember something, unless it is known or not worth it (exit code 4)
+    /// Remember something, unless it is known or not worth it (then exit code 4)
     Add(Add),
     /// Find what fits a question, best first
     Search {
@@ -120,7 +120,8 @@ pub(crate) enum MemoryCommand {
     },
     /// Read entries that were exported, with their ids, each into the scope that it had; twice is as good as once
     ///
-    /// With --scope only those that this scope sees.
+    /// What is there already stays as it is, also if it was changed or forgotten since. With --scope only those that this scope
+    /// sees.
     Import {
         /// The file; `-` is standard input
         file: PathBuf,

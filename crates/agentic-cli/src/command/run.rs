@@ -78,7 +78,7 @@ pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation
 
 /// What is said of an answer that was given without any tool.
 const MADE_UP: &str = "no tool was used: nothing in this answer was looked up";
-const REMEMBERED: &str = "no tool was used: nothing in this answer was looked up outside of the memory";
+const REMEMBERED: &str = "nothing in this answer was looked up outside of the memory";
 
 const OR_EPHEMERAL: &str = "or run with --ephemeral, which keeps nothing";
 

@@ -158,6 +158,17 @@ fn memories_are_copied_and_embedded_again() {
     }
     let listed = |url: &str| memory(&place, &["list", "--all", "--memory", url]).out;
     assert_eq!(listed("sqlite://imported.db"), listed("default"));
+    // What is there stays as it is.
+    memory(&place, &["restore", &tea]);
+    let again = memory(&place, &["import", "entries.jsonl"]);
+    assert!(
+        again.err.contains("imported 0 of 2 entries") && again.err.contains("; 2 were there already"),
+        "{again:?}"
+    );
+    let shown = memory(&place, &["list", "--limit", "1"]);
+    assert!(shown.out.lines().count() == 1 && shown.err.contains("there are more"), "{shown:?}");
+    assert!(memory(&place, &["list"]).out.contains("Anna drinks green tea"));
+    memory(&place, &["forget", &tea]);
 
     for there in ["2 entries written", "0 entries written"] {
         let copied = memory(&place, &["migrate", "default", "sqlite://copy.db"]);

@@ -1,7 +1,9 @@
 //! What an agent's messages have already.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use agentic_core::{Recalled, RunId};
 
 /// A conversation that several goals are parts of, with the messages of an agent that are carried from one to the next.
 ///
@@ -10,14 +12,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Conversation {
     id: Arc<str>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The runs that it is made of: what they remembered was said in it.
+    runs: HashSet<RunId>,
     /// The ids of the entries that were read in it.
-    recalled: Arc<Mutex<HashSet<String>>>,
+    recalled: HashSet<String>,
 }
 
 impl Conversation {
     /// The conversation of this id; entries that are made in it say so in their metadata, as `conversation`.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self { id: id.into(), recalled: Arc::default() }
+        Self { id: id.into(), known: Arc::default() }
     }
 
     /// Its id.
@@ -25,13 +34,21 @@ impl Conversation {
         &self.id
     }
 
-    /// Whether this entry was read in it.
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    /// Whether this entry was made or read in it.
+    pub(super) fn has(&self, found: &Recalled) -> bool {
+        let known = self.known();
+        known.recalled.contains(&found.id)
+            || found.entry.provenance.run.is_some_and(|run| known.runs.contains(&run))
     }
 
-    /// These entries were read in it.
-    pub(super) fn read(&self, ids: Vec<String>) {
-        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+    /// This run was a part of it, and these entries were read for it.
+    pub(super) fn grows(&self, run: RunId, read: Vec<String>) {
+        let mut known = self.known();
+        known.runs.insert(run);
+        known.recalled.extend(read);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

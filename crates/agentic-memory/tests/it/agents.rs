@@ -209,6 +209,14 @@ async fn what_is_in_the_conversation_is_not_read_twice() {
         agent.run(said.into(), &run()).await.unwrap();
     }
     assert_eq!(parrot.asked()[1], "What do I drink?");
+    // What the agent remembered by its tool is in its messages too.
+    let cx = run();
+    agent.run("I said it".into(), &cx).await.unwrap();
+    let [remember, _] = memory_tools(memory.clone(), anna());
+    remember.call(json!({ "content": "Anna drinks tea with milk" }), &cx).await.unwrap();
+    agent.run("What do I drink with milk?".into(), &run()).await.unwrap();
+    assert_eq!(parrot.asked().pop().unwrap(), "What do I drink with milk?");
+    parrot.asked.lock().unwrap().truncate(2);
     options.conversation = Some(Conversation::new("tuesday"));
     // Not even if it was recalled: what failed is in nobody's messages.
     let failing = RememberingAgent::new(Parrot::new(Err("no")), memory.clone(), anna());

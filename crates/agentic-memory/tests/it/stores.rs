@@ -71,9 +71,11 @@ async fn of_equal_ones_the_first_by_id_are_found() {
 async fn an_address_that_is_none_is_named() {
     let unnamed = open("memory:x", Some(&embedder())).await.unwrap_err();
     assert!(unnamed.message.contains("write `memory:`"), "{unnamed}");
-    for (url, message) in
-        [("redis://x", "no memory backend for scheme `redis`"), ("", "no memory backend for scheme ``")]
-    {
+    for (url, message) in [
+        ("redis://x", "no memory backend for scheme `redis`"),
+        ("notes.db", "for a file write `sqlite://notes.db`"),
+        ("", "it has no scheme"),
+    ] {
         let error = open(url, Some(&embedder())).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Invalid);
         assert!(error.message.contains(message) && error.message.contains("known: memory"), "{error}");

@@ -44,6 +44,10 @@ pub(super) fn schema(
     let names = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
     if !agents.is_empty() {
         properties["agent"] = json!({"enum": names(agents), "description": "Who does it."});
+        properties["inputs"] = json!({
+            "type": "object",
+            "description": "Named inputs, where the agent wants some; `{{ID.result}}` is the result of another task.",
+        });
         required.push("agent");
     }
     if !tools.is_empty() {

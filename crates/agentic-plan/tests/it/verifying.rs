@@ -18,7 +18,7 @@ use crate::worker::Worker;
 struct Probe(Arc<ToolSpec>);
 
 impl Probe {
-    fn new() -> Arc<dyn Tool> {
+    fn tool() -> Arc<dyn Tool> {
         let parameters = json!({"type": "object", "properties": {"what": {"type": "string"}}});
         Arc::new(Self(Arc::new(ToolSpec::new("probe", "probes", parameters))))
     }
@@ -57,7 +57,7 @@ fn probes(what: &str, gives: Value) -> Criterion {
 
 #[tokio::test(start_paused = true)]
 async fn tools_find_out_what_holds() {
-    let verifier = Verifier::new().tools([Probe::new()]).timeout(Duration::from_secs(5));
+    let verifier = Verifier::new().tools([Probe::tool()]).timeout(Duration::from_secs(5));
     let ok = json!({"exit_code": 0});
     for (criterion, expected, evidence) in [
         (probes("good", ok.clone()), GoalVerdict::Met, "criterion 1 holds: `probe` gives"),

@@ -1,5 +1,6 @@
 //! The agents, on scripted models.
 
+mod alone;
 mod budgeted;
 mod guarded;
 mod guardrails;

@@ -141,7 +141,7 @@ pub(super) async fn search(
         MemoryQuery::new(scope, query, limit).kinds(kinds.iter().map(|kind| (*kind).into())).metadata(filter);
     let found = memory.retrieve(&query, &RunContext::ephemeral()).await.map_err(failed)?;
     print(&found, true, output);
-    if found.is_empty() && output == Output::Text {
+    if found.is_empty() && query.limit > 0 && output == Output::Text {
         render::note(&format!("nothing of {} fits", query.scope));
     }
     Ok(exit::OK)
@@ -160,14 +160,18 @@ pub(super) async fn list(which: Which, limit: usize, all: bool, output: Output) 
         return nothing(&recipe.url, output);
     };
     let cx = RunContext::ephemeral();
+    // One more tells whether there are more.
+    let most = limit.saturating_add(1);
     let found = match all {
-        true => memory.page(&scope, None, limit, &cx).await,
-        false => memory.recent(&scope, limit, &cx).await,
+        true => memory.page(&scope, None, most, &cx).await,
+        false => memory.recent(&scope, most, &cx).await,
     };
     let found = found.map_err(failed)?;
-    print(&found, false, output);
-    if found.is_empty() && output == Output::Text {
+    print(&found[..found.len().min(limit)], false, output);
+    if output == Output::Text && found.is_empty() {
         render::note(&format!("nothing is remembered of {scope}"));
+    } else if output == Output::Text && found.len() > limit {
+        render::note("there are more; see them with --limit N");
     }
     Ok(exit::OK)
 }

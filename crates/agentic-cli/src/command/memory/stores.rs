@@ -1,13 +1,14 @@
 //! Commands about whole memories.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Mutex;
 
-use agentic::core::{Recalled, RunContext};
+use agentic::core::{MemoryScope, Recalled, RunContext};
 use agentic::memory::{
-    Copied, Forgetting, MemoryStats, ModelComparer, backend, copy, reembed as embed_again,
+    Copied, Forgetting, LongTermMemory, MemoryStats, ModelComparer, backend, copy, reembed as embed_again,
 };
 use agentic::runtime::RunContextExt as _;
 use tempfile::NamedTempFile;
@@ -174,14 +175,41 @@ pub(super) async fn import(file: &Path, which: Which) -> Result<u8, Failure> {
     }
     let (Memories { memory, .. }, cx) = (MemoryRecipe::of(which)?.open().await?, RunContext::ephemeral());
     let progress = Progress::new("embedding");
+    let mut imported = 0;
     for (done, page) in entries.chunks(PAGE).enumerate() {
-        memory.put_in(page.to_vec(), &cx.keyed("page", done)).await.map_err(failed)?;
+        let known = known(&memory, page).await?;
+        let is_new = |recalled: &&Recalled| !known.contains(&key(recalled));
+        let new: Vec<Recalled> = page.iter().filter(is_new).cloned().collect();
+        imported += new.len();
+        memory.put_in(new, &cx.keyed("page", done)).await.map_err(failed)?;
         progress.at(done * PAGE + page.len());
     }
     progress.over();
-    let imported = entries.len();
-    render::note(&format!("imported {imported} of {all} entries, each into the scope that it had"));
+    let there = entries.len() - imported;
+    let kept =
+        if there > 0 { format!("; {there} were there already, and stay as they are") } else { String::new() };
+    render::note(&format!("imported {imported} of {all} entries, each into the scope that it had{kept}"));
     Ok(exit::OK)
+}
+
+/// What an entry is known by in all of a store.
+fn key(recalled: &Recalled) -> (String, String) {
+    (recalled.entry.scope.tenant.clone(), recalled.id.clone())
+}
+
+/// Those of these entries that the memory has, forgotten ones too.
+async fn known(memory: &LongTermMemory, entries: &[Recalled]) -> Result<HashSet<(String, String)>, Failure> {
+    let mut ids: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for recalled in entries {
+        ids.entry(&recalled.entry.scope.tenant).or_default().push(recalled.id.clone());
+    }
+    let mut known = HashSet::new();
+    for (tenant, ids) in ids {
+        let there = memory.store().get(&MemoryScope::of_tenant(tenant), &ids).await;
+        let there = there.map_err(memories::failure)?.into_iter();
+        known.extend(there.map(|record| (tenant.to_owned(), record.id)));
+    }
+    Ok(known)
 }
 
 pub(super) async fn migrate(from: &str, to: &str) -> Result<u8, Failure> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agentic_core::{Json, Timestamp};
+use agentic_core::{Json, StoreErrorKind as Kind, Timestamp};
 use tempfile::TempDir;
 
 use super::*;

@@ -26,13 +26,13 @@ pub struct Plan {
     goal: Goal,
     version: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    revisions: Vec<Revision>,
+    replanned: Vec<Replanned>,
     tasks: Vec<Task>,
 }
 
 /// Why a plan has another version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revision {
+pub struct Replanned {
     /// The version that was made.
     pub version: u32,
     /// Why.
@@ -47,7 +47,7 @@ struct Unchecked {
     #[serde(default = "first")]
     version: u32,
     #[serde(default)]
-    revisions: Vec<Revision>,
+    replanned: Vec<Replanned>,
     tasks: Vec<Task>,
 }
 
@@ -58,8 +58,8 @@ fn first() -> u32 {
 impl TryFrom<Unchecked> for Plan {
     type Error = PlanError;
 
-    fn try_from(Unchecked { goal, version, revisions, tasks }: Unchecked) -> Result<Self, PlanError> {
-        Self { goal, version, revisions, tasks }.checked()
+    fn try_from(Unchecked { goal, version, replanned, tasks }: Unchecked) -> Result<Self, PlanError> {
+        Self { goal, version, replanned, tasks }.checked()
     }
 }
 
@@ -69,7 +69,7 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] if the tasks are not a plan.
     pub fn new(goal: Goal, tasks: Vec<Task>) -> Result<Self, PlanError> {
-        Self { goal, version: 1, revisions: Vec::new(), tasks }.checked()
+        Self { goal, version: 1, replanned: Vec::new(), tasks }.checked()
     }
 
     /// The next version of this plan: what is done stays, with its results, and these tasks take the place of the rest. Of a
@@ -79,11 +79,11 @@ impl Plan {
     /// [`PlanError`] if that is no plan; none of the new tasks may have the id of one that stays.
     pub fn next_version(&self, reason: impl Into<String>, tasks: Vec<Task>) -> Result<Self, PlanError> {
         let mut all: Vec<Task> = self.tasks.iter().filter_map(done).collect();
-        let (version, mut revisions) = (self.version.saturating_add(1), self.revisions.clone());
+        let (version, mut replanned) = (self.version.saturating_add(1), self.replanned.clone());
         let kept = all.iter().map(|task| task.id.clone()).collect();
-        revisions.push(Revision { version, reason: reason.into(), kept });
+        replanned.push(Replanned { version, reason: reason.into(), kept });
         all.extend(tasks);
-        Self { goal: self.goal.clone(), version, revisions, tasks: all }.checked()
+        Self { goal: self.goal.clone(), version, replanned, tasks: all }.checked()
     }
 
     /// The goal.
@@ -97,8 +97,8 @@ impl Plan {
     }
 
     /// Why there are versions after the first, in order.
-    pub fn revisions(&self) -> &[Revision] {
-        &self.revisions
+    pub fn replanned(&self) -> &[Replanned] {
+        &self.replanned
     }
 
     /// The tasks, in the planner's order.

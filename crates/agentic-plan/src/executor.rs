@@ -58,7 +58,7 @@ pub struct PlanExecutor {
 pub struct Executed {
     /// The plan as it is in the end, with the results of its tasks.
     pub plan: Plan,
-    /// What its tasks, and planning again, took.
+    /// What its tasks took. What planning again and judging took is the run's alone.
     pub spend: Spend,
 }
 

@@ -106,12 +106,12 @@ impl Planner for LlmPlanner {
         if goal.text.trim().is_empty() {
             return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
         }
-        let asked = prompt::first(goal, context, self.max_tasks, &self.agents, &self.tools);
+        let asked = prompt::first(self, goal, context);
         self.ask(asked, |tasks| Plan::new(goal.clone(), tasks), cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
-        let asked = prompt::again(plan, context, self.max_tasks, &self.agents, &self.tools);
+        let asked = prompt::again(self, plan, context);
         self.ask(asked, |tasks| plan.next_version(context, tasks), cx).await
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agentic_core::{
     Agent, AgentError, ChatModel, Criterion, Goal, GoalVerdict, Outcome, RunContext, StepError, Tool,
-    async_trait,
+    ToolErrorKind, async_trait,
 };
 use serde_json::Value;
 
@@ -68,7 +68,8 @@ impl Verifier {
     /// The outcome with a verdict, and what that rests on.
     ///
     /// # Errors
-    /// Only what ends the whole run: its budget, its cancellation. A judge or a tool that fails leaves its criterion unknown.
+    /// Only what ends the whole run: its budget, its cancellation. A judge that fails, and a tool that can't be asked, leave
+    /// their criterion unknown; of a tool that was asked and fails it does not hold.
     ///
     /// # Cancel safety
     /// Dropping the future drops the step that is under way.
@@ -144,11 +145,17 @@ impl Verifier {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
             }
             Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not {gives}", short(&given)))),
-            // A tool that fails has found something; one that could not be asked has not.
-            Err(StepError::Tool(error)) => Ok(Finding::Fails(format!("`{name}` failed: {error}"))),
+            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Failed => {
+                Ok(Finding::Fails(format!("`{name}` failed: {error}")))
+            }
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a tool that fails like this was asked, and has found something.
+fn is_finding(kind: ToolErrorKind) -> bool {
+    matches!(kind, ToolErrorKind::Failed | ToolErrorKind::NotFound)
 }
 
 /// The beginning of a value, for people.

@@ -24,7 +24,9 @@ pub enum PlanError {
         task: String,
     },
     /// A task depends on one that does not exist.
-    #[error("task `{task}` depends on `{dependency}`, which is not in the plan")]
+    #[error(
+        "task `{task}` depends on `{dependency}`, which is not in the plan; add that task, or leave the dependency out"
+    )]
     Unknown {
         /// The task's path.
         task: String,
@@ -50,13 +52,15 @@ pub enum PlanError {
         problem: String,
     },
     /// There is no such task to go on with.
-    #[error("there is no task `{task}` in the plan that is worked on itself")]
+    #[error(
+        "there is no task `{task}` in the plan that is worked on itself; name one without subtasks by its path"
+    )]
     NoTask {
         /// The path.
         task: String,
     },
     /// The task is somewhere else in its life.
-    #[error("task `{task}` is {status:?} already")]
+    #[error("task `{task}` is {status:?} already; a task begins and ends once")]
     Status {
         /// The task's path.
         task: String,

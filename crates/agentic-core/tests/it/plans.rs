@@ -38,7 +38,10 @@ fn a_plan_that_is_read_is_checked_too_down_to_its_subtasks() {
         {"id": "a", "description": "d", "subtasks": [{"id": "b", "description": "d", "dependencies": ["c"]}]},
     ]});
     let error = serde_json::from_value::<Plan>(written).unwrap_err().to_string();
-    assert_eq!(error, "task `a/b` depends on `a/c`, which is not in the plan");
+    assert_eq!(
+        error,
+        "task `a/b` depends on `a/c`, which is not in the plan; add that task, or leave the dependency out"
+    );
 }
 
 /// The plan after this, which is possible.
@@ -166,7 +169,7 @@ fn the_next_version_keeps_what_is_done() {
     let next = plan.next_version("`y` failed", vec![Task::new("y", "otherwise", ["g"])]).unwrap();
     assert_eq!((next.version(), next.next_tasks()), (2, vec!["y".to_owned()]));
     assert_eq!(next.inputs("y").unwrap()["g"], "x");
-    assert_eq!(next.revisions()[0].kept, ["a", "g"]);
+    assert_eq!(next.replanned()[0].kept, ["a", "g"]);
     assert!(next.task("g/y").is_none() && next.task("d").is_none());
     let twice = plan.next_version("", vec![Task::new("a", "again", NONE)]);
     assert_eq!(twice, Err(PlanError::Duplicate { task: "a".into() }));

@@ -85,10 +85,8 @@ impl<'a> Execution<'a> {
     fn start(&mut self) -> Result<(), AgentError> {
         while self.at_work < self.executor.max_parallel {
             let Some(path) = self.plan.next_tasks().into_iter().next() else { break };
-            match self.plan.inputs(&path) {
-                Ok(of_task) => {
-                    let mut inputs = self.plan.goal().inputs.clone();
-                    inputs.extend(of_task);
+            match self.inputs(&path) {
+                Ok(inputs) => {
                     self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
                     self.work_on(&path, inputs)?;
                 }
@@ -101,6 +99,13 @@ impl<'a> Execution<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The inputs of the whole goal and of a task.
+    fn inputs(&self, path: &str) -> Result<Map<String, Value>, PlanError> {
+        let mut inputs = self.plan.goal().inputs.clone();
+        inputs.extend(self.plan.inputs(path)?);
+        Ok(inputs)
     }
 
     fn work_on(&mut self, path: &str, inputs: Map<String, Value>) -> Result<(), AgentError> {
@@ -141,8 +146,7 @@ impl<'a> Execution<'a> {
     ) -> Result<(), AgentError> {
         match decision.map_err(|error| AgentError::from_step(error, self.partial()))? {
             Decision::Approve | Decision::Edit { .. } => {
-                let mut inputs = self.plan.goal().inputs.clone();
-                inputs.extend(self.plan.inputs(&path).map_err(internal)?);
+                let inputs = self.inputs(&path).map_err(internal)?;
                 self.work_on(&path, inputs)
             }
             Decision::Deny { .. } => self.gave_up(path, failed),
@@ -245,7 +249,7 @@ fn unknown(executor: &PlanExecutor, tasks: &[Task]) -> Result<(), AgentError> {
         if executor.worker(task).is_none() {
             let known: Vec<_> = executor.agents.keys().map(String::as_str).collect();
             return Err(AgentError::invalid_input(format!(
-                "task `{}` is for agent `{}`, which the executor does not have; it has {}",
+                "task `{}` is for agent `{}`, which the executor does not have; give it that one, or name one of: {}",
                 task.id,
                 task.agent.as_deref().unwrap_or_default(),
                 if known.is_empty() { "none by name".to_owned() } else { known.join(", ") }

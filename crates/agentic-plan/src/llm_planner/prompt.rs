@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use agentic_core::{Goal, Plan, Task, TaskStatus};
 use serde_json::Value;
 
+use super::LlmPlanner;
+
 pub(super) const SYSTEM: &str = "You split a goal into tasks. Each task is done by somebody who reads its description, and the \
     results of the tasks that it depends on, and nothing else: say in it all that they need to know, with names and numbers. \
     Tasks that need nothing of each other do not depend on each other, so that they run at the same time. Make no task \
@@ -13,28 +15,16 @@ pub(super) const SYSTEM: &str = "You split a goal into tasks. Each task is done 
 /// So many bytes of a result are shown to who plans again.
 const RESULT: usize = 1_000;
 
-pub(super) fn first(
-    goal: &Goal,
-    context: &str,
-    max_tasks: usize,
-    agents: &BTreeMap<String, String>,
-    tools: &BTreeMap<String, String>,
-) -> String {
-    let mut prompt = list("The agents that there are", agents) + &list("The tools that there are", tools);
+pub(super) fn first(planner: &LlmPlanner, goal: &Goal, context: &str) -> String {
+    let (mut prompt, max_tasks) = (given(planner), planner.max_tasks);
     if !context.trim().is_empty() {
         prompt.push_str(&format!("What is known:\n{}\n\n", context.trim()));
     }
     prompt + &format!("Plan this goal, in at most {max_tasks} tasks, as few as will do:\n{}", goal.prompt())
 }
 
-pub(super) fn again(
-    plan: &Plan,
-    context: &str,
-    max_tasks: usize,
-    agents: &BTreeMap<String, String>,
-    tools: &BTreeMap<String, String>,
-) -> String {
-    let mut prompt = list("The agents that there are", agents) + &list("The tools that there are", tools);
+pub(super) fn again(planner: &LlmPlanner, plan: &Plan, context: &str) -> String {
+    let (mut prompt, max_tasks) = (given(planner), planner.max_tasks);
     prompt.push_str(&format!(
         "The goal:\n{}\n\nA plan for it has failed. What is done, and stays:\n",
         plan.goal().prompt()
@@ -75,6 +65,11 @@ fn shown(result: &Value) -> String {
     };
     let cut = text.floor_char_boundary(RESULT);
     if cut < text.len() { format!("{}… ({} bytes more)", &text[..cut], text.len() - cut) } else { text }
+}
+
+/// What there is to plan with.
+fn given(planner: &LlmPlanner) -> String {
+    list("The agents that there are", &planner.agents) + &list("The tools that there are", &planner.tools)
 }
 
 fn list(what: &str, of: &BTreeMap<String, String>) -> String {

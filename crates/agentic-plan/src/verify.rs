@@ -145,7 +145,7 @@ impl Verifier {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
             }
             Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not {gives}", short(&given)))),
-            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Failed => {
+            Err(StepError::Tool(error)) if is_finding(error.kind()) => {
                 Ok(Finding::Fails(format!("`{name}` failed: {error}")))
             }
             Err(error) => Err(error),

@@ -136,6 +136,16 @@ pub enum AgentError {
         /// What there is so far.
         partial: Box<Partial>,
     },
+    /// It was tried as often as it may, and the last try was no good either.
+    #[error("no good result in {tries} {}, the last: {error}", if *tries == 1 { "try" } else { "tries" })]
+    Tries {
+        /// How often it was tried.
+        tries: u32,
+        /// How the last try failed.
+        error: Box<AgentError>,
+        /// What there is so far: of the last try.
+        partial: Box<Partial>,
+    },
     /// A step failed in another way.
     #[error("{error}")]
     Step {
@@ -172,6 +182,19 @@ impl AgentError {
         Self::InvalidInput { message: message.into() }
     }
 
+    /// There is an outcome, and it does not do: its verdict is that the goal is not met.
+    pub fn not_met(outcome: &Outcome) -> Self {
+        let evidence = outcome.evidence.join("; ");
+        let message = match evidence.is_empty() {
+            true => "the agent says that the goal is not met".to_owned(),
+            false => evidence,
+        };
+        Self::InvalidOutput {
+            message,
+            partial: Box::new(Partial { text: outcome.text(), spend: outcome.spend }),
+        }
+    }
+
     /// A step failed after this partial work.
     pub fn from_step(error: StepError, partial: Partial) -> Self {
         let partial = Box::new(partial);
@@ -198,7 +221,7 @@ impl AgentError {
             Self::InvalidInput { .. } => Reason::InvalidInput,
             Self::Model { .. } => Reason::ModelError,
             Self::Blocked { .. } => Reason::Guardrail,
-            Self::Task { error, .. } => error.reason(),
+            Self::Task { error, .. } | Self::Tries { error, .. } => error.reason(),
             Self::Step { error, .. } => error.reason(),
         }
     }
@@ -219,7 +242,7 @@ impl AgentError {
             Self::Budget { limit, .. } => limit.what != Resource::Depth,
             Self::Cancelled { .. } => true,
             Self::Step { error, .. } => error.ends_run(),
-            Self::Task { error, .. } => error.ends_run(),
+            Self::Task { error, .. } | Self::Tries { error, .. } => error.ends_run(),
             _ => false,
         }
     }
@@ -236,24 +259,31 @@ impl AgentError {
             | Self::Model { partial, .. }
             | Self::Blocked { partial, .. }
             | Self::Task { partial, .. }
+            | Self::Tries { partial, .. }
             | Self::Step { partial, .. } => Some(partial),
             Self::InvalidInput { .. } => None,
         }
     }
 
-    pub(crate) fn partial_mut(&mut self) -> Option<&mut Partial> {
+    /// What of it an agent or a model has written: what there is so far, and why it can't be used, of what failed below as
+    /// well.
+    pub(crate) fn written(&mut self) -> Vec<&mut String> {
         match self {
+            Self::InvalidOutput { message, partial } => vec![message, &mut partial.text],
+            Self::Task { error, partial, .. } | Self::Tries { error, partial, .. } => {
+                let mut all = error.written();
+                all.push(&mut partial.text);
+                all
+            }
             Self::TurnLimit { partial, .. }
             | Self::LoopDetected { partial, .. }
             | Self::Budget { partial, .. }
             | Self::Cancelled { partial, .. }
             | Self::OutputLimit { partial, .. }
-            | Self::InvalidOutput { partial, .. }
             | Self::Model { partial, .. }
             | Self::Blocked { partial, .. }
-            | Self::Task { partial, .. }
-            | Self::Step { partial, .. } => Some(partial),
-            Self::InvalidInput { .. } => None,
+            | Self::Step { partial, .. } => vec![&mut partial.text],
+            Self::InvalidInput { .. } => Vec::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::goal::GoalVerdict;
 use crate::id::{RunId, StepId};
 use crate::model::ModelDelta;
 use crate::plan::{Plan, TaskStatus};
+use crate::reflect::{Critique, Reflection};
 use crate::run::{Reason, RunStatus};
 use crate::step::{StepDetail, StepKind};
 use crate::time::Timestamp;
@@ -115,6 +116,20 @@ pub enum EventKind {
         /// Why it failed or is blocked, or why it is tried again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+    },
+    /// A try was reflected on in this scope.
+    Reflected {
+        /// Which try, from 1.
+        attempt: u32,
+        /// What is thought of it.
+        reflection: Box<Reflection>,
+    },
+    /// A result was judged in this scope.
+    Critiqued {
+        /// Which one, from 1.
+        iteration: u32,
+        /// What is thought of it.
+        critique: Box<Critique>,
     },
     /// A step's effect starts.
     StepStarted {

@@ -117,6 +117,12 @@ pub enum Criterion {
         /// How far off it may be.
         tolerance: f64,
     },
+    /// The output is this answer, or one of these: letter case, punctuation, articles and spacing do not matter
+    /// ([`normalised_answer`](crate::normalised_answer)).
+    Answer {
+        /// The answers that are right.
+        any_of: Vec<String>,
+    },
     /// A tool gives this when it is called.
     Tool {
         /// The tool's name.

@@ -133,10 +133,10 @@ impl Guards {
 
     /// What the agent leaves when it fails: nothing, if that may not pass.
     async fn error(&self, mut error: AgentError, cx: &RunContext) -> AgentError {
-        if let Some(partial) = error.partial_mut().filter(|partial| !partial.text.is_empty()) {
-            let mut passage = Passage::new(Gate::Output, std::mem::take(&mut partial.text));
+        for text in error.written().into_iter().filter(|text| !text.is_empty()) {
+            let mut passage = Passage::new(Gate::Output, std::mem::take(text));
             if self.admitted(&mut passage, cx, "output").await.is_ok() {
-                partial.text = passage.text();
+                *text = passage.text();
             }
         }
         error

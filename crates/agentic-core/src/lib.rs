@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod answer;
 mod approval;
 mod approval_rule;
 mod budget;
@@ -44,6 +45,7 @@ pub use async_trait::async_trait;
 
 // What is wanted, and who works on it.
 pub use agent::{Agent, AgentError, Partial};
+pub use answer::normalised_answer;
 pub use goal::{Criterion, Goal, GoalVerdict, Lookup, Outcome};
 pub use run::{Reason, RunStatus};
 
@@ -93,7 +95,7 @@ pub use memory::{
 };
 pub use memory_scope::{InvalidScope, MemoryScope};
 pub use plan::{Plan, PlanError, Planner, Replanned, Task, TaskStatus};
-pub use reflect::{Critique, Reflection, Reflector, Score};
+pub use reflect::{Critic, Critique, Reflection, Reflector, Score};
 pub use store::{
     Beside, Cursor, Hit, Record, Selection, StoreCapabilities, StoreError, StoreErrorKind, StoreInfo,
     VectorStore, WriteBatch,
@@ -114,6 +116,7 @@ const _: () = {
     usable::<dyn VectorStore>();
     usable::<dyn Planner>();
     usable::<dyn Reflector>();
+    usable::<dyn Critic>();
     usable::<dyn EventSink>();
     usable::<dyn Guardrail>();
     usable::<RunContext>();

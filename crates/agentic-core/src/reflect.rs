@@ -1,6 +1,6 @@
 //! Reflections and critiques: what is said about an action or a result.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,16 @@ pub trait Reflector: Debug + Send + Sync + 'static {
     ) -> Result<Reflection, AgentError>;
 }
 
+/// Judges results.
+#[async_trait]
+pub trait Critic: Debug + Send + Sync + 'static {
+    /// Judges what came of a goal.
+    ///
+    /// # Errors
+    /// An [`AgentError`] if there is no judgement.
+    async fn critique(&self, goal: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError>;
+}
+
 /// A judgement of a result by criteria.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Critique {
@@ -64,6 +74,19 @@ pub struct Score {
     pub score: u8,
     /// Why.
     pub explanation: String,
+}
+
+/// The mean, and what it is made of: `4.5 of 5 (correctness 5, clarity 4)`.
+impl fmt::Display for Critique {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(average) = self.average() else { return f.write_str("no score") };
+        write!(f, "{} of 5 (", (average * 100.0).round() / 100.0)?;
+        for (place, Score { criterion, score, .. }) in self.scores.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{criterion} {score}")?;
+        }
+        f.write_str(")")
+    }
 }
 
 impl Critique {

@@ -4,6 +4,7 @@ pub use agentic_core as core;
 pub use agentic_llm as llm;
 pub use agentic_memory as memory;
 pub use agentic_plan as plan;
+pub use agentic_reflect as reflect;
 pub use agentic_runtime as runtime;
 pub use agentic_schema as schema;
 pub use agentic_tools as tools;
@@ -16,6 +17,9 @@ pub use agentic_memory::{
     HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
 pub use agentic_plan::{LlmPlanner, PlanExecutor, StaticPlanner, Verifier, VerifyingAgent};
+pub use agentic_reflect::{
+    CriticAgent, IterativeRefinementAgent, LlmReflector, SelfConsistencyAgent, SelfCorrectionAgent,
+};
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
 pub use agentic_runtime::{SqliteOptions, SqliteStore};
@@ -25,10 +29,10 @@ pub use agentic_tools::{FunctionCallingAgent, ReActAgent, ToolAgent, tool, tools
 pub mod prelude {
     pub use crate::llm;
     pub use crate::{
-        Agent, AgentError, Budget, ChatModel, EffectContext, Embedder, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Guarded, LlmPlanner, LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor,
-        ReActAgent, RememberingAgent, RunContext, RunOptions, RunReport, Runtime, Tool, ToolError,
-        memory_tools, tool, tools,
+        Agent, AgentError, Budget, ChatModel, CriticAgent, EffectContext, Embedder, Ephemeral,
+        FunctionCallingAgent, Goal, GoalVerdict, Guarded, IterativeRefinementAgent, LlmPlanner, LlmReflector,
+        LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor, ReActAgent, RememberingAgent, RunContext,
+        RunOptions, RunReport, Runtime, SelfCorrectionAgent, Tool, ToolError, memory_tools, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

@@ -1,7 +1,7 @@
 //! One task: its tries.
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, GoalVerdict, Outcome, Reflection, RunContext, Spend, Task, TaskStatus,
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Reflection, RunContext, Spend, Task, TaskStatus,
 };
 use serde_json::{Map, Value};
 
@@ -81,7 +81,7 @@ impl Job<'_> {
         };
         let outcome = self.executor.verifier.verify(&goal, worked?, &cx.scope("verify")).await?;
         match outcome.verdict {
-            GoalVerdict::NotMet => Err(not_met(&outcome)),
+            GoalVerdict::NotMet => Err(AgentError::not_met(&outcome)),
             GoalVerdict::Met | GoalVerdict::Unverified => Ok(outcome.output),
         }
     }
@@ -109,13 +109,4 @@ impl Failed {
             None => self.error.to_string(),
         }
     }
-}
-
-/// The agent has an outcome, which is none.
-fn not_met(outcome: &Outcome) -> AgentError {
-    let evidence = outcome.evidence.join("; ");
-    let message = if evidence.is_empty() { "the agent says that it is not met".to_owned() } else { evidence };
-    let text = outcome.text();
-    let partial = agentic_core::Partial { text, spend: outcome.spend };
-    AgentError::InvalidOutput { message, partial: Box::new(partial) }
 }

@@ -1,6 +1,6 @@
 //! Criteria that say by themselves what they want.
 
-use agentic_core::{Criterion, Outcome};
+use agentic_core::{Criterion, Outcome, normalised_answer};
 use agentic_schema::Schema;
 use regex::RegexBuilder;
 use serde_json::Value;
@@ -44,6 +44,11 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
                 output.as_f64().or_else(|| output.as_str().and_then(|text| text.trim().parse().ok()));
             let holds = number.is_some_and(|number: f64| (number - value).abs() <= *tolerance);
             told(holds, format!("the output is a number within {tolerance} of {value}"))
+        }
+        Criterion::Answer { any_of } => {
+            let given = normalised_answer(&outcome.text());
+            let holds = any_of.iter().any(|answer| normalised_answer(answer) == given);
+            told(holds, format!("the output is the answer \"{}\"", any_of.join("\" or \"")))
         }
         _ => Finding::Unknown("this verifier does not know such a criterion".to_owned()),
     }
@@ -91,6 +96,9 @@ mod tests {
         {
             assert_eq!(holds(&near, output.clone()), Some(expected), "{output}");
         }
+        let answer = Criterion::Answer { any_of: vec!["Oslo".into(), "Kristiania".into()] };
+        assert_eq!(holds(&answer, json!("the kristiania.")), Some(true));
+        assert_eq!(holds(&answer, json!("Oslo, Norway")), Some(false));
         assert_eq!(holds(&Criterion::Near { value: f64::NAN, tolerance: 1.0 }, json!(1)), Some(false));
     }
 

@@ -1,0 +1,95 @@
+//! Ask several times, take what is said most.
+
+use std::sync::Arc;
+
+use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext, Spend, async_trait, normalised_answer};
+use serde_json::Value;
+
+/// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
+///
+/// The agent has to draw its words (a temperature above 0), else all answers are one. Answers are the same if they are so
+/// [normalised](normalised_answer), or as JSON; of equally frequent ones the first is taken. It is for answers that can be the
+/// same: a number, a name, a choice.
+#[derive(Clone, Debug)]
+pub struct SelfConsistencyAgent {
+    agent: Arc<dyn Agent>,
+    samples: u32,
+    max_parallel: usize,
+}
+
+impl SelfConsistencyAgent {
+    /// This agent, asked five times, four at a time.
+    pub fn new(agent: impl Agent) -> Self {
+        Self { agent: Arc::new(agent), samples: 5, max_parallel: 4 }
+    }
+
+    /// It is asked so often, at least once. Default: 5.
+    #[must_use]
+    pub fn samples(mut self, samples: u32) -> Self {
+        self.samples = samples.max(1);
+        self
+    }
+
+    /// So many are asked at a time, at least one. Default: 4.
+    #[must_use]
+    pub fn max_parallel(mut self, samples: usize) -> Self {
+        self.max_parallel = samples.max(1);
+        self
+    }
+}
+
+#[async_trait]
+impl Agent for SelfConsistencyAgent {
+    fn name(&self) -> &str {
+        "self-consistency"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let sampled = cx
+            .all("sample", self.max_parallel, 1..=self.samples, |cx, _| {
+                let (agent, goal) = (self.agent.clone(), goal.clone());
+                async move { cx.call(agent.name(), &*agent, goal).await }
+            })
+            .await;
+        let (mut answers, mut spend, mut failure) = (Vec::new(), Spend::default(), None);
+        for sample in sampled {
+            match sample {
+                Ok(outcome) => {
+                    spend += outcome.spend;
+                    answers.push(outcome);
+                }
+                Err(error) if error.ends_run() => return Err(error),
+                Err(error) => {
+                    spend += error.partial().map(|partial| partial.spend).unwrap_or_default();
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        let outputs: Vec<&Value> = answers.iter().map(|outcome| &outcome.output).collect();
+        match (majority(&outputs), failure) {
+            (Some((place, votes)), _) => {
+                let mut outcome = answers.swap_remove(place);
+                outcome.spend = spend;
+                outcome.evidence.push(format!("{votes} of {} tries gave this answer", self.samples));
+                Ok(outcome)
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(AgentError::invalid_input("nothing was asked")),
+        }
+    }
+}
+
+/// The place of the first of the most frequent answers, and how often it is given.
+pub(crate) fn majority(outputs: &[&Value]) -> Option<(usize, usize)> {
+    let forms: Vec<String> = outputs.iter().map(|output| form(output)).collect();
+    let votes = forms.iter().map(|form| forms.iter().filter(|other| *other == form).count());
+    // The last of equal ones is given, so from the end.
+    votes.enumerate().collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, votes)| *votes)
+}
+
+fn form(output: &Value) -> String {
+    match output {
+        Value::String(text) => normalised_answer(text),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether a loop is worth its calls.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext};
+use serde_json::Value;
+
+use crate::consistency::majority;
+use crate::share::Share;
+
+/// An agent that asks another one again and again.
+pub trait Wraps: Agent {
+    /// The other one.
+    fn inner(&self) -> &Arc<dyn Agent>;
+}
+
+/// Compares a loop with what the same agent gives without it for the same number of model calls: the majority of independent
+/// answers. For evaluation: it costs both.
+///
+/// The agent has to draw its words (a temperature above 0), else all answers are one.
+#[derive(Clone, Debug)]
+pub struct EqualCompute {
+    method: Arc<dyn Agent>,
+    plain: Arc<dyn Agent>,
+}
+
+/// What a loop gives on a goal, and what independent answers give.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Compared {
+    /// The loop's result.
+    pub own: Result<Outcome, AgentError>,
+    /// The model calls that it took, reflections and critiques included.
+    pub calls: u64,
+    /// Independent answers, until they had taken as many calls; at least one.
+    pub samples: Vec<Result<Outcome, AgentError>>,
+}
+
+impl EqualCompute {
+    /// This loop, and the agent in it.
+    pub fn new(method: impl Wraps) -> Self {
+        let plain = method.inner().clone();
+        Self { method: Arc::new(method), plain }
+    }
+
+    /// Works on the goal in both ways. Calls are counted over the whole run, so nothing else may go on in it meanwhile.
+    ///
+    /// # Errors
+    /// What ends the whole run: its budget, its cancellation.
+    pub async fn compare(&self, goal: Goal, cx: &RunContext) -> Result<Compared, AgentError> {
+        let calls = || cx.budget().spent.model_calls;
+        let before = calls();
+        let own = going_on(cx.scope("own").call(self.method.name(), &*self.method, goal.clone()).await)?;
+        let (taken, before) = (calls() - before, calls());
+        let mut samples = Vec::new();
+        while samples.is_empty() || calls() - before < taken {
+            let cx = cx.scope("sample");
+            let so_far = calls();
+            samples.push(going_on(cx.call(self.plain.name(), &*self.plain, goal.clone()).await)?);
+            // An agent that calls no model would never have taken as many.
+            if calls() == so_far {
+                break;
+            }
+        }
+        Ok(Compared { own, calls: taken, samples })
+    }
+}
+
+fn going_on(result: Result<Outcome, AgentError>) -> Result<Result<Outcome, AgentError>, AgentError> {
+    match result {
+        Err(error) if error.ends_run() => Err(error),
+        result => Ok(result),
+    }
+}
+
+impl Compared {
+    /// The most frequent of the independent answers; of equally frequent ones the first.
+    pub fn majority(&self) -> Option<&Value> {
+        let outputs: Vec<&Value> = self.samples.iter().flatten().map(|outcome| &outcome.output).collect();
+        majority(&outputs).map(|(place, _)| outputs[place])
+    }
+}
+
+/// What was compared over many goals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// Goals on which the loop was right.
+    pub own: Share,
+    /// Goals on which the majority was right.
+    pub majority: Share,
+    /// Goals on which one of the independent answers was right: what somebody gets who can tell right from wrong.
+    pub any: Share,
+    /// The model calls of the loops.
+    pub calls: u64,
+}
+
+impl Comparison {
+    /// Adds what was compared on one goal.
+    pub fn add(&mut self, compared: &Compared, is_right: impl Fn(&Value) -> bool) {
+        self.calls += compared.calls;
+        self.own.add(compared.own.as_ref().is_ok_and(|outcome| is_right(&outcome.output)));
+        self.majority.add(compared.majority().is_some_and(&is_right));
+        self.any.add(compared.samples.iter().flatten().any(|outcome| is_right(&outcome.output)));
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { own, majority, any, calls } = self;
+        write!(f, "the loop: {own}; the majority of as many calls ({calls}): {majority}; any of them: {any}")
+    }
+}

@@ -1,0 +1,244 @@
+//! Act, reflect, do it better.
+
+use std::sync::Arc;
+
+use agentic_core::{
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector, RunContext,
+    Spend, async_trait,
+};
+
+use crate::again::{again, with_lessons};
+use crate::equal_compute::Wraps;
+use crate::lessons::Lessons;
+
+/// Has an agent try, a reflector look at what came of it, and the agent try again with what was learned, a few times.
+///
+/// Whether a try is good is told from outside where that can be: an outcome that was verified and [met](GoalVerdict::Met) its
+/// goal is good, one that has not met it and an error are not. What nobody verified is good if the reflector wants no other
+/// try. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do.
+///
+/// Each try reads the answer of the one before, what is wrong with it, and what was learned from all of them: the method of
+/// Reflexion (Shinn et al. 2023), within one goal and, with [`lessons`](Self::lessons), from one goal to the next.
+#[derive(Clone, Debug)]
+pub struct SelfCorrectionAgent {
+    agent: Arc<dyn Agent>,
+    reflector: Arc<dyn Reflector>,
+    lessons: Option<Lessons>,
+    tries: u32,
+}
+
+/// One try.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Try {
+    /// What came of it.
+    pub result: Result<Outcome, AgentError>,
+    /// What was thought of it: nothing of one that met its goal, and of one on which nobody could reflect.
+    pub reflection: Option<Reflection>,
+}
+
+/// What came of all tries.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Corrected {
+    /// The outcome of the last try, or why none was good.
+    pub result: Result<Outcome, AgentError>,
+    /// All tries, in order.
+    pub tries: Vec<Try>,
+}
+
+impl SelfCorrectionAgent {
+    /// This agent, corrected by what this one says.
+    pub fn new(agent: impl Agent, reflector: impl Reflector) -> Self {
+        Self { agent: Arc::new(agent), reflector: Arc::new(reflector), lessons: None, tries: 3 }
+    }
+
+    /// It tries at most so often, at least once. Default: 3.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.tries = tries.max(1);
+        self
+    }
+
+    /// What is learned is remembered here, and read before the first try at a goal like it.
+    #[must_use]
+    pub fn lessons(mut self, lessons: Lessons) -> Self {
+        self.lessons = Some(lessons);
+        self
+    }
+
+    /// Works on the goal and gives all tries, also where none was good.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the try that is under way.
+    pub async fn correct(&self, goal: Goal, cx: &RunContext) -> Corrected {
+        let mut tries = Vec::new();
+        let result = self.work(&goal, &mut tries, cx).await;
+        Corrected { result, tries }
+    }
+
+    async fn work(&self, goal: &Goal, tries: &mut Vec<Try>, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let mut learned = match &self.lessons {
+            Some(lessons) => lessons.on(goal, &cx.scope("lessons")).await?,
+            None => Vec::new(),
+        };
+        let mut next = goal.clone();
+        loop {
+            let asked = with_lessons(next, &learned);
+            let result = cx.scope("try").call(self.agent.name(), &*self.agent, asked).await;
+            match &result {
+                Ok(outcome) if outcome.verdict == GoalVerdict::Met => return self.good(result, None, tries),
+                Err(error) if error.ends_run() => return Err(error.clone()),
+                _ => {}
+            }
+            let number = tries.len() as u32 + 1;
+            let reflection = self.reflect(goal, &result, number, cx).await?;
+            let wants_more = reflection.as_ref().is_some_and(|reflection| reflection.should_retry);
+            let is_open = matches!(&result, Ok(outcome) if outcome.verdict == GoalVerdict::Unverified);
+            if is_open && !wants_more {
+                return self.good(result, reflection, tries);
+            }
+            let lesson = reflection.as_ref().and_then(|reflection| reflection.improvement.clone());
+            if let (Some(lessons), Some(lesson)) = (&self.lessons, &lesson) {
+                lessons.learn(goal, lesson, &cx.scope("learn")).await?;
+            }
+            let gives_up = reflection.as_ref().is_some_and(|reflection| !reflection.should_retry);
+            let failed = Try { result, reflection };
+            next = again(goal, failed.answer().as_deref(), &failed.problem());
+            tries.push(failed);
+            if gives_up || number >= self.tries {
+                return Err(exhausted(tries));
+            }
+            learned.extend(lesson.filter(|lesson| !learned.contains(lesson)));
+        }
+    }
+
+    async fn reflect(
+        &self,
+        goal: &Goal,
+        result: &Result<Outcome, AgentError>,
+        attempt: u32,
+        cx: &RunContext,
+    ) -> Result<Option<Reflection>, AgentError> {
+        let (action, result) = match result {
+            Ok(outcome) => (outcome.text(), evidence(outcome)),
+            Err(error) => {
+                let partial = error.partial().map(|partial| partial.text.clone()).unwrap_or_default();
+                (partial, format!("it failed: {error}"))
+            }
+        };
+        match self.reflector.reflect(goal, &action, &result, &cx.scope("reflect")).await {
+            Ok(reflection) => {
+                cx.emit(|| EventKind::Reflected { attempt, reflection: Box::new(reflection.clone()) });
+                Ok(Some(reflection))
+            }
+            Err(error) if error.ends_run() => Err(error),
+            Err(error) => {
+                cx.emit(|| EventKind::Note { text: format!("nobody reflects on try {attempt}: {error}") });
+                Ok(None)
+            }
+        }
+    }
+
+    /// This try is good.
+    fn good(
+        &self,
+        result: Result<Outcome, AgentError>,
+        reflection: Option<Reflection>,
+        tries: &mut Vec<Try>,
+    ) -> Result<Outcome, AgentError> {
+        let before = tries.iter().map(Try::spend).fold(Spend::default(), |sum, spend| sum + spend);
+        let told =
+            tries.iter().zip(1..).map(|(failed, n)| format!("try {n} was not good: {}", failed.problem()));
+        let told: Vec<String> = told.collect();
+        tries.push(Try { result: result.clone(), reflection });
+        let mut outcome = result?;
+        outcome.spend += before;
+        outcome.evidence.extend(told);
+        Ok(outcome)
+    }
+}
+
+impl Try {
+    /// What it answered, if anything.
+    fn answer(&self) -> Option<String> {
+        match &self.result {
+            Ok(outcome) => Some(outcome.text()),
+            Err(error) => error.partial().map(|partial| partial.text.clone()),
+        }
+    }
+
+    /// What is wrong with it, in words.
+    fn problem(&self) -> String {
+        let found = match &self.result {
+            Ok(outcome) if outcome.verdict == GoalVerdict::NotMet => Some(evidence(outcome)),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let thought = self.reflection.as_ref().map(|reflection| {
+            reflection.improvement.clone().unwrap_or_else(|| reflection.assessment.clone())
+        });
+        match (found, thought) {
+            // What is thought says it already.
+            (Some(found), Some(thought)) if thought.contains(&found) => thought,
+            (Some(found), Some(thought)) => format!("{found}\n{thought}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => "nobody knows why".to_owned(),
+        }
+    }
+
+    fn spend(&self) -> Spend {
+        match &self.result {
+            Ok(outcome) => outcome.spend,
+            Err(error) => error.partial().map(|partial| partial.spend).unwrap_or_default(),
+        }
+    }
+}
+
+/// What an outcome's verdict rests on.
+fn evidence(outcome: &Outcome) -> String {
+    match (outcome.verdict, outcome.evidence.is_empty()) {
+        (_, false) => outcome.evidence.join("\n"),
+        (GoalVerdict::NotMet, true) => "the goal is not met".to_owned(),
+        (_, true) => "nobody has checked it".to_owned(),
+    }
+}
+
+/// No try was good.
+fn exhausted(tries: &[Try]) -> AgentError {
+    let error = match tries.last() {
+        Some(Try { result: Err(error), .. }) => error.clone(),
+        Some(Try { result: Ok(outcome), reflection }) => {
+            let mut outcome = outcome.clone();
+            if outcome.verdict == GoalVerdict::Unverified {
+                outcome.evidence.extend(reflection.iter().map(|reflection| reflection.assessment.clone()));
+            }
+            AgentError::not_met(&outcome)
+        }
+        None => AgentError::invalid_input("nothing was tried"),
+    };
+    let text = error.partial().map(|partial| partial.text.clone()).unwrap_or_default();
+    let spend = tries.iter().map(Try::spend).fold(Spend::default(), |sum, spend| sum + spend);
+    AgentError::Tries {
+        tries: tries.len() as u32,
+        error: Box::new(error),
+        partial: Box::new(Partial { text, spend }),
+    }
+}
+
+#[async_trait]
+impl Agent for SelfCorrectionAgent {
+    fn name(&self) -> &str {
+        "self-correction"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        self.correct(goal, cx).await.result
+    }
+}
+
+impl Wraps for SelfCorrectionAgent {
+    fn inner(&self) -> &Arc<dyn Agent> {
+        &self.agent
+    }
+}

@@ -1,0 +1,133 @@
+//! Reflections without a model: what something outside says.
+
+use std::fmt;
+use std::sync::Arc;
+
+use agentic_core::{
+    AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, async_trait,
+};
+use agentic_schema::{Schema, SchemaError, lenient};
+use serde_json::Value;
+
+type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
+
+/// Calls a tool on what was done, and takes what it says: tests, a compiler, any command with an exit code.
+///
+/// It is good if the tool gives something without an `exit_code` other than 0. Then there is no retry; else there is, and what
+/// to do better is what the tool says: its `stdout` and `stderr` where it has some, else all it gives, cut to its last
+/// 2,000 bytes, for errors end with what matters.
+#[derive(Clone)]
+pub struct ToolReflector {
+    tool: Arc<dyn Tool>,
+    arguments: Arc<Arguments>,
+}
+
+impl fmt::Debug for ToolReflector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolReflector").field("tool", &self.tool).finish_non_exhaustive()
+    }
+}
+
+impl ToolReflector {
+    /// This tool, called with the arguments that this makes of a goal and of what was done.
+    pub fn new(
+        tool: Arc<dyn Tool>,
+        arguments: impl Fn(&Goal, &str) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        Self { tool, arguments: Arc::new(arguments) }
+    }
+}
+
+#[async_trait]
+impl Reflector for ToolReflector {
+    async fn reflect(
+        &self,
+        goal: &Goal,
+        action: &str,
+        _: &str,
+        cx: &RunContext,
+    ) -> Result<Reflection, AgentError> {
+        let name = &self.tool.spec().name;
+        match cx.tool(&self.tool, (self.arguments)(goal, action)).await {
+            Ok(given) => {
+                let problem = fails(&given).then(|| format!("`{name}` says: {}", said(&given)));
+                Ok(found(action, said(&given), problem))
+            }
+            // It was asked, and this is its answer.
+            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Failed => {
+                Ok(found(action, error.to_string(), Some(format!("`{name}` failed: {error}"))))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether what a tool gives says that it went wrong: an exit code other than 0, or none where there should be one.
+fn fails(given: &Value) -> bool {
+    given.get("exit_code").is_some_and(|code| code.as_i64() != Some(0))
+}
+
+/// What a tool says, in words.
+fn said(given: &Value) -> String {
+    const MOST: usize = 2_000;
+    let streams =
+        ["stdout", "stderr"].map(|name| given.get(name).and_then(Value::as_str).unwrap_or_default());
+    let text = match given {
+        Value::String(text) => text.clone(),
+        _ if streams.iter().any(|stream| !stream.trim().is_empty()) => streams.concat(),
+        other => other.to_string(),
+    };
+    let text = text.trim();
+    match text.len() > MOST {
+        true => format!("…{}", &text[text.ceil_char_boundary(text.len() - MOST)..]),
+        false => text.to_owned(),
+    }
+}
+
+/// Checks what was done against a JSON Schema, and takes what is wrong with it.
+///
+/// What was done may be JSON in any form that models write: in a code fence, with prose around it.
+#[derive(Clone, Debug)]
+pub struct SchemaReflector {
+    schema: Arc<Schema>,
+}
+
+impl SchemaReflector {
+    /// This schema.
+    ///
+    /// # Errors
+    /// [`SchemaError`] if it is none.
+    pub fn new(schema: &Value) -> Result<Self, SchemaError> {
+        Ok(Self { schema: Arc::new(Schema::compile(schema)?) })
+    }
+}
+
+#[async_trait]
+impl Reflector for SchemaReflector {
+    async fn reflect(
+        &self,
+        _: &Goal,
+        action: &str,
+        result: &str,
+        _: &RunContext,
+    ) -> Result<Reflection, AgentError> {
+        let problem = match lenient::parse(action) {
+            Ok(value) => self.schema.validate(&value).err().map(|invalid| invalid.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        Ok(found(action, result.to_owned(), problem.map(|problem| format!("it is not valid: {problem}"))))
+    }
+}
+
+/// What is found from outside: nothing, or this problem.
+fn found(action: &str, result: String, problem: Option<String>) -> Reflection {
+    let good = problem.is_none();
+    Reflection {
+        action: action.to_owned(),
+        result,
+        assessment: problem.clone().unwrap_or_else(|| "it is good".to_owned()),
+        made_progress: good,
+        should_retry: !good,
+        improvement: problem,
+    }
+}

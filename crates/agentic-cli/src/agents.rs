@@ -9,11 +9,12 @@ use agentic::core::{
 use agentic::runtime::RuntimeBuilder;
 use agentic::tools::builtin::{self, Settings as ToolSettings};
 use agentic::tools::{AgentBuilder, Buildable, FunctionCallingAgent, ReActAgent};
-use agentic::{ChatModel, Ephemeral, PlanExecutor};
+use agentic::{ChatModel, Ephemeral};
 use async_trait::async_trait;
 
 use crate::approve::{Calls, TerminalApprover, Unattended};
 use crate::args::AgentKind;
+use crate::care::CareRecipe;
 use crate::config::Settings;
 use crate::exit::Failure;
 use crate::memories::Memories;
@@ -56,13 +57,13 @@ impl Agent for AnyAgent {
     }
 }
 
-/// An agent with what it remembers, if it remembers anything, and how its goals are planned, if they are.
+/// An agent with what it remembers, if it remembers anything, and what stands around it.
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
     pub(crate) agent: AnyAgent,
     pub(crate) memories: Option<Memories>,
-    /// Has this agent, without a plan, work on the tasks.
-    planned: Option<PlanExecutor>,
+    /// What plans its goals and looks to its outcomes, with this agent, without anything around it, within.
+    around: Option<Arc<dyn Agent>>,
 }
 
 #[async_trait]
@@ -72,8 +73,8 @@ impl Agent for Worker {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        if let Some(executor) = &self.planned {
-            return executor.run(goal, cx).await;
+        if let Some(around) = &self.around {
+            return around.run(goal, cx).await;
         }
         match &self.memories {
             Some(memories) => memories.around(self.agent.clone(), None).run(goal, cx).await,
@@ -84,7 +85,11 @@ impl Agent for Worker {
 
 /// The agent that the settings ask for, and what it is made of. Tools and memory are opened before the model: they fail
 /// faster.
-pub(crate) async fn open(settings: &Settings, plan: Option<PlanRecipe>) -> Result<(Worker, Recipe), Failure> {
+pub(crate) async fn open(
+    settings: &Settings,
+    plan: Option<PlanRecipe>,
+    care: CareRecipe,
+) -> Result<(Worker, Recipe), Failure> {
     let tools = tools(settings)?;
     let mut memory = settings.memory.clone();
     let memories = match &mut memory {
@@ -96,7 +101,7 @@ pub(crate) async fn open(settings: &Settings, plan: Option<PlanRecipe>) -> Resul
     has_a_price(settings.budget_usd.is_some(), &*model)?;
     let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
     let mut recipe = Recipe::new(settings, &address, model.info(), names, memory);
-    recipe.plan = plan;
+    (recipe.plan, recipe.care) = (plan, care);
     Ok((assemble(&recipe, model, tools, memories)?, recipe))
 }
 
@@ -132,14 +137,16 @@ pub(crate) fn assemble(
             AnyAgent::React(build(ReActAgent::builder(), model.clone(), tools.clone(), uses, recipe)?)
         }
     };
-    let worker = Worker { agent, memories, planned: None };
-    Ok(match &recipe.plan {
-        Some(plan) => {
-            let planned = Some(plan.executor(&model, &tools, worker.clone()));
-            Worker { planned, ..worker }
-        }
-        None => worker,
-    })
+    let worker = Worker { agent, memories, around: None };
+    if recipe.plan.is_none() && recipe.care.is_none() {
+        return Ok(worker);
+    }
+    let within: Arc<dyn Agent> = match &recipe.plan {
+        Some(plan) => Arc::new(plan.executor(&model, &tools, worker.clone())),
+        None => Arc::new(worker.clone()),
+    };
+    let around = Some(recipe.care.around(within, &model, &tools));
+    Ok(Worker { around, ..worker })
 }
 
 /// The tools that the settings ask for.

@@ -77,6 +77,8 @@ pub(crate) struct Run {
     /// cheaper model that is asked from there on [default: stop]
     #[arg(long, value_name = "stop|ask|URL", env = "AGENTIC_WHEN_EXHAUSTED")]
     pub(crate) when_exhausted: Option<Exhausted>,
+    #[command(flatten)]
+    pub(crate) care: Care,
     /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
     #[arg(long)]
     pub(crate) ephemeral: bool,
@@ -107,6 +109,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) max_parallel: Option<u64>,
     #[command(flatten)]
+    pub(crate) care: Care,
+    #[command(flatten)]
     pub(crate) agent: AgentArgs,
     /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends
     #[arg(long, requires = "execute")]
@@ -120,6 +124,31 @@ pub(crate) struct Plan {
 pub(crate) struct Chat {
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
+}
+
+/// What is done so that the outcome is good.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Care")]
+pub(crate) struct Care {
+    /// Verify the outcome by the criteria in this YAML file, a list, for example `- {type: matches, pattern: "^[0-9]+$"}`; an
+    /// outcome that misses one ends with exit code 4
+    #[arg(long, value_name = "FILE")]
+    pub(crate) criteria: Option<PathBuf>,
+    /// Reflect on an outcome that is no good, and try again with what was learned
+    #[arg(long)]
+    pub(crate) reflect: bool,
+    /// The most tries [default: 3]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "reflect")]
+    pub(crate) tries: Option<u64>,
+    /// Have a critic judge the outcome, and improve it until it is good enough
+    #[arg(long)]
+    pub(crate) refine: bool,
+    /// The mean score from 1 to 5 that is good enough [default: 4]
+    #[arg(long, value_name = "X", value_parser = score, allow_negative_numbers = true, requires = "refine")]
+    pub(crate) threshold: Option<f64>,
+    /// The most versions [default: 3]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "refine")]
+    pub(crate) versions: Option<u64>,
 }
 
 /// What every agent takes. A flag that is not given leaves the setting to the configuration.
@@ -171,6 +200,14 @@ pub(crate) struct AgentArgs {
     /// Approve every call that asks for it and that no rule denies; adds no tools and raises no budget
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// A mean score.
+fn score(text: &str) -> Result<f64, String> {
+    let score: Option<f64> = text.trim().parse().ok();
+    score
+        .filter(|score| (1.0..=5.0).contains(score))
+        .ok_or_else(|| "a number from 1 to 5, for example 4".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod agents;
 mod approve;
 mod args;
 mod arguments;
+mod care;
 mod command;
 mod config;
 mod durable;

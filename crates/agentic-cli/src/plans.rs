@@ -8,6 +8,7 @@ use agentic::plan::read_plan;
 use agentic::{Agent, ChatModel, LlmPlanner, PlanExecutor, StaticPlanner};
 use serde::{Deserialize, Serialize};
 
+use crate::care::CareRecipe;
 use crate::exit::Failure;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -53,6 +54,7 @@ impl PlanRecipe {
             ),
             None => PlanExecutor::new(self.planner(model, tools), worker),
         };
+        let executor = executor.verifier(CareRecipe::verifier(model, tools));
         match self.max_parallel {
             Some(tasks) => executor.max_parallel(tasks),
             None => executor,
@@ -85,9 +87,14 @@ impl Planner for Written {
     }
 }
 
+/// What a file says.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))
+}
+
 /// The plan in a file.
 pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))?;
+    let text = text(path)?;
     read_plan(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

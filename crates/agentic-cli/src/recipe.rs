@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::agents::{self, Worker};
 use crate::args::AgentKind;
+use crate::care::CareRecipe;
 use crate::config::Settings;
 use crate::exhausted::Kept;
 use crate::exit::Failure;
@@ -46,6 +47,9 @@ pub(crate) struct Recipe {
     /// How its goal is planned, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<PlanRecipe>,
+    /// What is done so that its outcome is good.
+    #[serde(default, skip_serializing_if = "CareRecipe::is_none")]
+    pub(crate) care: CareRecipe,
 }
 
 impl Recipe {
@@ -70,6 +74,7 @@ impl Recipe {
             memory,
             when_exhausted: Kept::Stop,
             plan: None,
+            care: CareRecipe::default(),
         }
     }
 

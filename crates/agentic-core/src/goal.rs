@@ -127,7 +127,8 @@ pub enum Criterion {
     Tool {
         /// The tool's name.
         tool: String,
-        /// What it is called with.
+        /// What it is called with. In its texts `{{output}}` stands for the output, of code in a fence for the code; then the
+        /// tool must be one that changes nothing, as what is called is the model's.
         #[serde(default)]
         arguments: Value,
         /// What it has to give; of an object, the fields that matter. Null if it only must not fail.

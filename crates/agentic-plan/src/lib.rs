@@ -10,7 +10,7 @@ mod verify;
 
 // Where plans come from.
 #[cfg(feature = "yaml")]
-pub use file::{PlanFileError, read_plan};
+pub use file::{PlanFileError, read_criteria, read_plan};
 pub use llm_planner::LlmPlanner;
 pub use static_planner::StaticPlanner;
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Criterion, Goal, GoalVerdict, Outcome, RunContext, StepError, Tool,
-    ToolErrorKind, async_trait,
+    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, RunContext, StepError,
+    Tool, ToolErrorKind, async_trait, code_in,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What is found of one criterion, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,9 @@ impl Verifier {
         cx: &RunContext,
     ) -> Result<Finding, StepError> {
         match criterion {
-            Criterion::Tool { tool, arguments, gives } => self.call(tool, arguments, gives, cx).await,
+            Criterion::Tool { tool, arguments, gives } => {
+                self.call(tool, arguments, gives, outcome, cx).await
+            }
             Criterion::Judged { rubric } => match &self.judge {
                 Some(model) => judge::judge(model, goal, rubric, outcome, cx).await,
                 None => Ok(Finding::Unknown(format!("nobody judges whether {rubric}"))),
@@ -133,13 +135,23 @@ impl Verifier {
         name: &str,
         arguments: &Value,
         gives: &Value,
+        outcome: &Outcome,
         cx: &RunContext,
     ) -> Result<Finding, StepError> {
         let Some(tool) = self.tools.iter().find(|tool| tool.spec().name == name) else {
             return Ok(Finding::Unknown(format!("the verifier has no tool `{name}`")));
         };
-        let arguments =
-            if arguments.is_null() { Value::Object(Default::default()) } else { arguments.clone() };
+        let output = outcome.text();
+        let (arguments, has_output) = match arguments {
+            Value::Null => (Value::Object(Default::default()), false),
+            arguments => filled(arguments, code_in(&output)),
+        };
+        let class = tool.effect(&arguments);
+        if has_output && !matches!(class, EffectClass::Pure | EffectClass::Idempotent) {
+            let why =
+                format!("`{name}` is not called with an output in its arguments, as it may change something");
+            return Ok(Finding::Unknown(why));
+        }
         match cx.tool(tool, arguments).await {
             Ok(given) if predicate::has(&given, gives) => {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
@@ -150,6 +162,29 @@ impl Verifier {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Arguments with the output where they want it, and whether they do.
+fn filled(arguments: &Value, output: &str) -> (Value, bool) {
+    const OUTPUT: &str = "{{output}}";
+    match arguments {
+        Value::String(text) => (text.replace(OUTPUT, output).into(), text.contains(OUTPUT)),
+        Value::Array(values) => {
+            let (values, has): (Vec<_>, Vec<_>) = values.iter().map(|value| filled(value, output)).unzip();
+            (values.into(), has.contains(&true))
+        }
+        Value::Object(fields) => {
+            let mut any = false;
+            let field = |(name, value): (&String, &Value)| {
+                let (value, has) = filled(value, output);
+                any |= has;
+                (name.clone(), value)
+            };
+            let fields: Map<String, Value> = fields.iter().map(field).collect();
+            (fields.into(), any)
+        }
+        other => (other.clone(), false),
     }
 }
 

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::agents::{self, AnyAgent, Worker};
 use crate::args::Chat;
+use crate::care::CareRecipe;
 use crate::config::Settings;
 use crate::exit::{self, Failure};
 use crate::interrupt;
@@ -20,7 +21,7 @@ use crate::render::{self, Live};
 pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
     let (Worker { agent, memories, .. }, _) =
-        interrupt::unless_raised(interrupt, agents::open(&settings, None)).await?;
+        interrupt::unless_raised(interrupt, agents::open(&settings, None, CareRecipe::default())).await?;
     let asks = std::io::stdin().is_terminal();
     if asks {
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));

@@ -9,6 +9,7 @@ use agentic::{Agent, AgentError, ChatModel, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
 
 use crate::args::{self, Output};
+use crate::care::CareRecipe;
 use crate::command::run::{self, Start};
 use crate::config::Settings;
 use crate::exit::{self, Failure};
@@ -39,8 +40,20 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
     }
     if args.execute {
         let plan = Some(PlanRecipe::new(written, args.max_tasks, args.max_parallel));
-        let start = Start { agent: args.agent, goal, when_exhausted: None, ephemeral: args.ephemeral, plan };
+        let start = Start {
+            agent: args.agent,
+            goal,
+            when_exhausted: None,
+            care: args.care,
+            ephemeral: args.ephemeral,
+            plan,
+        };
         return run::start(start, args.output, interrupt).await;
+    }
+    if !CareRecipe::of(&args.care)?.0.is_none() {
+        return Err(Failure::usage(
+            "--criteria, --reflect and --refine are for a plan that is executed; add --execute",
+        ));
     }
     let plan = match written {
         Some(plan) => plan,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use agentic::core::{Budgeted, Cancellation, Goal, Spend};
 use agentic::{Ephemeral, RunOptions};
 
-use crate::args::{AgentArgs, Output, Run};
+use crate::args::{AgentArgs, Care, Output, Run};
+use crate::care::CareRecipe;
 use crate::config::Settings;
 use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
@@ -34,8 +35,8 @@ async fn begin(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let (goal, plan) = (Goal::new(goal), None);
-    let Run { agent, when_exhausted, ephemeral, output, .. } = args;
-    start(Start { agent, goal, when_exhausted, ephemeral, plan }, output, interrupt).await
+    let Run { agent, when_exhausted, care, ephemeral, output, .. } = args;
+    start(Start { agent, goal, when_exhausted, care, ephemeral, plan }, output, interrupt).await
 }
 
 /// A run that is to be started.
@@ -43,6 +44,7 @@ pub(crate) struct Start {
     pub(crate) agent: AgentArgs,
     pub(crate) goal: Goal,
     pub(crate) when_exhausted: Option<Exhausted>,
+    pub(crate) care: Care,
     pub(crate) ephemeral: bool,
     /// How its goal is planned, if it is.
     pub(crate) plan: Option<PlanRecipe>,
@@ -51,14 +53,17 @@ pub(crate) struct Start {
 /// Starts it and follows it to its end.
 pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(start.agent)?;
+    let (care, criteria) = CareRecipe::of(&start.care)?;
+    let mut goal = start.goal;
+    goal.criteria.extend(criteria);
     let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
-    let opened = agents::open(&settings, start.plan);
+    let opened = agents::open(&settings, start.plan, care);
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, opened).await?;
     let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
     let agent = Budgeted::new(agent, when);
     let unaided = Some(if settings.memory.is_some() { REMEMBERED } else { MADE_UP });
     recipe.when_exhausted = kept;
-    let (goal, budget) = (start.goal, agents::budget(&settings, &Spend::default(), Duration::ZERO));
+    let budget = agents::budget(&settings, &Spend::default(), Duration::ZERO);
     if start.ephemeral {
         let run = settings.rules.iter().cloned().fold(Ephemeral::new(), Ephemeral::rule);
         let run = agents::approvals(run.budget(budget), settings.yes);

@@ -269,6 +269,16 @@ impl EventSink for Live {
                     error.unwrap_or_default()
                 );
             }
+            EventKind::Reflected { attempt, reflection } => {
+                shown.bar.clear();
+                let thought = reflection.improvement.as_ref().unwrap_or(&reflection.assessment);
+                super::note(&format!("reflection on try {attempt}: {}", one_line(thought, LINE)));
+            }
+            EventKind::Critiqued { iteration, critique } => {
+                shown.bar.clear();
+                let thought = one_line(&critique.assessment, LINE);
+                super::note(&format!("version {iteration} gets {critique}: {thought}"));
+            }
             EventKind::Note { text } => {
                 shown.bar.clear();
                 super::note(text);

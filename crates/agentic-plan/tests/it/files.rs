@@ -1,7 +1,7 @@
 //! Plans that people write.
 
 use agentic_core::Criterion;
-use agentic_plan::read_plan;
+use agentic_plan::{read_criteria, read_plan};
 use serde_json::json;
 
 #[test]
@@ -42,9 +42,49 @@ fn slips_of_the_pen_are_named() {
         ("goal: g\ntasks: [{id: a, description: d, dependencies: [b]}]", "`b`, which is not in the plan"),
         ("goal: g\ntasks: [{id: a, description: d, dependencies: [a]}]", "wait for each other: a"),
         ("goal: g\ntasks: [{id: a, description: d, inputs: {x: '{{b}}'}}]", "{{TASK.result}}"),
+        ("goal: {text: g, criterai: []}\ntasks: [{id: a, description: d}]", "can't be read"),
+        (
+            "goal: g\ntasks: [{id: a, description: d, criteria: [{type: near, value: 1, tolerance: 1, unit: m}]}]",
+            "criterion 1 has a field `unit`",
+        ),
         ("goal: [g\ntasks: {", "the plan can't be read"),
     ] {
         let error = read_plan(text).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
+    }
+}
+
+#[test]
+fn people_write_criteria() {
+    let criteria = read_criteria(
+        "
+- {type: answer, any_of: [Oslo]}
+- type: tool
+  tool: run_code
+  arguments: {code: '{{output}}'}
+  gives: {exit_code: 0}
+",
+    )
+    .unwrap();
+    let tool = Criterion::Tool {
+        tool: "run_code".into(),
+        arguments: json!({"code": "{{output}}"}),
+        gives: json!({"exit_code": 0}),
+    };
+    assert_eq!(criteria, [Criterion::Answer { any_of: vec!["Oslo".into()] }, tool]);
+    for (text, expected) in [
+        ("- {type: near, value: 1}", "criterion 1 can't be read: missing field `tolerance`"),
+        (
+            "- {type: judged, rubric: x}\n- {type: judge, rubric: x}",
+            "criterion 2 can't be read: unknown variant `judge`",
+        ),
+        (
+            "- {type: tool, tool: x, givse: 1}",
+            "criterion 1 has a field `givse`, which criteria like it do not have",
+        ),
+        ("type: judged", "a list of criteria can't be read"),
+    ] {
+        let error = read_criteria(text).unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
     }
 }

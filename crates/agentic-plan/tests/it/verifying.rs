@@ -30,13 +30,14 @@ impl Tool for Probe {
         &self.0
     }
 
-    fn effect(&self, _: &Value) -> EffectClass {
-        EffectClass::Pure
+    fn effect(&self, arguments: &Value) -> EffectClass {
+        if arguments["what"] == "changes 42" { EffectClass::Unsafe } else { EffectClass::Pure }
     }
 
     async fn call(&self, arguments: Value, _: EffectContext) -> Result<Value, ToolError> {
         match arguments["what"].as_str() {
             Some("good") => Ok(json!({"exit_code": 0, "out": "fine"})),
+            Some("is it 42?") => Ok(json!("it is")),
             Some("hangs") => std::future::pending().await,
             _ => Err(ToolError::failed("broken")),
         }
@@ -70,6 +71,10 @@ async fn tools_find_out_what_holds() {
         assert_eq!(found, expected, "{why}");
         assert!(why.contains(evidence), "{why}");
     }
+    let (found, why) = verdict(vec![probes("is it {{output}}?", json!("it is"))], &verifier).await;
+    assert_eq!(found, GoalVerdict::Met, "{why}");
+    let (found, why) = verdict(vec![probes("changes {{output}}", Value::Null)], &verifier).await;
+    assert_eq!((found, why.contains("it may change something")), (GoalVerdict::Unverified, true), "{why}");
     let (found, why) = verdict(vec![probes("good", ok)], &Verifier::new()).await;
     assert_eq!((found, why.contains("has no tool `probe`")), (GoalVerdict::Unverified, true), "{why}");
 }

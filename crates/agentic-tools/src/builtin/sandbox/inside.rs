@@ -82,24 +82,26 @@ impl Inside {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).at(Step::Pipe);
         let ((go, goes), (starting, starts)) = (pipe()?, pipe()?);
         let keeper = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).at(Step::Watch)?;
+        // In there nobody is known as root any more.
+        let is_root = rustix::process::geteuid().is_root();
         match raw::fork(NAMESPACES).at(Step::Namespaces)? {
             Some(first) => {
                 // Else the first process would wait for itself.
                 drop((go, starts));
-                self.keep(first, &goes, &starting)
+                self.keep(first, is_root, &goes, &starting)
             }
             None => {
                 drop((goes, starting));
-                self.begin(&go, &keeper)
+                self.begin(is_root, &go, &keeper)
             }
         }
     }
 
     /// The keeper: says who the first process is, and watches it until it ends. Returns only if that can't be done.
-    fn keep(&self, first: Pid, goes: &OwnedFd, starting: &OwnedFd) -> Result<(), Failed> {
+    fn keep(&self, first: Pid, is_root: bool, goes: &OwnedFd, starting: &OwnedFd) -> Result<(), Failed> {
         let watched = pidfd_open(first, PidfdFlags::empty()).at(Step::Watch)?;
         memory::exceeds(first.as_raw_pid(), u64::MAX).at(Step::Watch)?;
-        identify(first).at(Step::Identity)?;
+        identify(first, is_root).at(Step::Identity)?;
         raw::close_all_but([
             self.lifeline.as_fd(),
             self.report.as_fd(),
@@ -150,7 +152,7 @@ impl Inside {
     }
 
     /// The first process: makes the sandbox and starts the program in it. Returns in the program.
-    fn begin(&mut self, go: &OwnedFd, keeper: &OwnedFd) -> Result<(), Failed> {
+    fn begin(&mut self, is_root: bool, go: &OwnedFd, keeper: &OwnedFd) -> Result<(), Failed> {
         // Without the keeper's word there is nobody to tell either.
         if rustix::io::read(go, &mut [0; 1]) != Ok(1) {
             raw::exit(1);
@@ -159,7 +161,7 @@ impl Inside {
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
         // As who we are outside: Python may lie where nobody else can look.
         self.layout.open(&mut self.trees)?;
-        become_nobody().at(Step::Identity)?;
+        become_nobody(is_root).at(Step::Identity)?;
         die_with(keeper).at(Step::Process)?;
         rustix::system::sethostname(b"sandbox").at(Step::Root)?;
         self.layout.enter(&self.trees)?;
@@ -214,9 +216,8 @@ impl Inside {
 }
 
 /// Says who the processes of the namespace are outside: nobody, if we are root, else ourselves.
-fn identify(first: Pid) -> Result<(), Errno> {
+fn identify(first: Pid, is_root: bool) -> Result<(), Errno> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let is_root = user == 0;
     let write = |file: &str, text: &[u8]| {
         let mut path = Text::new();
         let _ = write!(path, "/proc/{}/{file}", first.as_raw_pid());
@@ -235,12 +236,14 @@ fn identify(first: Pid) -> Result<(), Errno> {
     map("uid_map", if is_root { NOBODY } else { user })
 }
 
-fn become_nobody() -> Result<(), Errno> {
+fn become_nobody(is_root: bool) -> Result<(), Errno> {
     use rustix::process::{Gid, Uid};
     use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    // Only root may; the groups of others are known to nobody in here.
-    let _ = set_thread_groups(&[]);
+    // Others may not; their groups are known to nobody in here.
+    if is_root {
+        set_thread_groups(&[])?;
+    }
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
     // It is a copy of the process outside, with all that is in its memory.

@@ -35,7 +35,10 @@ mod http_get;
 mod jail;
 #[cfg(feature = "files")]
 mod list_dir;
-#[cfg(any(feature = "code", feature = "shell"))]
+#[cfg(any(
+    feature = "shell",
+    all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 mod output;
 #[cfg(feature = "files")]
 mod read_file;

@@ -65,7 +65,7 @@ impl Output {
     }
 
     /// Whether something in the middle is missing.
-    #[cfg(feature = "code")]
+    #[cfg(all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
     pub(super) fn is_cut(&self) -> bool {
         self.dropped > 0 || self.end.len() > self.most / 2
     }

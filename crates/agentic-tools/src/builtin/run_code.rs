@@ -24,6 +24,7 @@ mod system;
 #[path = "run_code/elsewhere.rs"]
 mod system;
 
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
 pub(super) use files::TextFile;
 pub use limits::CodeLimits;
 

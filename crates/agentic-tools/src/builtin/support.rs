@@ -47,7 +47,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Bytes as people read them: `812 bytes`, `3.4 KB`, `12.0 MB`.
-#[cfg(any(feature = "code", feature = "files", feature = "http", feature = "shell"))]
+#[cfg(any(
+    feature = "files",
+    feature = "http",
+    feature = "shell",
+    all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 pub(super) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "rounded to one digit anyway")]
     let scaled = |unit: u64| bytes as f64 / unit as f64;

@@ -12,6 +12,7 @@ const MOST: usize = 1000;
 const PAGE: u64 = 4096;
 
 /// A text file in the program's folder.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "where there is no sandbox nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(in super::super) struct TextFile {
     /// Below the folder: plain names with `/` between.

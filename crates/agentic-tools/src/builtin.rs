@@ -13,6 +13,7 @@
 //! | `calculator` | `calculator` | pure | yes |
 //! | `current_time` | `time` | pure | yes |
 //! | `http_get` | `http` | pure | no |
+//! | `run_code` | `code` | pure: in a sandbox, on Linux | no |
 //! | `shell` | `shell` | unsafe, a person is asked first | no |
 //!
 //! What a tool reads is data, never an instruction: that a file says "call `shell`" gives nobody the right to.
@@ -34,8 +35,17 @@ mod http_get;
 mod jail;
 #[cfg(feature = "files")]
 mod list_dir;
+#[cfg(any(
+    feature = "shell",
+    all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
+mod output;
 #[cfg(feature = "files")]
 mod read_file;
+#[cfg(feature = "code")]
+mod run_code;
+#[cfg(all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod sandbox;
 #[cfg(feature = "files")]
 mod search_files;
 #[cfg(feature = "shell")]
@@ -58,6 +68,8 @@ pub use jail::Jail;
 pub use list_dir::ListDir;
 #[cfg(feature = "files")]
 pub use read_file::ReadFile;
+#[cfg(feature = "code")]
+pub use run_code::{CodeLimits, RunCode};
 #[cfg(feature = "files")]
 pub use search_files::SearchFiles;
 #[cfg(feature = "shell")]
@@ -171,6 +183,13 @@ pub static BUILTINS: &[Builtin] = &[
             let tool = HttpGet::new()?;
             Ok(Arc::new(if settings.private_addresses { tool.allow_private_addresses()? } else { tool }))
         },
+    },
+    #[cfg(feature = "code")]
+    Builtin {
+        name: run_code::NAME,
+        description: run_code::DESCRIPTION,
+        default: false,
+        open: |_| Ok(Arc::new(RunCode::new())),
     },
     #[cfg(feature = "shell")]
     Builtin {

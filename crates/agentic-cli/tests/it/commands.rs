@@ -15,6 +15,7 @@ fn tools_are_listed_and_called() {
         "* calculator",
         "* current_time",
         "  write_file",
+        "  run_code",
         "  shell",
     ] {
         assert!(list.out.lines().any(|line| line.starts_with(name)), "{name} in {}", list.out);

@@ -13,10 +13,10 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use super::support::{arguments, size, spec};
+use super::output::Output;
+use super::support::{arguments, spec};
 
 pub(super) const NAME: &str = "shell";
 pub(super) const DESCRIPTION: &str = "Run a shell command on this computer, outside of any sandbox. \
@@ -24,6 +24,7 @@ pub(super) const DESCRIPTION: &str = "Run a shell command on this computer, outs
 
 /// Bytes kept of each of the two outputs: half of them from the start, half from the end.
 const MAX_OUTPUT: usize = 12_000;
+const ADVICE: &str = "write the output into a file to read all of it";
 
 /// Runs commands with the system's shell: `sh -c`, on Windows `cmd /C`.
 ///
@@ -127,7 +128,7 @@ impl Tool for Shell {
         };
         match ended {
             Ok(Ok((code, stdout, stderr))) => {
-                Ok(json!({ "exit_code": code, "stdout": stdout.text(), "stderr": stderr.text() }))
+                Ok(json!({ "exit_code": code, "stdout": stdout.text(ADVICE), "stderr": stderr.text(ADVICE) }))
             }
             Ok(Err(error)) => {
                 Err(ToolError::failed(format!("the command could not be followed: {error}"))
@@ -156,7 +157,7 @@ impl Running {
     async fn finish(&mut self) -> std::io::Result<(Option<i32>, Output, Output)> {
         let Self { child, is_over } = self;
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
-        let read = join(Output::read(stdout), Output::read(stderr));
+        let read = join(Output::read(stdout, MAX_OUTPUT), Output::read(stderr, MAX_OUTPUT));
         let wait = async {
             // The shell's own end: what it left running in the background is not waited for but killed, which
             // also closes the pipes that are being read.
@@ -183,56 +184,5 @@ impl Drop for Running {
         if !self.is_over {
             let _ = self.child.start_kill();
         }
-    }
-}
-
-/// The start and the end of an output; what lies between is counted and dropped while it is read.
-#[derive(Debug, Default)]
-struct Output {
-    start: Vec<u8>,
-    end: Vec<u8>,
-    dropped: u64,
-}
-
-impl Output {
-    async fn read(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Self> {
-        let mut output = Self::default();
-        let Some(mut pipe) = pipe else { return Ok(output) };
-        let mut buffer = vec![0; 16 * 1024];
-        loop {
-            match pipe.read(&mut buffer).await? {
-                0 => return Ok(output),
-                read => output.add(&buffer[..read]),
-            }
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let (first, rest) = bytes.split_at(bytes.len().min(MAX_OUTPUT / 2 - self.start.len()));
-        self.start.extend_from_slice(first);
-        self.end.extend_from_slice(rest);
-        // Seldom enough that moving the rest costs little.
-        if self.end.len() > 4 * MAX_OUTPUT {
-            self.shorten();
-        }
-    }
-
-    fn shorten(&mut self) {
-        let over = self.end.len().saturating_sub(MAX_OUTPUT / 2);
-        self.end.drain(..over);
-        self.dropped += over as u64;
-    }
-
-    fn text(mut self) -> String {
-        self.shorten();
-        if self.dropped == 0 {
-            self.start.append(&mut self.end);
-            return String::from_utf8_lossy(&self.start).into_owned();
-        }
-        let end = String::from_utf8_lossy(&self.end);
-        let (start, dropped) = (String::from_utf8_lossy(&self.start), size(self.dropped));
-        format!(
-            "{start}\n[cut: {dropped} in the middle; write the output into a file to read all of it]\n{end}"
-        )
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn arguments<A: DeserializeOwned>(name: &str, arguments: Value) -> Re
 }
 
 /// Runs blocking work off the async threads. Dropping the future lets the work end unheard.
-#[cfg(feature = "files")]
+#[cfg(any(
+    feature = "files",
+    all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ToolError> + Send + 'static,
 ) -> Result<T, ToolError> {
@@ -44,7 +47,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Bytes as people read them: `812 bytes`, `3.4 KB`, `12.0 MB`.
-#[cfg(any(feature = "files", feature = "http", feature = "shell"))]
+#[cfg(any(
+    feature = "files",
+    feature = "http",
+    feature = "shell",
+    all(feature = "code", target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 pub(super) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "rounded to one digit anyway")]
     let scaled = |unit: u64| bytes as f64 / unit as f64;

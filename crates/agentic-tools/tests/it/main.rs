@@ -9,6 +9,8 @@
 
 mod agents;
 mod calculator_and_time;
+#[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod code;
 mod files;
 mod functions;
 mod http;

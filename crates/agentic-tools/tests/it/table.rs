@@ -46,7 +46,7 @@ fn says_which_tools_there_are() {
     assert_eq!(
         error.message(),
         "there is no tool `grep`; there are: list_dir, read_file, search_files, write_file, edit_file, calculator, \
-         current_time, http_get, shell"
+         current_time, http_get, run_code, shell"
     );
 }
 

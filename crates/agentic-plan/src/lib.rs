@@ -5,6 +5,7 @@ mod executor;
 mod file;
 mod llm_planner;
 mod render;
+mod search_planner;
 mod static_planner;
 mod verify;
 
@@ -12,6 +13,9 @@ mod verify;
 #[cfg(feature = "yaml")]
 pub use file::{PlanFileError, read_plan};
 pub use llm_planner::LlmPlanner;
+pub use search_planner::{
+    Ended, Evaluator, Found, LlmThoughts, Proposer, SearchError, SearchPlanner, SearchState, Thought, Worth,
+};
 pub use static_planner::StaticPlanner;
 
 // What makes them happen.

@@ -65,9 +65,12 @@ pub use self::thought::{Evaluator, Proposer, SearchState, Thought, Worth};
 ///     }
 /// }
 ///
-/// # async fn plan(cx: &RunContext) -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), agentic_plan::SearchError> {
+/// # use agentic_runtime::RunContextExt as _;
+/// # let cx = &RunContext::ephemeral();
 /// let found = SearchPlanner::of(Reach(11), Reach(11)).search(&Goal::new("Reach 11"), "", cx).await?;
-/// assert_eq!(found.thoughts.len(), 5); // 2 or 2, 4, 5, 10, 11
+/// assert_eq!(found.thoughts.len(), 5); // to 2, 4, 5, 10 and 11
 /// # Ok(())
 /// # }
 /// ```

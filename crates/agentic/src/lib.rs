@@ -15,7 +15,9 @@ pub use agentic_core::{
 pub use agentic_memory::{
     HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
-pub use agentic_plan::{LlmPlanner, PlanExecutor, StaticPlanner, Verifier, VerifyingAgent};
+pub use agentic_plan::{
+    HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StaticPlanner, Verifier, VerifyingAgent,
+};
 pub use agentic_runtime::{Ephemeral, RunOptions, RunReport, Runtime};
 #[cfg(feature = "sqlite")]
 pub use agentic_runtime::{SqliteOptions, SqliteStore};
@@ -26,9 +28,9 @@ pub mod prelude {
     pub use crate::llm;
     pub use crate::{
         Agent, AgentError, Budget, ChatModel, EffectContext, Embedder, Ephemeral, FunctionCallingAgent, Goal,
-        GoalVerdict, Guarded, LlmPlanner, LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor,
-        ReActAgent, RememberingAgent, RunContext, RunOptions, RunReport, Runtime, Tool, ToolError,
-        memory_tools, tool, tools,
+        GoalVerdict, Guarded, HierarchicalPlanner, LlmPlanner, LongTermMemory, Memory, MemoryScope, Outcome,
+        PlanExecutor, ReActAgent, RememberingAgent, RunContext, RunOptions, RunReport, Runtime,
+        SearchPlanner, Tool, ToolError, memory_tools, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

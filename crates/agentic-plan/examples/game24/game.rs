@@ -15,6 +15,9 @@ use serde_json::json;
 
 type Number = Ratio<i64>;
 
+/// So many steps there are at most: two of four numbers, in either order, by four operators.
+pub(crate) const MOVES: usize = 4 * 3 * 4;
+
 /// The numbers that are left, sorted: `1/3 4 6`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Numbers(Vec<Number>);

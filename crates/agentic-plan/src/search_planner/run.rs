@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use agentic_core::{AgentError, EventKind, Goal, RunContext};
 
 use super::{Ended, Found, SearchError, SearchPlanner, SearchState, Thought, Worth};
+use crate::render::first_line;
 
 /// The thoughts that lead to a state.
 type Path = Vec<Thought>;
@@ -101,7 +102,8 @@ impl<'a> Search<'a> {
     fn tell(&self, level: usize, new: usize, beam: &[Path], cx: &RunContext) {
         cx.emit(|| {
             let best = beam.first().and_then(|path| path.last());
-            let best = best.map(|thought| format!("; the best: {}", thought.step)).unwrap_or_default();
+            let best =
+                best.map(|thought| format!("; the best: {}", first_line(&thought.step))).unwrap_or_default();
             let (kept, expanded) = (beam.len(), self.expanded);
             let text = format!("step {level}: {kept} of {new} new states kept, {expanded} expanded{best}");
             EventKind::Note { text }

@@ -1,11 +1,12 @@
 //! Plans survive crashes.
 
 use agentic_core::{Agent, AgentError, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait};
-use agentic_plan::{LlmPlanner, PlanExecutor, SearchPlanner};
+use agentic_plan::{HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner};
 use agentic_testkit::durability::{Check, Subject, World};
 use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
 
+use crate::hierarchical;
 use crate::worker::Planned;
 
 /// Asks a model about its task; what the model calls bad has failed.
@@ -85,4 +86,20 @@ fn searched() -> Subject {
 fn a_search_finds_the_same_wherever_it_crashes() {
     let proof = Check::new(searched).run();
     assert!(proof.crashes > 50, "{proof:?}");
+}
+
+fn split() -> Subject {
+    let planner = HierarchicalPlanner::new(hierarchical::model(hierarchical::FAILS));
+    let worker = RuleModel::new(|request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        let fails = asked.ends_with("do fails");
+        Says::text(if fails { "bad: it fails".to_owned() } else { asked })
+    });
+    Subject::new(PlanExecutor::new(planner, Asks(worker)), "pack", World::new())
+}
+
+#[test]
+fn a_plan_of_several_levels_comes_to_the_same_wherever_it_crashes() {
+    let proof = Check::new(split).run();
+    assert!(proof.crashes > 100, "{proof:?}");
 }

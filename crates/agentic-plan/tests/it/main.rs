@@ -7,6 +7,7 @@ mod failures;
 mod files;
 #[path = "../../examples/game24/game.rs"]
 mod game;
+mod hierarchical;
 mod planners;
 mod schedule;
 mod search;

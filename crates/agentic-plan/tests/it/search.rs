@@ -24,7 +24,7 @@ async fn all_puzzles_of_the_game_of_24_are_solved_in_no_more_states_than_breadth
     let puzzles: Vec<Numbers> =
         text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
     assert_eq!(puzzles.len(), 900);
-    let planner = SearchPlanner::new(Player::new()).proposals(usize::MAX).beam_width(1);
+    let planner = SearchPlanner::new(Player::new()).proposals(game::MOVES).beam_width(1);
     for puzzle in &puzzles {
         let found = planner.search(&game::goal(puzzle), "", &RunContext::ephemeral()).await.unwrap();
         let steps = found.thoughts.iter().map(|thought| &*thought.step);
@@ -51,7 +51,7 @@ fn what_is_no_solution_of_a_puzzle_is_not_taken_for_one() {
 #[tokio::test]
 async fn what_is_found_is_a_chain_of_tasks() {
     let puzzle = "4 9 10 13".parse().unwrap();
-    let planner = SearchPlanner::new(Player::new()).proposals(usize::MAX);
+    let planner = SearchPlanner::new(Player::new()).proposals(game::MOVES);
     let plan = planner.plan(&game::goal(&puzzle), "", &RunContext::ephemeral()).await.unwrap();
     let chained: Vec<_> = plan.tasks().iter().map(|task| (&*task.id, task.dependencies.clone())).collect();
     let after = |id: &str| vec![id.to_owned()];
@@ -64,7 +64,7 @@ async fn what_is_found_is_a_chain_of_tasks() {
 #[tokio::test]
 async fn what_has_no_solution_is_said_with_how_many_states_were_expanded() {
     let (puzzle, cx) = ("1 1 1 1".parse().unwrap(), RunContext::ephemeral());
-    let planner = SearchPlanner::new(Player::new()).proposals(usize::MAX);
+    let planner = SearchPlanner::new(Player::new()).proposals(game::MOVES);
     let error = planner.search(&game::goal(&puzzle), "", &cx).await.unwrap_err();
     let nothing = SearchError::NothingFound { expanded: 1, ended: Ended::NoStates, best: vec![] };
     assert_eq!(error, nothing);
@@ -253,7 +253,7 @@ async fn what_can_not_be_expanded_is_left_out_and_told() {
 #[tokio::test]
 async fn an_exhausted_budget_ends_the_search() {
     let budget = Budget::default().with_model_calls(10);
-    let agent = Planned(Arc::new(SearchPlanner::new(Player::new()).proposals(usize::MAX)));
+    let agent = Planned(Arc::new(SearchPlanner::new(Player::new()).proposals(game::MOVES)));
     let puzzle = "4 9 10 13".parse().unwrap();
     let report = Ephemeral::new().budget(budget).run(&agent, game::goal(&puzzle)).await;
     assert_eq!(report.result.unwrap_err().reason(), Reason::BudgetExhausted);

@@ -102,7 +102,10 @@ pub(crate) struct Plan {
     /// Show the plan as a Mermaid flowchart
     #[arg(long, conflicts_with = "execute")]
     pub(crate) mermaid: bool,
-    /// The most tasks of a plan [default: 10]
+    /// Have the model split tasks further where it finds that they need it, three levels deep
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) hierarchical: bool,
+    /// The most tasks of a plan, not counting those of tasks that are split [default: 10; with --hierarchical 5]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) max_tasks: Option<u64>,
     /// The most tasks that are worked on at a time [default: 4]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use agentic::core::{Plan, Planner, Tool};
 use agentic::plan::read_plan;
-use agentic::{Agent, ChatModel, LlmPlanner, PlanExecutor, StaticPlanner};
+use agentic::{Agent, ChatModel, HierarchicalPlanner, LlmPlanner, PlanExecutor, StaticPlanner};
 use serde::{Deserialize, Serialize};
 
+use crate::args;
 use crate::care::CareRecipe;
 use crate::exit::Failure;
 
@@ -16,6 +17,9 @@ pub(crate) struct PlanRecipe {
     /// A plan that is there already; without one the model plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
+    /// Whether tasks are split further.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hierarchical: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_tasks: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,20 +27,24 @@ pub(crate) struct PlanRecipe {
 }
 
 impl PlanRecipe {
-    pub(crate) fn new(plan: Option<Plan>, max_tasks: Option<u64>, max_parallel: Option<u64>) -> Self {
+    /// As the arguments say; `plan` is the one that they name, if they do.
+    pub(crate) fn new(plan: Option<Plan>, args: &args::Plan) -> Self {
         let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-        Self { plan, max_tasks: size(max_tasks), max_parallel: size(max_parallel) }
+        let (max_tasks, max_parallel) = (size(args.max_tasks), size(args.max_parallel));
+        Self { plan, hierarchical: args.hierarchical, max_tasks, max_parallel }
     }
 
     /// Has the model plan for a worker with these tools.
-    pub(crate) fn planner(&self, model: &Arc<dyn ChatModel>, tools: &[Arc<dyn Tool>]) -> LlmPlanner {
+    pub(crate) fn planner(&self, model: &Arc<dyn ChatModel>, tools: &[Arc<dyn Tool>]) -> Arc<dyn Planner> {
         let told = tools.iter().map(|tool| tool.spec());
         let planner = told.fold(LlmPlanner::new(model.clone()), |planner, spec| {
             planner.tool(&*spec.name, spec.description.lines().next().unwrap_or_default())
         });
-        match self.max_tasks {
-            Some(tasks) => planner.max_tasks(tasks),
-            None => planner,
+        match (self.hierarchical, self.max_tasks) {
+            (false, None) => Arc::new(planner),
+            (false, Some(tasks)) => Arc::new(planner.max_tasks(tasks)),
+            (true, None) => Arc::new(HierarchicalPlanner::of(planner)),
+            (true, Some(tasks)) => Arc::new(HierarchicalPlanner::of(planner).max_tasks(tasks)),
         }
     }
 
@@ -64,7 +72,7 @@ impl PlanRecipe {
 
 /// A plan that a person has written; the model plans the rest again where it fails.
 #[derive(Clone, Debug)]
-struct Written(StaticPlanner, LlmPlanner);
+struct Written(StaticPlanner, Arc<dyn Planner>);
 
 #[agentic::core::async_trait]
 impl Planner for Written {

@@ -7,6 +7,7 @@ mod reference;
 mod task;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -144,5 +145,16 @@ pub trait Planner: Debug + Send + Sync + 'static {
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         let (_, _, _) = (plan, context, cx);
         Err(AgentError::invalid_input("this planner can't plan again after a failure; choose another policy"))
+    }
+}
+
+#[async_trait]
+impl<P: Planner + ?Sized> Planner for Arc<P> {
+    async fn plan(&self, goal: &Goal, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
+        (**self).plan(goal, context, cx).await
+    }
+
+    async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
+        (**self).replan(plan, context, cx).await
     }
 }

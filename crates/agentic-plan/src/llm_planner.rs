@@ -21,12 +21,12 @@ use self::draft::Draft;
 /// others, else such a plan is sent back too.
 #[derive(Clone, Debug)]
 pub struct LlmPlanner {
-    model: Arc<dyn ChatModel>,
-    agents: BTreeMap<String, String>,
-    tools: BTreeMap<String, String>,
+    pub(crate) model: Arc<dyn ChatModel>,
+    pub(crate) agents: BTreeMap<String, String>,
+    pub(crate) tools: BTreeMap<String, String>,
     max_tasks: usize,
-    attempts: u32,
-    sampling: Sampling,
+    pub(crate) attempts: u32,
+    pub(crate) sampling: Sampling,
 }
 
 impl LlmPlanner {

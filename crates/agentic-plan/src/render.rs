@@ -53,7 +53,7 @@ pub fn mark(status: TaskStatus) -> &'static str {
     }
 }
 
-fn first_line(text: &str) -> &str {
+pub(crate) fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or_default()
 }
 

@@ -16,7 +16,9 @@ pub use agentic_core::{
 pub use agentic_memory::{
     HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
-pub use agentic_plan::{LlmPlanner, PlanExecutor, StaticPlanner, Verifier, VerifyingAgent};
+pub use agentic_plan::{
+    HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StaticPlanner, Verifier, VerifyingAgent,
+};
 pub use agentic_reflect::{
     CriticAgent, IterativeRefinementAgent, LlmReflector, SelfConsistencyAgent, SelfCorrectionAgent,
 };
@@ -30,9 +32,10 @@ pub mod prelude {
     pub use crate::llm;
     pub use crate::{
         Agent, AgentError, Budget, ChatModel, CriticAgent, EffectContext, Embedder, Ephemeral,
-        FunctionCallingAgent, Goal, GoalVerdict, Guarded, IterativeRefinementAgent, LlmPlanner, LlmReflector,
-        LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor, ReActAgent, RememberingAgent, RunContext,
-        RunOptions, RunReport, Runtime, SelfCorrectionAgent, Tool, ToolError, memory_tools, tool, tools,
+        FunctionCallingAgent, Goal, GoalVerdict, Guarded, HierarchicalPlanner, IterativeRefinementAgent,
+        LlmPlanner, LlmReflector, LongTermMemory, Memory, MemoryScope, Outcome, PlanExecutor, ReActAgent,
+        RememberingAgent, RunContext, RunOptions, RunReport, Runtime, SearchPlanner, SelfCorrectionAgent,
+        Tool, ToolError, memory_tools, tool, tools,
     };
     pub use agentic_runtime::RunContextExt as _;
 }

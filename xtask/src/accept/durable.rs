@@ -31,6 +31,11 @@ pub(crate) fn schedule() -> Result<()> {
     example("agentic-plan", "schedule", true, &[])
 }
 
+/// How many states a search for plans expands, beside a plain one.
+pub(crate) fn game24() -> Result<()> {
+    example("agentic-plan", "game24", true, &[])
+}
+
 fn example(package: &str, name: &str, release: bool, args: &[&str]) -> Result<()> {
     let mut build = workspace::cargo();
     build.args(["build", "--example", name]);

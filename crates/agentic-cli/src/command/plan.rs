@@ -39,7 +39,7 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     if args.execute {
-        let plan = Some(PlanRecipe::new(written, args.max_tasks, args.max_parallel));
+        let plan = Some(PlanRecipe::new(written, &args));
         let start = Start {
             agent: args.agent,
             goal,
@@ -58,13 +58,12 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
     let plan = match written {
         Some(plan) => plan,
         None => {
+            let recipe = PlanRecipe::new(None, &args);
             let settings = Settings::of(args.agent)?;
             let tools = agents::tools(&settings)?;
             let address = recipe::whole(&settings.model);
             let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await?;
-            let recipe = PlanRecipe::new(None, args.max_tasks, args.max_parallel);
-            let planner = Arc::new(recipe.planner(&model, &tools));
-            match made(planner, &model, goal, &settings, interrupt).await? {
+            match made(recipe.planner(&model, &tools), &model, goal, &settings, interrupt).await? {
                 Ok(plan) => plan,
                 Err(code) => return Ok(code),
             }

@@ -53,6 +53,37 @@ fn plans_of_models_are_shown_and_executed() {
     assert_eq!(done.last()["output"], "An umbrella.");
 }
 
+const SPLITS: &str = r#"
+turns:
+  - {when: Is task `a` to be split, text: '{"reason": "It has two parts.", "split": true}'}
+  - {when: Is task, text: '{"reason": "It is small.", "split": false}'}
+  - when: What is planned now is task `a`
+    text: '{"tasks": [{"id": "x", "description": "Find socks", "dependencies": [], "tools": []},
+      {"id": "y", "description": "Find boots", "dependencies": ["x"], "tools": []}]}'
+  - {when: Find socks, text: Two.}
+  - {when: Find boots, text: One pair.}
+  - text: '{"tasks": [{"id": "a", "description": "Find things", "dependencies": [], "tools": []}]}'
+"#;
+
+#[test]
+fn tasks_are_split_further_and_it_is_said_why() {
+    let place = Place::new();
+    place.file("script.yaml", SPLITS);
+    let args = ["plan", "Pack", "--hierarchical", "--model", "scripted:script.yaml"];
+    let shown = place.run(&args);
+    let tree = "Pack\n· a  Find things\n  · x  Find socks\n  · y  Find boots ← x\n";
+    assert_eq!((shown.code, shown.out.as_str()), (0, tree), "{shown:?}");
+    for line in ["task `a` is split: It has two parts.", "task `a/y` stays as it is: It is small."] {
+        assert!(shown.err.contains(line), "{}", shown.err);
+    }
+    let done = place.run(&[&args[..], &["--execute"]].concat());
+    assert_eq!((done.code, done.out.as_str()), (0, "One pair.\n"), "{done:?}");
+    assert!(done.err.contains("✔ a/y"), "{}", done.err);
+    // The recipe that is kept with the run says it too.
+    let again = place.run(&["runs", "replay", "last"]);
+    assert_eq!((again.code, again.out.as_str()), (0, "repeated: same outcome\n"), "{again:?}");
+}
+
 #[test]
 fn what_is_no_plan_is_refused() {
     let place = Place::new();
@@ -65,6 +96,7 @@ fn what_is_no_plan_is_refused() {
         (&["plan", "--file", "circle.yaml"], "circle.yaml: these tasks wait for each other: a"),
         (&["plan", "g", "--execute", "--mermaid"], "cannot be used with"),
         (&["plan", "g", "--max-tasks", "0"], "max-tasks"),
+        (&["plan", "--file", "circle.yaml", "--hierarchical"], "'--file <FILE>' cannot be used with"),
     ] {
         let refused = place.run(args);
         assert!(refused.code == 2 && refused.err.contains(expected), "{args:?}: {refused:?}");

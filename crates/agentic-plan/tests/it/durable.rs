@@ -1,10 +1,13 @@
 //! Plans survive crashes.
 
 use agentic_core::{Agent, AgentError, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait};
-use agentic_plan::{LlmPlanner, PlanExecutor};
+use agentic_plan::{HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner};
 use agentic_testkit::durability::{Check, Subject, World};
 use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
+
+use crate::hierarchical;
+use crate::worker::Planned;
 
 /// Asks a model about its task; what the model calls bad has failed.
 #[derive(Clone, Debug)]
@@ -57,5 +60,46 @@ fn subject() -> Subject {
 #[test]
 fn a_plan_that_is_planned_again_comes_to_the_same_wherever_it_crashes() {
     let proof = Check::new(subject).run();
+    assert!(proof.crashes > 100, "{proof:?}");
+}
+
+/// A place on a way of three steps, and whether it leads there.
+fn searched() -> Subject {
+    let model = RuleModel::new(|request| {
+        let asked = request.messages.iter().map(Message::text).find(|text| text.contains("find the way"));
+        let asked = asked.unwrap_or_default();
+        let here =
+            asked.split_once("The state now:\n").map_or("", |(_, rest)| rest.lines().next().unwrap_or(""));
+        let to = |way: &str| json!({"step": format!("go {way}"), "state": format!("{here}{way}")});
+        Says::text(match asked.contains("Propose at most") {
+            true => json!({"thoughts": [to("l"), to("r"), to("x")]}).to_string(),
+            false if here == "lrl" => json!({"reason": "there", "value": "solved"}).to_string(),
+            false if here.ends_with('x') => json!({"reason": "a wall", "value": "impossible"}).to_string(),
+            false => json!({"reason": "who knows", "value": 0.5}).to_string(),
+        })
+    });
+    let planner = SearchPlanner::new(model).beam_width(2).depth(3);
+    Subject::new(Planned(std::sync::Arc::new(planner)), "find the way", World::new())
+}
+
+#[test]
+fn a_search_finds_the_same_wherever_it_crashes() {
+    let proof = Check::new(searched).run();
+    assert!(proof.crashes > 50, "{proof:?}");
+}
+
+fn split() -> Subject {
+    let planner = HierarchicalPlanner::new(hierarchical::model(hierarchical::FAILS));
+    let worker = RuleModel::new(|request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        let fails = asked.ends_with("do fails");
+        Says::text(if fails { "bad: it fails".to_owned() } else { asked })
+    });
+    Subject::new(PlanExecutor::new(planner, Asks(worker)), "pack", World::new())
+}
+
+#[test]
+fn a_plan_of_several_levels_comes_to_the_same_wherever_it_crashes() {
+    let proof = Check::new(split).run();
     assert!(proof.crashes > 100, "{proof:?}");
 }

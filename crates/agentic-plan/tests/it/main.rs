@@ -5,7 +5,11 @@ mod durable;
 mod executor;
 mod failures;
 mod files;
+#[path = "../../examples/game24/game.rs"]
+mod game;
+mod hierarchical;
 mod planners;
 mod schedule;
+mod search;
 mod verifying;
 mod worker;

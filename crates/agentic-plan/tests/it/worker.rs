@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agentic_core::{Agent, AgentError, Goal, Outcome, Plan, PlanError, RunContext, Spend, Task, async_trait};
+use agentic_core::{
+    Agent, AgentError, Goal, Outcome, Plan, PlanError, Planner, RunContext, Spend, Task, async_trait,
+};
 use agentic_plan::{PlanExecutor, StaticPlanner};
 use serde_json::{Value, json};
 
@@ -73,4 +75,20 @@ pub(crate) fn executor(tasks: Vec<Task>, worker: &Worker) -> Result<PlanExecutor
 
 pub(crate) fn plan(tasks: Vec<Task>) -> Plan {
     Plan::new(Goal::new("all of it"), tasks).unwrap()
+}
+
+/// A planner as an agent, whose outcome is the plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned(pub(crate) Arc<dyn Planner>);
+
+#[async_trait]
+impl Agent for Planned {
+    fn name(&self) -> &str {
+        "planned"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let plan = self.0.plan(&goal, "", cx).await?;
+        Ok(Outcome::new(serde_json::to_value(&plan).unwrap(), Spend::default()))
+    }
 }

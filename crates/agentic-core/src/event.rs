@@ -14,7 +14,7 @@ use crate::error_class::ErrorClass;
 use crate::goal::GoalVerdict;
 use crate::id::{RunId, StepId};
 use crate::model::ModelDelta;
-use crate::plan::{Plan, TaskStatus};
+use crate::plan::{Plan, Task, TaskStatus};
 use crate::reflect::{Critique, Reflection};
 use crate::run::{Reason, RunStatus};
 use crate::step::{StepDetail, StepKind};
@@ -81,6 +81,9 @@ pub enum EventKind {
         output: Value,
         /// Whether the goal was met.
         goal: GoalVerdict,
+        /// What that rests on, a line each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<String>,
         /// What was spent.
         usage: Spend,
         /// The error in one line.
@@ -106,6 +109,11 @@ pub enum EventKind {
     PlanMade {
         /// The plan.
         plan: Box<Plan>,
+    },
+    /// Tasks came to this scope's plan, which is being written while it is worked on.
+    PlanExtended {
+        /// The tasks.
+        tasks: Vec<Task>,
     },
     /// A task of this scope's plan is somewhere else in its life.
     TaskChanged {

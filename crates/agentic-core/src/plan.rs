@@ -87,6 +87,18 @@ impl Plan {
         Self { goal: self.goal.clone(), version, replanned, tasks: all }.checked()
     }
 
+    /// These tasks come to it, while others of it may be done or worked on: it was not written to its end. They may depend on
+    /// those that are there, and on each other.
+    ///
+    /// # Errors
+    /// [`PlanError`] if that is no plan. Then the plan is as it was.
+    pub fn extend(&mut self, tasks: impl IntoIterator<Item = Task>) -> Result<(), PlanError> {
+        let mut extended = self.clone();
+        extended.tasks.extend(tasks);
+        *self = extended.checked()?;
+        Ok(())
+    }
+
     /// The goal.
     pub fn goal(&self) -> &Goal {
         &self.goal
@@ -127,6 +139,15 @@ fn done(task: &Task) -> Option<Task> {
     Some(kept)
 }
 
+/// A piece of a plan that is being written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extension {
+    /// The tasks that come to it.
+    pub tasks: Vec<Task>,
+    /// Whether these are the last ones.
+    pub is_whole: bool,
+}
+
 /// Splits a goal into tasks.
 #[async_trait]
 pub trait Planner: Debug + Send + Sync + 'static {
@@ -135,6 +156,26 @@ pub trait Planner: Debug + Send + Sync + 'static {
     /// # Errors
     /// An [`AgentError`] if no valid plan comes of it.
     async fn plan(&self, goal: &Goal, context: &str, cx: &RunContext) -> Result<Plan, AgentError>;
+
+    /// The next tasks of a plan that is written piece by piece, so that the first ones are worked on while the last ones are
+    /// written; `so_far` are those that were given before, as they were given. Who executes the plan asks again until it
+    /// [is whole](Extension::is_whole).
+    ///
+    /// Unless it is written otherwise, this gives the whole plan at once.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    async fn extend(
+        &self,
+        goal: &Goal,
+        so_far: &[Task],
+        context: &str,
+        cx: &RunContext,
+    ) -> Result<Extension, AgentError> {
+        let plan = self.plan(goal, context, cx).await?;
+        let tasks = plan.tasks.into_iter().skip(so_far.len()).collect();
+        Ok(Extension { tasks, is_whole: true })
+    }
 
     /// Plans the rest of a plan of which tasks have failed, as its [next version](Plan::next_version); `context` is what is
     /// known of the failure besides.
@@ -152,6 +193,16 @@ pub trait Planner: Debug + Send + Sync + 'static {
 impl<P: Planner + ?Sized> Planner for Arc<P> {
     async fn plan(&self, goal: &Goal, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         (**self).plan(goal, context, cx).await
+    }
+
+    async fn extend(
+        &self,
+        goal: &Goal,
+        so_far: &[Task],
+        context: &str,
+        cx: &RunContext,
+    ) -> Result<Extension, AgentError> {
+        (**self).extend(goal, so_far, context, cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {

@@ -3,6 +3,7 @@
 mod failure;
 mod run;
 mod task;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use agentic_core::{
 };
 
 use self::run::Execution;
+use self::writing::Writing;
 use crate::verify::Verifier;
 
 /// What becomes of a plan when a task has failed and is not tried again. In any case what does not depend on it goes on.
@@ -32,7 +34,7 @@ pub enum OnFailure {
 
 /// Plans a goal and executes the plan.
 ///
-/// A task starts the moment what it needs is done, in a scope of its own, `task:PATH`; so a plan takes as long as its longest
+/// A task starts the moment what it needs is done, while the planner may still [write](Planner::extend) others, in a scope of its own, `task:PATH`; so a plan takes as long as its longest
 /// chain of tasks, where [`max_parallel`](Self::max_parallel) is at least its width. What comes of it does not depend on the
 /// order in which tasks end.
 ///
@@ -137,7 +139,7 @@ impl PlanExecutor {
     /// # Cancel safety
     /// Dropping the future drops the tasks that are worked on.
     pub async fn execute(&self, plan: Plan, cx: &RunContext) -> Result<Executed, AgentError> {
-        Execution::new(self, plan, cx)?.run().await
+        Execution::new(self, plan, None, cx)?.run().await
     }
 
     /// Who works on a task.
@@ -153,8 +155,8 @@ impl Agent for PlanExecutor {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let plan = self.planner.plan(&goal, "", &cx.scope("plan")).await?;
-        let Executed { plan, spend } = self.execute(plan, cx).await?;
+        let (plan, writing) = Writing::begun(self, &goal, cx).await?;
+        let Executed { plan, spend } = Execution::new(self, plan, writing, cx)?.run().await?;
         let outcome = Outcome::new(plan.result(), spend);
         let mut outcome = self.verifier.verify(&goal, outcome, &cx.scope("verify")).await?;
         failure::tell(&plan, &mut outcome);

@@ -44,6 +44,7 @@ pub(crate) fn failed_before_the_run(failure: &Failure) {
         reason: Some(failure.reason()),
         output: serde_json::Value::Null,
         goal: GoalVerdict::Unverified,
+        evidence: Vec::new(),
         usage: Spend::default(),
         error: Some(failure.message().to_owned()),
     };

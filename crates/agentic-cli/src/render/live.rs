@@ -102,6 +102,9 @@ impl Live {
                 if let Some(unaided) = self.unaided.filter(|_| report.spend.tool_calls == 0) {
                     super::note(unaided);
                 }
+                for line in &outcome.evidence {
+                    super::note(&one_line(line, LINE));
+                }
                 // On a terminal the answer is there already if it was shown as it came.
                 if !(io::stdout().is_terminal() && self.terminal && shown.words.trim() == text.trim()) {
                     super::result(&text);
@@ -256,6 +259,14 @@ impl EventSink for Live {
                 shown.bar.clear();
                 shown.planned = true;
                 let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &Tree(plan).to_string()));
+            }
+            EventKind::PlanExtended { tasks } => {
+                shown.bar.clear();
+                for task in tasks {
+                    let mark = agentic::plan::mark(task.status);
+                    let text = format!("{mark} {}  {}", task.id, one_line(&task.description, LINE));
+                    let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &text));
+                }
             }
             EventKind::TaskChanged { task, status, error } => {
                 shown.bar.clear();

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_runs;
 mod budgets;
+mod care;
 mod commands;
 mod copies;
 mod durable;

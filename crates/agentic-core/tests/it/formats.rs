@@ -53,6 +53,7 @@ fn events_are_flat_objects_with_a_type() {
                 reason: Some(Reason::TurnLimit),
                 output: "so far".into(),
                 goal: GoalVerdict::Unverified,
+                evidence: Vec::new(),
                 usage: spend(),
                 error: Some("no answer".into()),
             },

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use agentic_core::{
-    AgentError, Approval, Decision, EventKind, Partial, Plan, PlanError, RunContext, Spend, StepError, Task,
-    TaskStatus,
+    AgentError, Approval, Decision, EventKind, Extension, Partial, Plan, PlanError, RunContext, Spend,
+    StepError, Task, TaskStatus,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -12,11 +12,14 @@ use serde_json::{Map, Value};
 
 use super::failure::{done, failed};
 use super::task::{Ended, Failed, Job};
+use super::writing::{Writing, Written};
 use super::{Executed, OnFailure, PlanExecutor};
 
 /// What can happen next.
-enum Next {
+enum Next<'a> {
     Ended(Ended),
+    /// The planner has written more of the plan.
+    Written(Written<'a>),
     /// A person has decided whether a task is tried again.
     Decided {
         path: String,
@@ -30,7 +33,7 @@ pub(super) struct Execution<'a> {
     executor: &'a PlanExecutor,
     plan: Plan,
     cx: &'a RunContext,
-    running: FuturesUnordered<BoxFuture<'a, Next>>,
+    running: FuturesUnordered<BoxFuture<'a, Next<'a>>>,
     /// How many of them are tasks.
     at_work: usize,
     /// How the tasks of this version failed, by their paths.
@@ -45,9 +48,10 @@ impl<'a> Execution<'a> {
     pub(super) fn new(
         executor: &'a PlanExecutor,
         plan: Plan,
+        writing: Option<Writing<'a>>,
         cx: &'a RunContext,
     ) -> Result<Self, AgentError> {
-        let execution = Self {
+        let mut execution = Self {
             executor,
             plan,
             cx,
@@ -59,6 +63,7 @@ impl<'a> Execution<'a> {
             spend: Spend::default(),
         };
         execution.adopted()?;
+        execution.write(writing);
         Ok(execution)
     }
 
@@ -70,6 +75,7 @@ impl<'a> Execution<'a> {
                     self.at_work -= 1;
                     self.ended(ended)?;
                 }
+                Some(Next::Written(written)) => self.written(written)?,
                 Some(Next::Decided { path, failed, decision }) => self.decided(path, failed, decision)?,
                 None if self.plan.is_fulfilled() => break,
                 None => match self.executor.on_failure {
@@ -79,6 +85,20 @@ impl<'a> Execution<'a> {
             }
         }
         Ok(Executed { plan: self.plan, spend: self.spend })
+    }
+
+    /// Has the planner go on, if it is not at its end.
+    fn write(&mut self, writing: Option<Writing<'a>>) {
+        self.running.extend(writing.map(|writing| writing.next().map(Next::Written).boxed()));
+    }
+
+    fn written(&mut self, (extension, writing): Written<'a>) -> Result<(), AgentError> {
+        let Extension { tasks, is_whole } = extension?;
+        unknown(self.executor, &tasks)?;
+        self.plan.extend(tasks.iter().cloned()).map_err(internal)?;
+        self.cx.emit(|| EventKind::PlanExtended { tasks });
+        self.write((!is_whole).then_some(writing));
+        Ok(())
     }
 
     /// Starts what can start.

@@ -11,5 +11,6 @@ mod hierarchical;
 mod planners;
 mod schedule;
 mod search;
+mod streaming;
 mod verifying;
 mod worker;

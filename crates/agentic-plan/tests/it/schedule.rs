@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use agentic_core::{Agent as _, Goal, Plan, RunContext, Task};
+use agentic_core::{Agent as _, Goal, Plan, Task};
 use agentic_plan::PlanExecutor;
-use agentic_runtime::RunContextExt as _;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::worker::{NONE, Worker, executor, plan, tasks};
+use crate::worker::{NONE, Worker, context, executor, plan, tasks};
 
 fn taking(mut task: Task, ms: u64) -> Task {
     task.inputs.insert("ms".into(), json!(ms));
@@ -23,7 +22,7 @@ async fn a_plan_takes_as_long_as_its_longest_chain() {
     let times = [100, 1_000, 400, 500, 200];
     let all = all.into_iter().zip(times).map(|(task, ms)| taking(task, ms)).collect();
     let began = Instant::now();
-    executor(all, &worker).unwrap().run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    executor(all, &worker).unwrap().run(Goal::new("g"), &context()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(1_200));
     assert_eq!(worker.most_at_once(), 2);
 }
@@ -35,7 +34,7 @@ async fn no_more_run_at_a_time_than_may() {
         let all = (0..9).map(|n| taking(Task::new(format!("t{n}"), format!("do {n}"), NONE), 100)).collect();
         let executor = executor(all, &worker).unwrap().max_parallel(parallel);
         let began = Instant::now();
-        executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+        executor.run(Goal::new("g"), &context()).await.unwrap();
         assert_eq!(began.elapsed(), Duration::from_millis(100 * rounds));
         assert_eq!(worker.most_at_once(), parallel.min(9));
     }
@@ -70,7 +69,7 @@ fn timed(tasks: &[Task], rng: &mut fastrand::Rng) -> Vec<Task> {
 }
 
 async fn executed(executor: &PlanExecutor, plan: Plan) -> Plan {
-    executor.execute(plan, &RunContext::ephemeral()).await.unwrap().plan
+    executor.execute(plan, &context()).await.unwrap().plan
 }
 
 /// How long the longest chain takes.
@@ -99,7 +98,7 @@ async fn drawn_plans_take_as_long_as_their_longest_chains() {
         assert!(done.is_fulfilled());
         // Timers wake on whole milliseconds, which are rounded.
         let off = began.elapsed().as_millis().abs_diff(longest(&all).into());
-        assert!(off <= 5, "off by {off} ms: {}", agentic_plan::Tree(&done));
+        assert!(off == 0, "off by {off} ms: {}", agentic_plan::Tree(&done));
     }
 }
 

@@ -8,7 +8,14 @@ use agentic_core::{
     Agent, AgentError, Goal, Outcome, Plan, PlanError, Planner, RunContext, Spend, Task, async_trait,
 };
 use agentic_plan::{PlanExecutor, StaticPlanner};
+use agentic_runtime::Ephemeral;
+use agentic_testkit::FakeSources;
 use serde_json::{Value, json};
+
+/// A run whose time is that of the test: paused, it stands still while code runs.
+pub(crate) fn context() -> RunContext {
+    Ephemeral::new().sources(FakeSources::seeded(1)).context()
+}
 
 pub(crate) const NONE: [&str; 0] = [];
 

@@ -99,15 +99,15 @@ impl EntryKind {
             Self::Told { event, .. } => event.read().unwrap_or(EventKind::Unknown),
             Self::Finished { status, reason, spend, error, result, .. } => {
                 let result = result.read::<AgentResult>().ok();
-                let (output, goal) = match result {
-                    Some(Ok(outcome)) => (outcome.output, outcome.verdict),
+                let (output, goal, evidence) = match result {
+                    Some(Ok(outcome)) => (outcome.output, outcome.verdict, outcome.evidence),
                     Some(Err(error)) => {
                         let partial = error.partial().map(|partial| partial.text.clone().into());
-                        (partial.unwrap_or_default(), GoalVerdict::Unverified)
+                        (partial.unwrap_or_default(), GoalVerdict::Unverified, Vec::new())
                     }
                     None => Default::default(),
                 };
-                EventKind::RunFinished { status, reason, output, goal, usage: spend, error }
+                EventKind::RunFinished { status, reason, output, goal, evidence, usage: spend, error }
             }
         }
     }

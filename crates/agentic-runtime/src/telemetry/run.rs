@@ -96,7 +96,7 @@ impl RunSpans {
             EventKind::RunResumed { attempt } => {
                 self.root().record("agentic.attempt", i64::from(*attempt));
             }
-            EventKind::RunFinished { status, reason, output, goal, usage, error } => {
+            EventKind::RunFinished { status, reason, output, goal, usage, error, .. } => {
                 self.finish(*status, *reason, *goal, usage, error.as_deref(), output, at);
             }
             EventKind::AgentStarted { agent } => {

@@ -1,0 +1,90 @@
+//! Outcomes are verified, reflected on and refined.
+
+use crate::support::Place;
+
+const CRITERIA: &str = "- {type: matches, pattern: '^[0-9]+$'}\n- {type: near, value: 4, tolerance: 0}\n";
+
+/// Answers wrong, and right once it reads why.
+const SCRIPT: &str = r#"
+turns:
+  - {when: What was done, text: '{"assessment": "Words.", "made_progress": true, "should_retry": true, "improvement": "Write digits."}'}
+  - {when: Write digits, text: '4'}
+  - text: four
+"#;
+
+#[test]
+fn an_outcome_that_misses_its_criteria_is_said_to() {
+    let place = Place::new();
+    place.file("criteria.yaml", CRITERIA);
+    place.file("script.yaml", SCRIPT);
+    let args = ["run", "2+2", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml"];
+    let missed = place.run(&args);
+    assert_eq!((missed.code, missed.out.as_str()), (4, "four\n"), "{missed:?}");
+    assert!(
+        missed.err.contains("criterion 1 does not hold: the output matches `^[0-9]+$`"),
+        "{}",
+        missed.err
+    );
+    let met = place.run(&[&args[..], &["--reflect"]].concat());
+    assert_eq!((met.code, met.out.as_str()), (0, "4\n"), "{met:?}");
+    assert!(met.err.contains("reflection on try 1: Write digits."), "{}", met.err);
+    // The criteria and the tries are kept with the run.
+    let again = place.run(&["runs", "replay", "last"]);
+    assert_eq!((again.code, again.out.as_str()), (0, "repeated: same outcome\n"), "{again:?}");
+    let once = place.run(&[&args[..], &["--reflect", "--tries", "1"]].concat());
+    assert!(once.code == 1 && once.err.contains("no good result in 1 try, the last: "), "{once:?}");
+}
+
+const CRITIC: &str = r#"
+turns:
+  - when: <result>
+    text: '{"scores": {"correctness": {"explanation": "Right.", "score": 5}, "completeness": {"explanation": "Short.", "score": 3},
+      "clarity": {"explanation": "Clear.", "score": 4}, "efficiency": {"explanation": "Quick.", "score": 5}},
+      "assessment": "Say why.", "suggestions": []}'
+  - {when: This was answered before, text: Because it is late.}
+  - text: It is late.
+"#;
+
+#[test]
+fn an_outcome_is_refined_until_it_is_good_enough() {
+    let place = Place::new();
+    place.file("script.yaml", CRITIC);
+    let args = ["run", "Why?", "--model", "scripted:script.yaml", "--refine"];
+    let good = place.run(&args);
+    assert_eq!((good.code, good.out.as_str()), (0, "It is late.\n"), "{good:?}");
+    assert!(good.err.contains("version 1 gets 4.25 of 5 (correctness 5, completeness 3"), "{}", good.err);
+    let better = place.run(&[&args[..], &["--threshold", "4.5", "--versions", "2"]].concat());
+    assert_eq!((better.code, better.out.as_str()), (4, "It is late.\n"), "the first of equals: {better:?}");
+    assert!(better.err.contains("below the threshold of 4.5"), "{}", better.err);
+}
+
+#[test]
+fn plans_are_verified_too() {
+    let place = Place::new();
+    place.file("criteria.yaml", CRITERIA);
+    place.file("plan.yaml", "goal: 2+2\ntasks: [{id: a, description: Add}]");
+    place.file("script.yaml", "turns: [{text: '5'}]");
+    let plan =
+        ["plan", "--file", "plan.yaml", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml"];
+    let done = place.run(&[&plan[..], &["--execute"]].concat());
+    assert!(done.code == 4 && done.err.contains("criterion 2 does not hold"), "{done:?}");
+    let shown = place.run(&plan);
+    assert!(shown.code == 2 && shown.err.contains("add --execute"), "{shown:?}");
+}
+
+#[test]
+fn what_can_not_be_cared_for_is_refused() {
+    let place = Place::new();
+    place.file("bad.yaml", "- {type: near, value: 4}");
+    for (args, expected) in [
+        (&["--criteria", "none.yaml"][..], "can't read none.yaml"),
+        (&["--criteria", "bad.yaml"], "bad.yaml: criterion 1 can't be read: missing field `tolerance`"),
+        (&["--tries", "2"], "--reflect"),
+        (&["--threshold", "4"], "--refine"),
+        (&["--refine", "--threshold", "11"], "a number from 1 to 5"),
+        (&["--refine", "--versions", "0"], "versions"),
+    ] {
+        let refused = place.run(&[&["run", "g"][..], args].concat());
+        assert!(refused.code == 2 && refused.err.contains(expected), "{args:?}: {refused:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The agent that executes plans.
 
 mod failure;
+mod only;
 mod run;
 mod task;
 mod writing;

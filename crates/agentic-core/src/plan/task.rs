@@ -49,7 +49,7 @@ pub struct Task {
     /// Who works on it, by name; whoever executes the plan says who that is, and who works on tasks that name nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The tools that it needs, by name.
+    /// The tools that it needs, by name: who works on it can call no others. None named are all that the agent has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
     /// Named inputs. Texts in them may refer to results of other tasks, which it then depends on: `{{t1.result}}`, or a part
@@ -88,6 +88,13 @@ impl Task {
     #[must_use]
     pub fn for_agent(mut self, name: impl Into<String>) -> Self {
         self.agent = Some(name.into());
+        self
+    }
+
+    /// The same task with this tool, and the others that it names, alone.
+    #[must_use]
+    pub fn with_tool(mut self, name: impl Into<String>) -> Self {
+        self.tools.push(name.into());
         self
     }
 

@@ -5,7 +5,7 @@ use agentic_core::{
 };
 use serde_json::{Map, Value};
 
-use super::PlanExecutor;
+use super::{PlanExecutor, only};
 
 /// The input in which an agent reads why the try before failed.
 const FAILED_BEFORE: &str = "failed_before";
@@ -74,7 +74,8 @@ impl Job<'_> {
         if let Some(failed) = before {
             goal.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
         }
-        let worked = cx.call(agent.name(), &**agent, goal.clone()).await;
+        let within = only::context(&self.task, cx.clone());
+        let worked = within.call(agent.name(), &**agent, goal.clone()).await;
         *spend += match &worked {
             Ok(outcome) => outcome.spend,
             Err(error) => error.partial().map(|partial| partial.spend).unwrap_or_default(),

@@ -7,9 +7,11 @@ use agentic_core::{
 };
 use agentic_plan::{OnFailure, PlanExecutor, StaticPlanner};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
-use agentic_testkit::EventLog;
+use agentic_testkit::{EventLog, ScriptedModel};
+use agentic_tools::FunctionCallingAgent;
 use serde_json::json;
 
+use crate::verifying::Probe;
 use crate::worker::{NONE, Worker, executor, plan, tasks};
 
 #[tokio::test(start_paused = true)]
@@ -69,6 +71,28 @@ async fn a_task_whose_criteria_do_not_hold_has_failed() {
         outcome.evidence[0]
             .starts_with("task `b` failed: the model's output can't be used: criterion 1 does not hold")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_names_its_tools_can_call_no_others() {
+    let probe = |name: &str| Probe::named(name);
+    let model = ScriptedModel::new()
+        .calls("left", json!({"what": "good"}))
+        .calls("right", json!({"what": "good"}))
+        .says("done")
+        .calls("left", json!({"what": "good"}))
+        .says("done");
+    let agent = FunctionCallingAgent::builder()
+        .model(model.clone())
+        .tools([probe("left"), probe("right")])
+        .build()
+        .unwrap();
+    let all = vec![Task::new("a", "do a", NONE).with_tool("right"), Task::new("b", "do b", ["a"])];
+    let executor = PlanExecutor::new(StaticPlanner::new(all).unwrap(), agent);
+    executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    let read = |n: usize| format!("{:?}", model.requests()[n].messages.last().unwrap());
+    assert!(read(1).contains("this task may call right alone"), "{}", read(1));
+    assert!(read(2).contains("fine") && read(4).contains("fine"), "{} {}", read(2), read(4));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,12 +15,16 @@ use serde_json::{Value, json};
 use crate::worker::Worker;
 
 #[derive(Debug)]
-struct Probe(Arc<ToolSpec>);
+pub(crate) struct Probe(Arc<ToolSpec>);
 
 impl Probe {
-    fn tool() -> Arc<dyn Tool> {
+    pub(crate) fn named(name: &str) -> Self {
         let parameters = json!({"type": "object", "properties": {"what": {"type": "string"}}});
-        Arc::new(Self(Arc::new(ToolSpec::new("probe", "probes", parameters))))
+        Self(Arc::new(ToolSpec::new(name, "probes", parameters)))
+    }
+
+    fn tool() -> Arc<dyn Tool> {
+        Arc::new(Self::named("probe"))
     }
 }
 

@@ -7,4 +7,5 @@
 #![doc = include_str!("../docs/guides/budgets.md")]
 #![doc = include_str!("../docs/guides/memory.md")]
 #![doc = include_str!("../docs/guides/planning.md")]
+#![doc = include_str!("../docs/guides/reflection.md")]
 #![doc = include_str!("../docs/guides/running-code.md")]

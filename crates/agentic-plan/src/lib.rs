@@ -8,6 +8,7 @@ mod llm_planner;
 mod render;
 mod search_planner;
 mod static_planner;
+mod streaming_planner;
 mod verify;
 
 // Where plans come from.
@@ -19,6 +20,7 @@ pub use search_planner::{
     Ended, Evaluator, Found, LlmThoughts, Proposer, SearchError, SearchPlanner, SearchState, Thought, Worth,
 };
 pub use static_planner::StaticPlanner;
+pub use streaming_planner::StreamingPlanner;
 
 // What makes them happen.
 pub use executor::{Executed, OnFailure, PlanExecutor};

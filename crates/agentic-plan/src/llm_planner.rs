@@ -1,6 +1,7 @@
 //! Plans that a model makes.
 
 mod draft;
+mod more;
 mod prompt;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use agentic_core::{
 };
 use agentic_schema::{ExtractOptions, Schema, extract_with};
 
-use self::draft::Draft;
+use self::draft::{Draft, Names};
 
 /// Has a model split goals into tasks, as JSON by a schema. A plan that is none is sent back with what is wrong with it, a few
 /// times.
@@ -24,6 +25,7 @@ pub struct LlmPlanner {
     pub(crate) model: Arc<dyn ChatModel>,
     pub(crate) agents: BTreeMap<String, String>,
     pub(crate) tools: BTreeMap<String, String>,
+    tools_by_task: bool,
     max_tasks: usize,
     pub(crate) attempts: u32,
     pub(crate) sampling: Sampling,
@@ -38,6 +40,7 @@ impl LlmPlanner {
             model: Arc::new(model),
             agents: BTreeMap::new(),
             tools: BTreeMap::new(),
+            tools_by_task: false,
             max_tasks: 10,
             attempts: 3,
             sampling,
@@ -51,10 +54,18 @@ impl LlmPlanner {
         self
     }
 
-    /// Tasks may need this tool, which does this.
+    /// Whoever works on tasks has this tool, which does this.
     #[must_use]
     pub fn tool(mut self, name: impl Into<String>, does: impl Into<String>) -> Self {
         self.tools.insert(name.into(), does.into());
+        self
+    }
+
+    /// Each task names the tools of these that it needs, and who works on it can call no others. Not the default: weak models
+    /// leave out what a task needs.
+    #[must_use]
+    pub fn tools_by_task(mut self) -> Self {
+        self.tools_by_task = true;
         self
     }
 
@@ -82,19 +93,20 @@ impl LlmPlanner {
     async fn ask(
         &self,
         asked: String,
+        names: &Names,
         make: impl Fn(Vec<Task>) -> Result<Plan, PlanError>,
         cx: &RunContext,
     ) -> Result<Plan, AgentError> {
-        let schema = draft::schema(self.max_tasks, &self.agents, &self.tools);
+        let schema = draft::schema(names, self);
         let schema =
             Schema::compile(&schema).map_err(|error| AgentError::invalid_input(error.to_string()))?;
-        let messages = [Message::system(prompt::SYSTEM), Message::user(asked)].into_iter().collect();
+        let messages = [Message::system(prompt::system(self)), Message::user(asked)].into_iter().collect();
         let mut request = ModelRequest::new(messages);
         request.sampling = self.sampling;
         let options = ExtractOptions::default().with_name("plan").with_attempts(self.attempts);
         let read = |value| {
             let draft: Draft = serde_json::from_value(value).map_err(|error| error.to_string())?;
-            make(draft.tasks(&self.agents, &self.tools)?).map_err(|error| error.to_string())
+            make(draft.tasks(names)).map_err(|error| error.to_string())
         };
         Ok(extract_with(cx, &self.model, request, &schema, &options, read).await?.value)
     }
@@ -107,11 +119,13 @@ impl Planner for LlmPlanner {
             return Err(AgentError::invalid_input("the goal is empty; say what is to be achieved"));
         }
         let asked = prompt::first(self, goal, context);
-        self.ask(asked, |tasks| Plan::new(goal.clone(), tasks), cx).await
+        let names = Names::first(self.max_tasks);
+        self.ask(asked, &names, |tasks| Plan::new(goal.clone(), tasks), cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
-        let asked = prompt::again(self, plan, context);
-        self.ask(asked, |tasks| plan.next_version(context, tasks), cx).await
+        let names = Names::after(plan, self.max_tasks);
+        let asked = prompt::again(self, plan, &names, context);
+        self.ask(asked, &names, |tasks| plan.next_version(context, tasks), cx).await
     }
 }

@@ -17,7 +17,8 @@ pub use agentic_memory::{
     HierarchicalMemory, LongTermMemory, RememberingAgent, ShortTermMemory, memory_tools,
 };
 pub use agentic_plan::{
-    HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StaticPlanner, Verifier, VerifyingAgent,
+    HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StaticPlanner, StreamingPlanner, Verifier,
+    VerifyingAgent,
 };
 pub use agentic_reflect::{
     CriticAgent, IterativeRefinementAgent, LlmReflector, SelfConsistencyAgent, SelfCorrectionAgent,

@@ -13,7 +13,7 @@ const SCRIPT: &str = r#"
 turns:
   - {when: Look up the weather, text: Rain.}
   - {when: Write a packing list, text: An umbrella.}
-  - text: '{"tasks": [{"id": "a", "description": "Write a packing list", "dependencies": [], "tools": []}]}'
+  - text: '{"tasks": [{"description": "Write a packing list", "after": []}]}'
 "#;
 
 #[test]
@@ -44,7 +44,7 @@ fn plans_of_models_are_shown_and_executed() {
     place.file("script.yaml", SCRIPT);
     let shown = place.run(&["plan", "Pack", "--model", "scripted:script.yaml", "--output", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
-    assert_eq!((&plan["tasks"][0]["id"], &plan["version"]), (&"a".into(), &1.into()), "{shown:?}");
+    assert_eq!((&plan["tasks"][0]["id"], &plan["version"]), (&"t1".into(), &1.into()), "{shown:?}");
     let args = ["plan", "Pack", "--model", "scripted:script.yaml", "--execute", "--output", "json"];
     let done = place.run(&args);
     let kinds: Vec<_> =
@@ -55,14 +55,13 @@ fn plans_of_models_are_shown_and_executed() {
 
 const SPLITS: &str = r#"
 turns:
-  - {when: Is task `a` to be split, text: '{"reason": "It has two parts.", "split": true}'}
+  - {when: Is task `t1` to be split, text: '{"reason": "It has two parts.", "split": true}'}
   - {when: Is task, text: '{"reason": "It is small.", "split": false}'}
-  - when: What is planned now is task `a`
-    text: '{"tasks": [{"id": "x", "description": "Find socks", "dependencies": [], "tools": []},
-      {"id": "y", "description": "Find boots", "dependencies": ["x"], "tools": []}]}'
+  - when: What is planned now is task `t1`
+    text: '{"tasks": [{"description": "Find socks", "after": []}, {"description": "Find boots", "after": ["t1"]}]}'
   - {when: Find socks, text: Two.}
   - {when: Find boots, text: One pair.}
-  - text: '{"tasks": [{"id": "a", "description": "Find things", "dependencies": [], "tools": []}]}'
+  - text: '{"tasks": [{"description": "Find things", "after": []}]}'
 "#;
 
 #[test]
@@ -71,14 +70,14 @@ fn tasks_are_split_further_and_it_is_said_why() {
     place.file("script.yaml", SPLITS);
     let args = ["plan", "Pack", "--hierarchical", "--model", "scripted:script.yaml"];
     let shown = place.run(&args);
-    let tree = "Pack\n· a  Find things\n  · x  Find socks\n  · y  Find boots ← x\n";
+    let tree = "Pack\n· t1  Find things\n  · t1  Find socks\n  · t2  Find boots ← t1\n";
     assert_eq!((shown.code, shown.out.as_str()), (0, tree), "{shown:?}");
-    for line in ["task `a` is split: It has two parts.", "task `a/y` stays as it is: It is small."] {
+    for line in ["task `t1` is split: It has two parts.", "task `t1/t2` stays as it is: It is small."] {
         assert!(shown.err.contains(line), "{}", shown.err);
     }
     let done = place.run(&[&args[..], &["--execute"]].concat());
     assert_eq!((done.code, done.out.as_str()), (0, "One pair.\n"), "{done:?}");
-    assert!(done.err.contains("✔ a/y"), "{}", done.err);
+    assert!(done.err.contains("✔ t1/t2"), "{}", done.err);
     // The recipe that is kept with the run says it too.
     let again = place.run(&["runs", "replay", "last"]);
     assert_eq!((again.code, again.out.as_str()), (0, "repeated: same outcome\n"), "{again:?}");

@@ -1,66 +1,115 @@
 //! A plan as a model writes it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use agentic_core::Task;
+use agentic_core::{Plan, Task, TaskStatus};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use super::LlmPlanner;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Draft {
     tasks: Vec<DraftTask>,
 }
 
+/// A task has no id: it is numbered by its place, so that a model can neither forget one nor write one twice.
 #[derive(Debug, Deserialize)]
 struct DraftTask {
-    id: String,
     description: String,
-    #[serde(default)]
-    dependencies: Vec<String>,
     #[serde(default)]
     agent: Option<String>,
     #[serde(default)]
+    inputs: Map<String, Value>,
+    #[serde(default)]
     tools: Vec<String>,
     #[serde(default)]
-    inputs: Map<String, Value>,
+    after: Vec<String>,
 }
 
-/// What a model may write. Of agents and tools it can choose among these; where there are none, it is not asked.
-pub(super) fn schema(
-    max_tasks: usize,
-    agents: &BTreeMap<String, String>,
-    tools: &BTreeMap<String, String>,
-) -> Value {
-    let mut properties = json!({
-        "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "A short word, unique in the plan."},
-        "description": {"type": "string", "minLength": 1, "description": "What to do, so that it can be understood alone."},
-        "dependencies": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "The ids of the tasks whose results this one needs.",
-        },
-    });
-    let mut required = vec!["id", "description", "dependencies"];
-    let names = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
+/// What the tasks of a draft are called, and what they can depend on besides.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// The ids of the draft's tasks, in order: so many there may be.
+    new: Vec<String>,
+    /// The tasks that are done, which stay.
+    done: Vec<String>,
+}
+
+impl Names {
+    /// Those of a first plan.
+    pub(super) fn first(max_tasks: usize) -> Self {
+        Self { new: numbered(1, max_tasks), done: Vec::new() }
+    }
+
+    /// Those of what comes after this plan. No number is given again, also not that of a task that failed: what is said of one
+    /// is never read as being said of the other.
+    pub(super) fn after(plan: &Plan, max_tasks: usize) -> Self {
+        let number = |task: &Task| task.id.strip_prefix('t').and_then(|number| number.parse().ok());
+        let last: usize = plan.tasks().iter().filter_map(number).max().unwrap_or_default();
+        let done = plan.tasks().iter().filter(|task| stays(task)).map(|task| task.id.clone()).collect();
+        Self { new: numbered(last.saturating_add(1), max_tasks), done }
+    }
+
+    /// Those of tasks that come beside these.
+    pub(super) fn beside(so_far: &[Task], count: usize) -> Self {
+        let done = so_far.iter().map(|task| task.id.clone()).collect();
+        Self { new: numbered(so_far.len().saturating_add(1), count), done }
+    }
+
+    /// The id of the draft's first task.
+    pub(super) fn begins(&self) -> &str {
+        self.new.first().map_or("t1", String::as_str)
+    }
+}
+
+/// Whether a task is done, or something of it.
+fn stays(task: &Task) -> bool {
+    task.status == TaskStatus::Completed || task.subtasks.iter().any(stays)
+}
+
+fn numbered(first: usize, count: usize) -> Vec<String> {
+    (first..).take(count).map(|number| format!("t{number}")).collect()
+}
+
+/// What a model may write: of agents and tasks it can choose among these. Where there are no agents, it is not asked. What a
+/// task is comes first, as what comes later is better for it.
+pub(super) fn schema(names: &Names, planner: &LlmPlanner) -> Value {
+    let LlmPlanner { agents, tools, tools_by_task, .. } = planner;
+    let (mut properties, mut required) = (Map::new(), vec!["description"]);
+    let text = json!({"type": "string", "minLength": 1, "description": "What to do, so that it can be understood alone."});
+    properties.insert("description".into(), text);
     if !agents.is_empty() {
-        properties["agent"] = json!({"enum": names(agents), "description": "Who does it."});
-        properties["inputs"] = json!({
+        let names: Vec<_> = agents.keys().collect();
+        properties.insert("agent".into(), json!({"enum": names, "description": "Who does it."}));
+        let inputs = json!({
             "type": "object",
-            "description": "Named inputs, where the agent wants some; `{{ID.result}}` is the result of another task.",
+            "description": "Named inputs, where the agent wants some; `{{t1.result}}` is the result of task t1.",
         });
+        properties.insert("inputs".into(), inputs);
         required.push("agent");
     }
-    if !tools.is_empty() {
-        properties["tools"] = json!({"type": "array", "items": {"enum": names(tools)}});
+    if *tools_by_task && !tools.is_empty() {
+        let names: Vec<_> = tools.keys().collect();
+        let tools = json!({"type": "array", "items": {"enum": names}, "description": "The only tools that it may use."});
+        properties.insert("tools".into(), tools);
         required.push("tools");
     }
+    let ids: Vec<_> = names.done.iter().chain(&names.new).collect();
+    let after = json!({
+        "type": "array",
+        "items": {"enum": ids},
+        "description": format!("The tasks whose results it needs. The first task of this list is {}, and so on.", names.begins()),
+    });
+    properties.insert("after".into(), after);
+    required.push("after");
     json!({
         "type": "object",
         "properties": {
             "tasks": {
                 "type": "array",
                 "minItems": 1,
-                "maxItems": max_tasks,
+                "maxItems": names.new.len(),
                 "items": {
                     "type": "object",
                     "properties": properties,
@@ -75,26 +124,15 @@ pub(super) fn schema(
 }
 
 impl Draft {
-    /// The tasks, if they are for agents and need tools that there are.
-    pub(super) fn tasks(
-        self,
-        agents: &BTreeMap<String, String>,
-        tools: &BTreeMap<String, String>,
-    ) -> Result<Vec<Task>, String> {
-        let known = |what: &str, id: &str, name: &str, of: &BTreeMap<String, String>| {
-            let names: Vec<_> = of.keys().map(String::as_str).collect();
-            let problem = || format!("task `{id}` names {what} `{name}`; there are: {}", names.join(", "));
-            of.contains_key(name).then_some(()).ok_or_else(problem)
+    /// The tasks, by their names. A task that would come after itself, or after another one twice, says nothing by it.
+    pub(super) fn tasks(self, names: &Names) -> Vec<Task> {
+        let task = |(id, draft): (&String, DraftTask)| {
+            let mut seen = BTreeSet::from([id.clone()]);
+            let after = draft.after.into_iter().filter(|needed| seen.insert(needed.clone()));
+            let mut task = Task::new(id, draft.description, after);
+            (task.agent, task.tools, task.inputs) = (draft.agent, draft.tools, draft.inputs);
+            task
         };
-        let task = |draft: DraftTask| {
-            let agent = draft.agent.filter(|_| !agents.is_empty());
-            agent.iter().try_for_each(|name| known("agent", &draft.id, name, agents))?;
-            let needed = if tools.is_empty() { Vec::new() } else { draft.tools };
-            needed.iter().try_for_each(|name| known("tool", &draft.id, name, tools))?;
-            let mut task = Task::new(draft.id, draft.description, draft.dependencies);
-            (task.agent, task.tools, task.inputs) = (agent, needed, draft.inputs);
-            Ok(task)
-        };
-        self.tasks.into_iter().map(task).collect()
+        names.new.iter().zip(self.tasks).map(task).collect()
     }
 }

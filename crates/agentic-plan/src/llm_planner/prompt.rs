@@ -6,25 +6,50 @@ use agentic_core::{Goal, Plan, Task, TaskStatus};
 use serde_json::Value;
 
 use super::LlmPlanner;
+use super::draft::Names;
 
-pub(super) const SYSTEM: &str = "You split a goal into tasks. Each task is done by somebody who reads its description, and the \
-    results of the tasks that it depends on, and nothing else: say in it all that they need to know, with names and numbers. \
-    Tasks that need nothing of each other do not depend on each other, so that they run at the same time. Make no task \
-    that only repeats, checks or announces another one. The last task gives what the goal asks for.";
+const RULES: &str = "You split a goal into tasks, as few as will do: often one is enough. Each task is done by a worker who reads \
+    its description and the results of the tasks that it comes after, and nothing else: so say in it all that the worker needs, \
+    with the names and numbers of the goal. `after` lists the tasks whose results it needs; the first task is t1, the second one \
+    t2. Tasks that need nothing of each other do not come after each other: they run at the same time. Make no task that only \
+    opens, repeats, checks or announces something. The last task gives what the goal asks for.";
+
+const EXAMPLES: &str = r#"Goal: Which year is named in history.txt?
+{"tasks": [{"description": "Find out which year is named in history.txt.", "after": []}]}
+
+Goal: Compare the prices of tea in miller.txt and smith.txt.
+{"tasks": [{"description": "Find the price of tea in miller.txt.", "after": []}, {"description": "Find the price of tea in smith.txt.", "after": []}, {"description": "Say which of the two prices of tea, of Miller and of Smith, is lower.", "after": ["t1", "t2"]}]}"#;
+
+pub(super) fn system(planner: &LlmPlanner) -> String {
+    format!("{RULES}\n\n{}Examples:\n\n{EXAMPLES}", given(planner))
+}
 
 /// So many bytes of a result are shown to who plans again.
 const RESULT: usize = 1_000;
 
 pub(super) fn first(planner: &LlmPlanner, goal: &Goal, context: &str) -> String {
-    let (mut prompt, max_tasks) = (given(planner), planner.max_tasks);
+    let (mut prompt, max_tasks) = (String::new(), planner.max_tasks);
     if !context.trim().is_empty() {
         prompt.push_str(&format!("What is known:\n{}\n\n", context.trim()));
     }
-    prompt + &format!("Plan this goal, in at most {max_tasks} tasks, as few as will do:\n{}", goal.prompt())
+    let whole = goal.prompt();
+    prompt.push_str(whole.strip_suffix(&*goal.text).unwrap_or_default());
+    prompt + &format!("At most {max_tasks} tasks, as few as will do. Goal: {}", goal.text)
 }
 
-pub(super) fn again(planner: &LlmPlanner, plan: &Plan, context: &str) -> String {
-    let (mut prompt, max_tasks) = (given(planner), planner.max_tasks);
+/// What is said where a plan is written piece by piece.
+pub(super) fn piece(at_a_time: usize) -> String {
+    let what = if at_a_time == 1 { "task".to_owned() } else { format!("{at_a_time} tasks") };
+    format!("Write the first {what} now, those that others need first; then you are asked for the next.")
+}
+
+/// What is said after a piece.
+pub(super) fn go_on(begins: &str) -> String {
+    format!("Go on with {begins}.")
+}
+
+pub(super) fn again(planner: &LlmPlanner, plan: &Plan, names: &Names, context: &str) -> String {
+    let (mut prompt, max_tasks) = (String::new(), planner.max_tasks);
     prompt.push_str(&format!(
         "The goal:\n{}\n\nA plan for it has failed. What is done, and stays:\n",
         plan.goal().prompt()
@@ -40,7 +65,8 @@ pub(super) fn again(planner: &LlmPlanner, plan: &Plan, context: &str) -> String 
     prompt
         + &format!(
             "Plan the rest of the goal in another way, in at most {max_tasks} tasks, as few as will do. Do nothing again that \
-             is done: new tasks may depend on done ones, by their ids. Give new tasks ids that no done task has."
+             is done: new tasks may come after done ones, by their names. The first new task is {}.",
+            names.begins()
         )
 }
 

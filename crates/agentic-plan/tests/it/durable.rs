@@ -1,7 +1,7 @@
 //! Plans survive crashes.
 
 use agentic_core::{Agent, AgentError, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait};
-use agentic_plan::{HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner};
+use agentic_plan::{HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StreamingPlanner};
 use agentic_testkit::durability::{Check, Subject, World};
 use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
@@ -31,17 +31,14 @@ impl Agent for Asks {
 }
 
 fn subject() -> Subject {
-    let task = |id: &str, after: &[&str]| json!({"id": id, "description": format!("do {id}"), "dependencies": after});
+    let task = |name: &str, after: &[&str]| json!({"description": format!("do {name}"), "after": after});
     let planner = RuleModel::new(move |request| {
         let asked = request.messages.last().map(Message::text).unwrap_or_default();
         let tasks = match asked.contains("A plan for it has failed") {
-            false => json!([
-                task("a", &[]),
-                task("b", &[]),
-                task("broken", &["a"]),
-                task("join", &["b", "broken"])
-            ]),
-            true => json!([task("mended", &["a"]), task("join", &["b", "mended"])]),
+            false => {
+                json!([task("a", &[]), task("b", &[]), task("broken", &["t1"]), task("join", &["t2", "t3"])])
+            }
+            true => json!([task("mended", &["t1"]), task("join", &["t2", "t5"])]),
         };
         Says::text(json!({ "tasks": tasks }).to_string())
     });
@@ -86,6 +83,35 @@ fn searched() -> Subject {
 fn a_search_finds_the_same_wherever_it_crashes() {
     let proof = Check::new(searched).run();
     assert!(proof.crashes > 50, "{proof:?}");
+}
+
+/// The third task is written while the first two are worked on, one of which fails for good.
+fn written() -> Subject {
+    let planner = RuleModel::new(|request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        let task = |name: &str, after: &[&str]| json!({"description": format!("do {name}"), "after": after});
+        let (task, complete) = if asked.contains("A plan for it has failed") {
+            return Says::text(json!({"tasks": [task("mended", &["t1"])]}).to_string());
+        } else if asked.contains("Go on with t2") {
+            (task("broken", &[]), false)
+        } else if asked.contains("Go on with t3") {
+            (task("join", &["t1", "t2"]), true)
+        } else {
+            (task("a", &[]), false)
+        };
+        Says::text(json!({"tasks": [task], "complete": complete}).to_string())
+    });
+    let worker = RuleModel::new(|request| {
+        let asked = request.messages.last().map(Message::text).unwrap_or_default();
+        Says::text(if asked.contains("broken") { "bad: it is broken".to_owned() } else { asked })
+    });
+    Subject::new(PlanExecutor::new(StreamingPlanner::new(planner), Asks(worker)), "all of it", World::new())
+}
+
+#[test]
+fn a_plan_that_is_written_while_it_is_executed_comes_to_the_same_wherever_it_crashes() {
+    let proof = Check::new(written).run();
+    assert!(proof.crashes > 100, "{proof:?}");
 }
 
 fn split() -> Subject {

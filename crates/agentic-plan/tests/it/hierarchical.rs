@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::worker::{Planned, Worker};
 
-/// Plans by rules: what each goal is split into, ids with what they need. What has a plan of its own is split, and "so it is"
+/// Plans by rules: what each goal is split into, names with what they need. What has a plan of its own is split, and "so it is"
 /// because of that; everything else stays.
 #[derive(Clone, Debug)]
 struct Rules {
@@ -59,16 +59,26 @@ fn answer(levels: &BTreeMap<&str, Level>, asked: &str) -> String {
         let reason = if split { "it has\nparts" } else { "one go will do" };
         return json!({"reason": reason, "split": split}).to_string();
     }
-    let part = asked.split_once("What is planned now is task `").and_then(|(_, rest)| rest.split('`').next());
-    let goal = match part.map(|path| path.rsplit('/').next().unwrap()) {
-        Some(id) => format!("do {id}"),
-        None if asked.contains("A plan for it has failed") => "again".to_owned(),
-        None => "pack".to_owned(),
+    let goal = match asked.contains("A plan for it has failed") {
+        true => "again",
+        false => asked.rsplit_once("Goal: ").unwrap().1.lines().next().unwrap(),
     };
-    let task = |(id, after): &(&str, &[&str])| json!({"id": id, "description": format!("do {id}"), "dependencies": after});
-    match levels.get(&*goal) {
+    let first =
+        asked.rsplit_once("The first new task is t").map_or("1", |(_, rest)| rest.split('.').next().unwrap());
+    let first: usize = first.parse().unwrap();
+    match levels.get(goal) {
         Some(&[("no-plan", _)]) | None => "I can't.".to_owned(),
-        Some(level) => json!({"tasks": level.iter().map(task).collect::<Vec<_>>()}).to_string(),
+        Some(level) => {
+            let place =
+                |level: &[(&str, &[&str])], name: &str| level.iter().position(|(other, _)| *other == name);
+            // A task has the number of its place; others that are named are those of the first plan.
+            let id = |name: &&str| match place(level, name) {
+                Some(place) => format!("t{}", first + place),
+                None => format!("t{}", 1 + place(levels["pack"], name).unwrap()),
+            };
+            let task = |(name, after): &(&str, &[&str])| json!({"description": format!("do {name}"), "after": after.iter().map(id).collect::<Vec<_>>()});
+            json!({"tasks": level.iter().map(task).collect::<Vec<_>>()}).to_string()
+        }
     }
 }
 
@@ -97,9 +107,10 @@ const PACK: &[(&str, Level)] = &[
     ("do day", &[("x", &[]), ("y", &[])]),
 ];
 
+/// The tasks by what they do.
 fn paths(tasks: &[Task], above: &str) -> Vec<String> {
     let below = |task: &Task| {
-        let path = format!("{above}{}", task.id);
+        let path = format!("{above}{}", task.description.trim_start_matches("do "));
         [vec![path.clone()], paths(&task.subtasks, &format!("{path}/"))].concat()
     };
     tasks.iter().flat_map(below).collect()
@@ -125,24 +136,24 @@ async fn a_model_splits_what_it_says_has_to_be_split_and_says_why() {
     let all =
         ["look", "look/oslo", "look/bergen", "look/bergen/day", "look/bergen/night", "look/both", "list"];
     assert_eq!(paths(plan.tasks(), ""), all);
-    assert_eq!(plan.next_tasks(), ["look/oslo", "look/bergen/day"]);
+    assert_eq!(plan.next_tasks(), ["t1/t1", "t1/t2/t1"]);
     assert_eq!(
         notes,
         [
-            "task `list` stays as it is: one go will do",
-            "task `look/bergen` is split: it has parts",
-            "task `look/both` stays as it is: one go will do",
-            "task `look/oslo` stays as it is: one go will do",
-            "task `look` is split: it has parts",
+            "task `t1/t1` stays as it is: one go will do",
+            "task `t1/t2` is split: it has parts",
+            "task `t1/t3` stays as it is: one go will do",
+            "task `t1` is split: it has parts",
+            "task `t2` stays as it is: one go will do",
         ]
     );
     let part = model.asked("What is planned now is task");
     for expected in
-        ["The goal of the whole plan:\npack", "- `list`: do list (after `look`)", "none of the tasks above"]
+        ["The goal of the whole plan:\npack", "- `t2`: do list (after `t1`)", "none of the tasks above"]
     {
         assert!(part[0].contains(expected), "{expected} is not in {}", part[0]);
     }
-    assert!(part[1].contains("task `look/bergen` alone") && !part[1].contains("reads"), "{}", part[1]);
+    assert!(part[1].contains("task `t1/t2` alone") && !part[1].contains("reads"), "{}", part[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,17 +182,14 @@ async fn a_task_without_a_valid_plan_stays_as_it_is() {
     for (below, why) in [
         (FOUR, "gave no valid value in 3 attempts"),
         (&[("alone", &[])], "it was planned as a single task"),
-        (&[("a", &[]), ("b", &["list"])], "depends on `list`, which is not in the plan"),
+        (&[("a", &["b"]), ("b", &["a"])], "these tasks wait for each other: t1, t2"),
         (&[("no-plan", &[])], "gave no valid value in 3 attempts"),
     ] {
         let model = Rules::new(&[("pack", PACK[0].1), ("do look", below)]);
         let (plan, notes) = planned(HierarchicalPlanner::new(model)).await;
         assert_eq!(paths(plan.tasks(), ""), ["look", "list"]);
-        let told = &notes[2];
-        assert!(
-            told.starts_with("task `look` stays as it is after all: ") && told.contains(why),
-            "{notes:?}"
-        );
+        let told = &notes[1];
+        assert!(told.starts_with("task `t1` stays as it is after all: ") && told.contains(why), "{notes:?}");
     }
     let wide =
         HierarchicalPlanner::new(Rules::new(&[("pack", PACK[0].1), ("do look", FOUR)])).max_subtasks(4);
@@ -194,13 +202,13 @@ async fn a_task_without_a_valid_plan_stays_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn where_the_model_can_not_decide_a_task_stays_as_it_is() {
     let model = RuleModel::new(|request| {
-        let task = |id: &str| json!({"id": id, "description": "d", "dependencies": []});
-        let plan = json!({"tasks": [task("a"), task("b")]}).to_string();
+        let task = json!({"description": "d", "after": []});
+        let plan = json!({"tasks": [task, task]}).to_string();
         Says::text(if said(request).contains("to be split") { "It depends.".to_owned() } else { plan })
     });
     let (plan, notes) = planned(HierarchicalPlanner::new(model)).await;
     assert_eq!((plan.tasks().len(), notes.len()), (2, 2));
-    assert!(notes[1].starts_with("task `b` stays as it is: the model's output can't be used"), "{notes:?}");
+    assert!(notes[1].starts_with("task `t2` stays as it is: the model's output can't be used"), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,18 +225,18 @@ async fn agents_and_tools_are_known_on_each_level() {
     let model = RuleModel::new(|request| {
         let asked = said(request);
         if asked.contains("to be split into") {
-            let split = asked.contains("task `top`");
+            let split = asked.contains("task `t1` to be split");
             return Says::text(json!({"reason": "so it is", "split": split}).to_string());
         }
-        let task = |id: &str| json!({"id": id, "description": "d", "dependencies": [], "agent": "scout", "tools": ["search"]});
+        let system = request.messages.iter().next().unwrap().text();
+        assert!(system.contains("- search: searches") && system.contains("- scout: finds out"), "{system}");
+        let task = json!({"description": "d", "after": [], "agent": "scout"});
         let below = asked.contains("What is planned now is task");
-        let ids: &[&str] = if below { &["x", "y"] } else { &["top"] };
-        Says::text(json!({"tasks": ids.iter().map(|id| task(id)).collect::<Vec<_>>()}).to_string())
+        Says::text(json!({"tasks": vec![task; if below { 2 } else { 1 }]}).to_string())
     });
     let planner = LlmPlanner::new(model).agent("scout", "finds out").tool("search", "searches");
     let (plan, _) = planned(HierarchicalPlanner::of(planner)).await;
-    let below = plan.task("top/y").unwrap();
-    assert_eq!((below.agent.as_deref(), &*below.tools), (Some("scout"), &["search".to_owned()][..]));
+    assert_eq!(plan.task("t1/t2").unwrap().agent.as_deref(), Some("scout"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,9 +246,9 @@ async fn what_comes_of_subtasks_is_what_comes_of_their_task() {
     let outcome = executor.run(Goal::new("pack").with_input("zone", 1), &RunContext::ephemeral()).await;
     let did = |value: &Value| value["did"].clone();
     let list = outcome.unwrap().output;
-    let both = &list["with"]["look"];
-    let night = &both["with"]["bergen"];
-    let told: Vec<_> = [&list, both, night, &night["with"]["day"], &both["with"]["oslo"]].map(did).into();
+    let both = &list["with"]["t1"];
+    let night = &both["with"]["t2"];
+    let told: Vec<_> = [&list, both, night, &night["with"]["t1"], &both["with"]["t1"]].map(did).into();
     assert_eq!(told, ["do list", "do both", "do night", "do day", "do oslo"]);
     assert_eq!((worker.times("do look"), worker.times("do bergen")), (0, 0));
     assert_eq!(worker.inputs("do day"), json!({"zone": 1}));
@@ -259,10 +267,10 @@ async fn planning_again_keeps_what_is_done_and_splits_what_is_new() {
     let planner = HierarchicalPlanner::new(model.clone());
     let cx = RunContext::ephemeral();
     let mut plan = planner.plan(&Goal::new("pack"), "", &cx).await.unwrap();
-    for (path, result) in [("look/oslo", "rain"), ("look/bergen/day", "sun")] {
+    for (path, result) in [("t1/t1", "rain"), ("t1/t2/t1", "sun")] {
         plan.complete(path, result).unwrap();
     }
-    plan.fail("look/bergen/night", "it is dark").unwrap();
+    plan.fail("t1/t2/t2", "it is dark").unwrap();
     model.asked.lock().unwrap().clear();
     let next = planner.replan(&plan, "it is dark", &cx).await.unwrap();
     let all =
@@ -270,16 +278,16 @@ async fn planning_again_keeps_what_is_done_and_splits_what_is_new() {
     assert_eq!((paths(next.tasks(), ""), next.version()), (all.map(String::from).to_vec(), 2));
     assert_eq!(
         (&*next.replanned()[0].reason, &*next.replanned()[0].kept),
-        ("it is dark", &["look".to_owned()][..])
+        ("it is dark", &["t1".to_owned()][..])
     );
-    assert_eq!(next.task("look").unwrap().status, TaskStatus::Completed);
-    assert_eq!(next.inputs("list-2/p").unwrap()["look"], json!({"oslo": "rain", "bergen": "sun"}));
+    assert_eq!(next.task("t1").unwrap().status, TaskStatus::Completed);
+    assert_eq!(next.inputs("t4/t1").unwrap()["t1"], json!({"t1": "rain", "t2": "sun"}));
     let top = &model.asked("A plan for it has failed")[0];
-    assert!(top.contains("- `look/oslo`: do oslo\n- `look/bergen/day`: do day"), "{top}");
+    assert!(top.contains("- `t1/t1`: do oslo\n- `t1/t2/t1`: do day"), "{top}");
     let part = &model.asked("What is planned now is task")[0];
-    assert!(part.contains("reads the result of `look` besides"), "{part}");
+    assert!(part.contains("reads the result of `t1` besides"), "{part}");
     let looked_at = model.asked("to be split into smaller ones?");
-    assert!(looked_at.iter().all(|asked| !asked.contains("Is task `look")), "{looked_at:?}");
+    assert!(looked_at.iter().all(|asked| !asked.contains("Is task `t1")), "{looked_at:?}");
 }
 
 /// Half of a task that was split fails.
@@ -297,7 +305,7 @@ async fn a_plan_whose_subtask_fails_is_planned_again_and_nothing_done_is_done_ag
     let executor = PlanExecutor::new(planner, worker.clone()).retries(0);
     let outcome = executor.run(Goal::new("pack"), &RunContext::ephemeral()).await.unwrap();
     assert_eq!(outcome.output["did"], "do list-2");
-    assert_eq!(worker.inputs("do p")["look"]["did"], "do good");
+    assert_eq!(worker.inputs("do p")["t1"]["did"], "do good");
     let times = ["good", "fails", "both", "list", "p", "q"].map(|id| worker.times(&format!("do {id}")));
     assert_eq!(times, [1, 1, 0, 0, 1, 1]);
 }

@@ -14,51 +14,56 @@ async fn planned(planner: &LlmPlanner) -> Result<Plan, AgentError> {
     planner.plan(&Goal::new("pack for Oslo"), "It rains there.", &RunContext::ephemeral()).await
 }
 
+fn task(after: &[&str]) -> Value {
+    json!({"description": "d", "after": after})
+}
+
 #[tokio::test]
 async fn a_model_writes_a_plan() {
     let model = ScriptedModel::new().says(written(json!([
-        {"id": "weather", "description": "look it up", "dependencies": [], "agent": "scout", "tools": ["search"]},
-        {"id": "pack", "description": "write a list", "dependencies": ["weather"], "agent": "writer", "tools": []},
+        {"description": "look it up", "agent": "scout", "after": []},
+        {"description": "write a list", "agent": "writer", "inputs": {"rain": "{{t1.result.mm}}"}, "after": ["t1", "t2"]},
     ])));
     let planner = LlmPlanner::new(model.clone()).agent("scout", "finds out").agent("writer", "writes");
     let plan = planned(&planner.tool("search", "searches the web")).await.unwrap();
-    assert_eq!((plan.next_tasks(), plan.goal().text.as_str()), (vec!["weather".to_owned()], "pack for Oslo"));
-    let weather = plan.task("weather").unwrap();
-    assert_eq!((weather.agent.as_deref(), &*weather.tools), (Some("scout"), &["search".to_owned()][..]));
-    let asked = model.requests()[0].messages.last().unwrap().text();
-    for part in [
-        "- scout: finds out",
-        "- search: searches the web",
-        "It rains there.",
-        "pack for Oslo",
-        "\"enum\":[\"scout\",\"writer\"]",
-    ] {
-        assert!(asked.contains(part), "{part} is not in {asked}");
+    assert_eq!((plan.next_tasks(), plan.goal().text.as_str()), (vec!["t1".to_owned()], "pack for Oslo"));
+    assert_eq!(plan.task("t1").unwrap().agent.as_deref(), Some("scout"));
+    assert_eq!(plan.task("t2").unwrap().dependencies, ["t1"], "a task does not come after itself");
+    let messages: Vec<String> = model.requests()[0].messages.iter().map(|message| message.text()).collect();
+    for part in ["- scout: finds out", "- search: searches the web"] {
+        assert!(messages[0].contains(part), "{part} is not in {}", messages[0]);
+    }
+    for part in ["It rains there.", "Goal: pack for Oslo", "\"enum\":[\"scout\",\"writer\"]"] {
+        assert!(messages[1].contains(part), "{part} is not in {}", messages[1]);
     }
 }
 
 #[tokio::test]
+async fn tasks_name_their_tools_where_that_is_wanted() {
+    let with = |tool: &str| written(json!([{"description": "d", "tools": [tool], "after": []}]));
+    let model = ScriptedModel::new().says(with("telepathy")).says(with("search"));
+    let planner = LlmPlanner::new(model.clone()).tool("search", "searches").tools_by_task();
+    assert_eq!(planned(&planner).await.unwrap().task("t1").unwrap().tools, ["search"]);
+    let said = model.requests()[1].messages.last().unwrap().text();
+    assert!(said.contains("/tasks/0/tools/0") && said.contains("telepathy"), "{said}");
+}
+
+#[tokio::test]
 async fn what_is_no_plan_is_sent_back_with_what_is_wrong() {
-    let task = |id: &str, after: &[&str], tool: &str| json!({"id": id, "description": "d", "dependencies": after, "tools": [tool]});
     let model = ScriptedModel::new()
-        .says(written(json!([task("a", &["b"], "search"), task("b", &["a"], "search")])))
-        .says(written(json!([task("a", &["c"], "search")])))
-        .says(written(json!([task("a", &[], "telepathy")])))
+        .says(written(json!([task(&["t2"]), task(&["t1"])])))
+        .says(written(json!([task(&["search"])])))
         .says("I would rather not.")
         .says(written(json!([])))
-        .says(written(json!([task("a", &[], "search")])));
-    let planner = LlmPlanner::new(model.clone()).tool("search", "searches").attempts(6);
+        .says(written(json!([task(&[])])));
+    let planner = LlmPlanner::new(model.clone()).tool("search", "searches").attempts(5);
     assert_eq!(planned(&planner).await.unwrap().tasks().len(), 1);
     let requests = model.requests();
     let said: Vec<String> =
         requests[1..].iter().map(|request| request.messages.last().unwrap().text()).collect();
-    for (said, part) in said.iter().zip([
-        "these tasks wait for each other: a, b",
-        "depends on `c`, which is not in the plan",
-        "telepathy",
-        "JSON",
-        "tasks",
-    ]) {
+    for (said, part) in
+        said.iter().zip(["these tasks wait for each other: t1, t2", "/tasks/0/after/0", "JSON", "tasks"])
+    {
         assert!(said.contains(part), "{part} is not in {said}");
     }
 }
@@ -75,21 +80,20 @@ async fn a_planner_that_never_plans_says_so() {
 }
 
 #[tokio::test]
-async fn planning_again_keeps_what_is_done() {
-    let task = |id: &str, after: &[&str]| json!({"id": id, "description": "d", "dependencies": after});
+async fn planning_again_keeps_what_is_done_and_gives_no_number_twice() {
     let model = ScriptedModel::new()
-        .says(written(json!([task("a", &[]), task("b", &["a"])])))
-        .says(written(json!([task("a", &[])])))
-        .says(written(json!([task("c", &["a"])])));
+        .says(written(json!([task(&[]), task(&["t1"])])))
+        .says(written(json!([task(&["t2"])])))
+        .says(written(json!([task(&["t1"])])));
     let planner = LlmPlanner::new(model.clone());
     let mut plan = planned(&planner).await.unwrap();
-    plan.complete("a", "it rains").unwrap();
-    plan.fail("b", "no paper").unwrap();
-    let next = planner.replan(&plan, "`b` has no paper", &RunContext::ephemeral()).await.unwrap();
-    assert_eq!((next.version(), next.next_tasks()), (2, vec!["c".to_owned()]));
-    assert_eq!(next.inputs("c").unwrap()["a"], "it rains");
+    plan.complete("t1", "it rains").unwrap();
+    plan.fail("t2", "no paper").unwrap();
+    let next = planner.replan(&plan, "`t2` has no paper", &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((next.version(), next.next_tasks()), (2, vec!["t3".to_owned()]));
+    assert_eq!(next.inputs("t3").unwrap()["t1"], "it rains");
     let asked: Vec<String> =
         model.requests()[1..].iter().map(|request| request.messages.last().unwrap().text()).collect();
-    assert!(asked[0].contains("it rains") && asked[0].contains("`b` has no paper"), "{}", asked[0]);
-    assert!(asked[1].contains("two tasks are called `a`"), "{}", asked[1]);
+    assert!(asked[0].contains("it rains") && asked[0].contains("`t2` has no paper"), "{}", asked[0]);
+    assert!(asked[1].contains("/tasks/0/after/0"), "what failed can't be needed: {}", asked[1]);
 }

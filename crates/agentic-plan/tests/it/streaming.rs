@@ -7,10 +7,10 @@ use agentic_core::{
     Agent as _, AgentError, EventKind, Extension, Goal, GoalVerdict, Plan, Planner, RunContext, Task,
     async_trait,
 };
-use agentic_plan::{OnFailure, PlanExecutor};
+use agentic_plan::{LlmPlanner, OnFailure, PlanExecutor, StreamingPlanner};
 use agentic_runtime::Ephemeral;
-use agentic_testkit::EventLog;
-use serde_json::json;
+use agentic_testkit::{EventLog, ScriptedModel};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::worker::{Worker, context, tasks};
@@ -121,6 +121,39 @@ async fn a_planner_that_fails_in_the_midst_fails_the_run() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("`nobody`, which is not in the plan"), "{error}");
+}
+
+fn piece(description: &str, after: &[&str], complete: bool) -> String {
+    json!({"tasks": [{"description": description, "after": after}], "complete": complete}).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_writes_a_task_at_a_time_and_reads_what_it_wrote() {
+    let model = ScriptedModel::new()
+        .says(piece("do one", &[], false))
+        .says(piece("do two", &["t3"], false))
+        .says(piece("do two", &["t1"], false))
+        .says(piece("do three", &["t1", "t2"], true));
+    let worker = Worker::default();
+    let executor = PlanExecutor::new(StreamingPlanner::new(model.clone()), worker.clone());
+    let outcome = executor.run(Goal::new("count"), &context()).await.unwrap();
+    assert_eq!((&outcome.output["did"], model.left()), (&json!("do three"), 0));
+    let asked =
+        |n: usize| model.requests()[n].messages.iter().map(|message| message.text()).collect::<Vec<_>>();
+    assert!(asked(0)[1].contains("Goal: count") && asked(0)[1].contains("Write the first task now"));
+    assert_eq!(asked(0)[0], asked(3)[0], "what stands first stays, for models that keep it");
+    let written: Value = serde_json::from_str(&asked(3)[2]).unwrap();
+    assert_eq!(written["tasks"][1], json!({"description": "do two", "after": ["t1"]}));
+    assert!(asked(3)[3].starts_with("Go on with t3."), "{}", asked(3)[3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_never_ends_its_plan_is_stopped() {
+    let model =
+        ["a", "b", "c"].iter().fold(ScriptedModel::new(), |model, text| model.says(piece(text, &[], false)));
+    let planner = StreamingPlanner::of(LlmPlanner::new(model.clone()).max_tasks(2));
+    PlanExecutor::new(planner, Worker::default()).run(Goal::new("g"), &context()).await.unwrap();
+    assert_eq!(model.left(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,11 @@ pub(crate) fn game24() -> Result<()> {
     example("agentic-plan", "game24", true, &[])
 }
 
+/// Whether runs that end well and miss their goals are found out.
+pub(crate) fn false_done() -> Result<()> {
+    example("agentic-plan", "false_done", false, &[])
+}
+
 fn example(package: &str, name: &str, release: bool, args: &[&str]) -> Result<()> {
     let mut build = workspace::cargo();
     build.args(["build", "--example", name]);

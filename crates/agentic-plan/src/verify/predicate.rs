@@ -17,7 +17,7 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
         if holds { Finding::Holds(what) } else { Finding::Fails(format!("{what}; it is {}", short(output))) }
     };
     match criterion {
-        Criterion::Equals { value } => told(output == value, format!("the output equals {value}")),
+        Criterion::Equals { value } => told(same(output, value), format!("the output equals {value}")),
         Criterion::Matches { pattern } => match RegexBuilder::new(pattern).size_limit(EXPRESSION).build() {
             Ok(expression) => {
                 told(expression.is_match(&outcome.text()), format!("the output matches `{pattern}`"))
@@ -61,6 +61,24 @@ pub(super) fn has(given: &Value, wanted: &Value) -> bool {
         (Value::Object(given), Value::Object(wanted)) => {
             wanted.iter().all(|(name, wanted)| given.get(name).is_some_and(|given| has(given, wanted)))
         }
+        (given, wanted) => same(given, wanted),
+    }
+}
+
+/// Whether two values are the same: 30 and 30.0 are one number.
+fn same(given: &Value, wanted: &Value) -> bool {
+    match (given, wanted) {
+        (Value::Number(given), Value::Number(wanted)) if given.is_f64() != wanted.is_f64() => {
+            given.as_f64() == wanted.as_f64()
+        }
+        (Value::Array(given), Value::Array(wanted)) => {
+            given.len() == wanted.len() && given.iter().zip(wanted).all(|(given, wanted)| same(given, wanted))
+        }
+        (Value::Object(given), Value::Object(wanted)) => {
+            let found =
+                |(name, wanted): (&String, &Value)| given.get(name).is_some_and(|given| same(given, wanted));
+            given.len() == wanted.len() && wanted.iter().all(found)
+        }
         (given, wanted) => given == wanted,
     }
 }
@@ -85,6 +103,11 @@ mod tests {
         let equals = Criterion::Equals { value: json!({"a": 1}) };
         assert_eq!(holds(&equals, json!({"a": 1})), Some(true));
         assert_eq!(holds(&equals, json!({"a": 2})), Some(false));
+        assert_eq!(holds(&equals, json!({"a": 1.0})), Some(true));
+        assert_eq!(holds(&equals, json!({"a": 1, "b": 2})), Some(false));
+        let list = Criterion::Equals { value: json!([1.0, {"b": null}]) };
+        assert_eq!(holds(&list, json!([1, {"b": null}])), Some(true));
+        assert_eq!(holds(&list, json!([1])), Some(false));
         let matches = |pattern: &str| Criterion::Matches { pattern: pattern.into() };
         assert_eq!(holds(&matches("^Ös.o$"), json!("Öslo")), Some(true));
         assert_eq!(holds(&matches("^b"), json!("ab")), Some(false));

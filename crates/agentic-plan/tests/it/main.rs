@@ -4,6 +4,7 @@
 mod durable;
 mod executor;
 mod failures;
+mod false_done;
 mod files;
 #[path = "../../examples/game24/game.rs"]
 mod game;

@@ -49,7 +49,7 @@ pub use answer::{code_in, normalised_answer};
 pub use goal::{Criterion, Goal, GoalVerdict, Lookup, Outcome};
 pub use run::{Reason, RunStatus};
 
-// The one way to the world.
+// The one way to the world, and what drivers implement.
 pub use approval::{Approval, Decision};
 pub use approval_rule::{ApprovalRule, RuleAnswer, RuleArguments};
 pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Resource};
@@ -59,8 +59,6 @@ pub use effect::{EffectClass, EffectContext, EffectGrant};
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
 pub use exhausted::{Budgeted, WhenExhausted};
 pub use step::{Step, StepDetail, StepError, StepKind};
-
-// What drivers implement.
 pub use driver::{Driver, Ticket};
 pub use sources::Sources;
 pub use step::{Delivered, Done, Failed, Launch, StepRequest, StepValue, Withheld};
@@ -77,11 +75,9 @@ pub use model_context::{DeltaSink, ModelContext};
 pub use model_error::{ModelError, ModelErrorKind};
 pub use usage::{NanoUsd, Price, Spend, Usage};
 
-// Tools.
+// Tools, and guardrails.
 pub use scoped_tool::ScopedTool;
 pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
-
-// Guardrails.
 pub use guarded::{Guarded, Guardrails};
 pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 

@@ -55,13 +55,13 @@ pub use approval_rule::{ApprovalRule, RuleAnswer, RuleArguments};
 pub use budget::{Budget, BudgetError, BudgetState, Held, Ledger, Reservation, Resource};
 pub use cancel::{CancelReason, Cancellation};
 pub use context::RunContext;
+pub use driver::{Driver, Ticket};
 pub use effect::{EffectClass, EffectContext, EffectGrant};
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink};
 pub use exhausted::{Budgeted, WhenExhausted};
-pub use step::{Step, StepDetail, StepError, StepKind};
-pub use driver::{Driver, Ticket};
 pub use sources::Sources;
 pub use step::{Delivered, Done, Failed, Launch, StepRequest, StepValue, Withheld};
+pub use step::{Step, StepDetail, StepError, StepKind};
 
 // Models.
 pub use embed::{Embedder, EmbedderInfo, Embeddings};
@@ -76,10 +76,10 @@ pub use model_error::{ModelError, ModelErrorKind};
 pub use usage::{NanoUsd, Price, Spend, Usage};
 
 // Tools, and guardrails.
-pub use scoped_tool::ScopedTool;
-pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
 pub use guarded::{Guarded, Guardrails};
 pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
+pub use scoped_tool::ScopedTool;
+pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
 
 // Memory, reflection, teams and small words: the words and traits that the crates above share.
 pub use digest::Digest;

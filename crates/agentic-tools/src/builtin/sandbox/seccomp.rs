@@ -32,7 +32,7 @@ impl Filters {
         let mut allowed: BTreeMap<_, _> =
             ALLOWED.iter().chain(LEGACY).map(|call| (*call, Vec::new())).collect();
         allowed.insert(libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(NEW_NAMESPACES), 0)?]);
-        allowed.insert(libc::SYS_socketpair, vec![when(0, SeccompCmpOp::Eq, LOCAL)?]);
+        allowed.insert(libc::SYS_socketpair, vec![stream_pair()?]);
         let forbidden = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
         Ok(Self {
             allowed: compile(allowed, nosys, SeccompAction::Allow).map_err(error)?,
@@ -53,6 +53,18 @@ impl Filters {
 fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, SandboxError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value)
         .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(|error| Step::Seccomp.failed(io::Error::other(error)))
+}
+
+/// A pair of local sockets that are streams. One of datagrams could be sent to any other socket that has a path.
+fn stream_pair() -> Result<SeccompRule, SandboxError> {
+    const STREAM: u64 = 1;
+    // Without the flags that come along with it.
+    const TYPE: u64 = 0xf;
+    let is = |argument, op, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, op, value);
+    is(0, SeccompCmpOp::Eq, LOCAL)
+        .and_then(|local| Ok(vec![local, is(1, SeccompCmpOp::MaskedEq(TYPE), STREAM)?]))
+        .and_then(SeccompRule::new)
         .map_err(|error| Step::Seccomp.failed(io::Error::other(error)))
 }
 

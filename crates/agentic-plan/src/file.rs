@@ -89,7 +89,11 @@ struct WrittenGoal {
 /// Criteria as people write them: a field that there is not is a slip of the pen here too.
 fn criteria(written: Vec<Value>) -> Result<Vec<Criterion>, PlanFileError> {
     let read = |(place, written): (usize, Value)| {
-        let wrong = |problem: String| PlanFileError::Criterion { number: place + 1, problem };
+        let wrong = |problem: String| {
+            // It may say what was written, line ends and all.
+            let problem = problem.replace(char::is_control, " ");
+            PlanFileError::Criterion { number: place + 1, problem }
+        };
         let criterion =
             Criterion::deserialize(&written).map_err(|error| wrong(format!("can't be read: {error}")))?;
         let known = serde_json::to_value(&criterion).unwrap_or_default();

@@ -12,7 +12,7 @@ pub enum PlanError {
     #[error("a plan needs at least one task")]
     Empty,
     /// A task has an id that can't be referred to.
-    #[error("`{task}` is no id of a task; use letters, digits, `_` and `-`")]
+    #[error("`{}` is no id of a task; use letters, digits, `_` and `-`", one_line(.task))]
     InvalidId {
         /// The id's path.
         task: String,
@@ -25,7 +25,8 @@ pub enum PlanError {
     },
     /// A task depends on one that does not exist.
     #[error(
-        "task `{task}` depends on `{dependency}`, which is not in the plan; add that task, or leave the dependency out"
+        "task `{task}` depends on `{}`, which is not in the plan; add that task, or leave the dependency out",
+        one_line(.dependency)
     )]
     Unknown {
         /// The task's path.
@@ -40,7 +41,10 @@ pub enum PlanError {
         tasks: Vec<String>,
     },
     /// An input refers to something that can't be there.
-    #[error("input `{input}` of task `{task}` has the reference `{reference}`: {problem}")]
+    #[error(
+        "input `{}` of task `{}` has the reference `{}`: {}",
+        one_line(.input), one_line(.task), one_line(.reference), one_line(.problem)
+    )]
     Reference {
         /// The task's path.
         task: String,
@@ -67,4 +71,9 @@ pub enum PlanError {
         /// Where it is.
         status: TaskStatus,
     },
+}
+
+/// What somebody wrote, as it is shown: without control characters, line ends among them.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }

@@ -213,7 +213,7 @@ fn block(tasks: &mut [Task]) {
     while let Some((id, cause)) = spread.pop() {
         for place in dependents.get(id).into_iter().flatten() {
             let task = &tasks[*place];
-            if task.status == TaskStatus::Pending && !blocked.contains_key(place) {
+            if waits(task) && !blocked.contains_key(place) {
                 blocked.insert(*place, format!("task `{cause}` failed"));
                 spread.push((&task.id, cause));
             }
@@ -224,9 +224,20 @@ fn block(tasks: &mut [Task]) {
     }
 }
 
+/// Whether a task, or a part of one, has not begun.
+fn waits(task: &Task) -> bool {
+    match task.is_leaf() {
+        true => task.status == TaskStatus::Pending,
+        false => task.status.is_open() && task.subtasks.iter().any(waits),
+    }
+}
+
+/// Blocks what of a task has not begun. What was begun before its turn goes on.
 fn block_all(task: &mut Task, error: &str) {
-    (task.status, task.error) = (TaskStatus::Blocked, Some(error.to_owned()));
-    task.subtasks.iter_mut().for_each(|task| block_all(task, error));
+    task.subtasks.iter_mut().filter(|task| waits(task)).for_each(|task| block_all(task, error));
+    if !task.subtasks.iter().any(|task| task.status.is_open()) {
+        (task.status, task.error) = (TaskStatus::Blocked, Some(error.to_owned()));
+    }
 }
 
 /// Brings in order what a plan that is read says of tasks with subtasks, and of those behind failed ones.

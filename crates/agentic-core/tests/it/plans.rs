@@ -110,6 +110,14 @@ fn what_needs_a_failed_task_is_blocked_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_was_begun_before_its_turn_keeps_no_plan_from_its_end() {
+    let early = failed(done(nested(), "g/x", json!("x")), "a");
+    assert_eq!((at(&early, "g/x"), at(&early, "g/y")), (TaskStatus::Completed, TaskStatus::Blocked));
+    assert_eq!((at(&early, "g"), at(&early, "c")), (TaskStatus::Blocked, TaskStatus::Blocked));
+    assert!(done(early, "d", json!("d")).is_complete());
+}
+
+#[test]
 fn a_task_ends_once_and_only_what_is_worked_on_itself_does() {
     let mut plan = done(nested(), "a", json!(1));
     let ended = PlanError::Status { task: "a".into(), status: TaskStatus::Completed };

@@ -48,6 +48,12 @@ fn slips_of_the_pen_are_named() {
             "criterion 1 has a field `unit`",
         ),
         ("goal: [g\ntasks: {", "the plan can't be read"),
+        ("goal: g\ntasks: [{id: \"a\\nb\", description: d}]", "`a b` is no id"),
+        ("goal: g\ntasks: [{id: a, description: d, dependencies: [\"x\\ny\"]}]", "depends on `x y`"),
+        (
+            "goal: g\ntasks: [{id: a, description: d, criteria: [{type: near, value: 1, tolerance: 1, \"u\\nv\": m}]}]",
+            "has a field `u v`",
+        ),
     ] {
         let error = read_plan(text).unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");

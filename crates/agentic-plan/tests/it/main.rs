@@ -9,7 +9,9 @@ mod files;
 #[path = "../../examples/game24/game.rs"]
 mod game;
 mod hierarchical;
+mod lawful;
 mod planners;
+mod random;
 mod schedule;
 mod search;
 mod streaming;

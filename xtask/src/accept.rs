@@ -51,6 +51,7 @@ const ROWS: &[Row] = &[
     Row { name: "remembers", what: "told facts in one process, the local model is asked in the next", run: remembers::run },
     Row { name: "schedule", what: "how soon a plan is done, beside a loop, in real time", run: |_| durable::schedule() },
     Row { name: "game24", what: "900 puzzles of the game of 24 by search, beside breadth-first search", run: |_| durable::game24() },
+    Row { name: "replan", what: "what is kept when a plan is planned again, wherever it fails", run: |_| durable::replan() },
     Row { name: "false-done", what: "100 runs that end well, half of which miss their goals", run: |_| durable::false_done() },
     Row { name: "judge", what: "how well a model judges criteria in words, and what that costs", run: judge::run },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },

@@ -41,6 +41,11 @@ pub(crate) fn false_done() -> Result<()> {
     example("agentic-plan", "false_done", false, &[])
 }
 
+/// What is kept when a plan is planned again.
+pub(crate) fn replan() -> Result<()> {
+    example("agentic-plan", "replan", false, &[])
+}
+
 fn example(package: &str, name: &str, release: bool, args: &[&str]) -> Result<()> {
     let mut build = workspace::cargo();
     build.args(["build", "--example", name]);

@@ -12,6 +12,7 @@ mod hierarchical;
 mod lawful;
 mod planners;
 mod random;
+mod replan;
 mod schedule;
 mod search;
 mod streaming;

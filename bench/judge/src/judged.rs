@@ -13,6 +13,9 @@ use agentic_runtime::Ephemeral;
 use crate::Failed;
 use crate::cases::Case;
 
+/// So long a judgement may take: a busy machine is no reason to know less.
+const LONGEST: Duration = Duration::from_secs(900);
+
 /// The judgements so far.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
@@ -50,7 +53,8 @@ impl Judged {
     /// If the run does not come to its end; a judge that fails leaves the criterion unknown.
     pub(crate) async fn add(&mut self, case: &Case, model: impl ChatModel) -> Result<String, Failed> {
         let goal = Goal::new(&*case.goal).with_criterion(Criterion::Judged { rubric: case.rubric.clone() });
-        let agent = VerifyingAgent::new(Given(case.result.clone()), Verifier::new().judge(model));
+        let verifier = Verifier::new().judge(model).timeout(LONGEST);
+        let agent = VerifyingAgent::new(Given(case.result.clone()), verifier);
         #[expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]
         let began = Instant::now();
         let report = Ephemeral::new().run(&agent, goal).await;

@@ -265,6 +265,31 @@ impl AgentError {
         }
     }
 
+    /// What was spent before, agents below included.
+    pub fn spend(&self) -> Spend {
+        self.partial().map(|partial| partial.spend).unwrap_or_default()
+    }
+
+    /// The same error of an agent that has more than who failed below it: this is what there is so far.
+    #[must_use]
+    pub fn with_partial(mut self, so_far: Partial) -> Self {
+        match &mut self {
+            Self::TurnLimit { partial, .. }
+            | Self::LoopDetected { partial, .. }
+            | Self::Budget { partial, .. }
+            | Self::Cancelled { partial, .. }
+            | Self::OutputLimit { partial, .. }
+            | Self::InvalidOutput { partial, .. }
+            | Self::Model { partial, .. }
+            | Self::Blocked { partial, .. }
+            | Self::Task { partial, .. }
+            | Self::Tries { partial, .. }
+            | Self::Step { partial, .. } => **partial = so_far,
+            Self::InvalidInput { .. } => {}
+        }
+        self
+    }
+
     /// What of it an agent or a model has written: what there is so far, and why it can't be used, of what failed below as
     /// well.
     pub(crate) fn written(&mut self) -> Vec<&mut String> {

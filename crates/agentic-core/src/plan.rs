@@ -1,5 +1,6 @@
 //! Plans: a goal split into tasks that depend on each other. Valid by construction; another set of tasks is another version.
 
+mod assigned;
 mod check;
 mod error;
 mod progress;
@@ -135,6 +136,8 @@ fn done(task: &Task) -> Option<Task> {
             return None;
         }
         kept.error = None;
+        // They were for what is not done.
+        kept.criteria.clear();
     }
     Some(kept)
 }

@@ -63,6 +63,8 @@ pub struct Executed {
     pub plan: Plan,
     /// What its tasks took. What planning again and judging took is the run's alone.
     pub spend: Spend,
+    /// Why the planner has not written it to its end, where it has not.
+    pub unwritten: Option<AgentError>,
 }
 
 impl PlanExecutor {
@@ -157,10 +159,10 @@ impl Agent for PlanExecutor {
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let (plan, writing) = Writing::begun(self, &goal, cx).await?;
-        let Executed { plan, spend } = Execution::new(self, plan, writing, cx)?.run().await?;
-        let outcome = Outcome::new(plan.result(), spend);
+        let executed = Execution::new(self, plan, writing, cx)?.run().await?;
+        let outcome = Outcome::new(executed.plan.result(), executed.spend);
         let mut outcome = self.verifier.verify(&goal, outcome, &cx.scope("verify")).await?;
-        failure::tell(&plan, &mut outcome);
+        failure::tell(&executed, &mut outcome);
         Ok(outcome)
     }
 }

@@ -45,8 +45,7 @@ struct Written {
     #[serde(default)]
     dependencies: Vec<String>,
     agent: Option<String>,
-    #[serde(default)]
-    tools: Vec<String>,
+    tools: Option<Vec<String>>,
     #[serde(default)]
     inputs: Map<String, Value>,
     #[serde(default)]

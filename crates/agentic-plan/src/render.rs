@@ -107,10 +107,10 @@ fn arrows(f: &mut fmt::Formatter<'_>, tasks: &[Task], above: &str) -> fmt::Resul
     Ok(())
 }
 
-/// Ids may be words of the language, as `end`; with something before them they are not.
+/// Ids may be words of the language, as `end`; with something before them they are not. No two paths have the same name.
 fn name(above: &str, id: &str) -> String {
-    let above = if above.is_empty() { "t" } else { above };
-    format!("{above}_{}", id.replace('-', "__"))
+    let above = if above.is_empty() { "t_".to_owned() } else { format!("{above}__") };
+    above + &id.replace('_', "_5f").replace('-', "_2d")
 }
 
 /// Text within quotes, where `#` begins an entity.
@@ -157,9 +157,9 @@ mod tests {
         let mut plan = plan();
         plan.complete("a", 1).unwrap();
         let chart = Mermaid(&plan).to_string();
-        let expected = "flowchart TD\n  t_a[\"a: look\"]:::completed\n  subgraph t_gr__oup[\"gr-oup: do both\"]\n    \
-             t_gr__oup_x[\"x: read #quot;#35;1#quot;\"]\n    t_gr__oup_end[\"end: go on\"]\n  end\n  t_c[\"c: join\"]\n  \
-             t_a --> t_gr__oup\n  t_gr__oup_x --> t_gr__oup_end\n  t_gr__oup --> t_c\n";
+        let expected = "flowchart TD\n  t_a[\"a: look\"]:::completed\n  subgraph t_gr_2doup[\"gr-oup: do both\"]\n    \
+             t_gr_2doup__x[\"x: read #quot;#35;1#quot;\"]\n    t_gr_2doup__end[\"end: go on\"]\n  end\n  t_c[\"c: join\"]\n  \
+             t_a --> t_gr_2doup\n  t_gr_2doup__x --> t_gr_2doup__end\n  t_gr_2doup --> t_c\n";
         assert!(chart.starts_with(expected), "{chart}");
     }
 }

@@ -1,6 +1,6 @@
 //! Plans that are there already.
 
-use agentic_core::{AgentError, Goal, Plan, PlanError, Planner, RunContext, Task, async_trait};
+use agentic_core::{AgentError, Goal, Plan, PlanError, Planner, RunContext, Task, TaskStatus, async_trait};
 
 /// Gives the same tasks for every goal: a plan that a person or a program has written.
 #[derive(Clone, Debug)]
@@ -19,8 +19,16 @@ impl StaticPlanner {
 
     /// A planner that gives the tasks of this plan, from the beginning.
     pub fn of(plan: Plan) -> Self {
-        Self { tasks: plan.tasks().to_vec() }
+        Self { tasks: plan.tasks().iter().map(anew).collect() }
     }
+}
+
+/// The task as it was written: nothing of it is done.
+fn anew(task: &Task) -> Task {
+    let mut anew = task.clone();
+    (anew.status, anew.result, anew.error) = (TaskStatus::Pending, None, None);
+    anew.subtasks = task.subtasks.iter().map(self::anew).collect();
+    anew
 }
 
 #[async_trait]

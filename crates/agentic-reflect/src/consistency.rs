@@ -60,7 +60,7 @@ impl Agent for SelfConsistencyAgent {
                 }
                 Err(error) if error.ends_run() => return Err(error),
                 Err(error) => {
-                    spend += error.partial().map(|partial| partial.spend).unwrap_or_default();
+                    spend += error.spend();
                     failure.get_or_insert(error);
                 }
             }

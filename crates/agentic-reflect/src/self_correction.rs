@@ -190,7 +190,7 @@ impl Try {
     fn spend(&self) -> Spend {
         match &self.result {
             Ok(outcome) => outcome.spend,
-            Err(error) => error.partial().map(|partial| partial.spend).unwrap_or_default(),
+            Err(error) => error.spend(),
         }
     }
 }

@@ -371,7 +371,7 @@ impl ActionExecutor {
                 let (result, spend) = match cx.call(agent.name(), &**agent, goal).await {
                     Ok(outcome) => (Ok(outcome.output), outcome.spend),
                     Err(error) => {
-                        let spend = error.partial().map(|partial| partial.spend).unwrap_or_default();
+                        let spend = error.spend();
                         match ends_the_run(error) {
                             // The agent's failure is this agent's to deal with.
                             StepError::Tool(error) => (Err(error), spend),

@@ -103,7 +103,19 @@ fn check_level(tasks: &[Task], above: &str) -> Result<(), PlanError> {
     if !open.is_empty() {
         return Err(PlanError::Cycle { tasks: cycle(&open).into_iter().map(path).collect() });
     }
-    tasks.iter().try_for_each(|task| check_level(&task.subtasks, &path(&task.id)))
+    tasks.iter().try_for_each(|task| {
+        if !task.criteria.is_empty() && ends(&task.subtasks).count() > 1 {
+            return Err(PlanError::Criteria { task: path(&task.id) });
+        }
+        check_level(&task.subtasks, &path(&task.id))
+    })
+}
+
+/// The tasks of one level that no other one of it needs.
+pub(super) fn ends(tasks: &[Task]) -> impl Iterator<Item = &Task> {
+    let needed: BTreeSet<&str> =
+        tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
+    tasks.iter().filter(move |task| !needed.contains(task.id.as_str()))
 }
 
 /// The tasks of one cycle, each before the one that it waits for. All of `open` wait for others of it.

@@ -55,6 +55,14 @@ pub enum PlanError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A task that is split into several last ones has criteria: its result is none that one of them brings.
+    #[error(
+        "task `{task}` has criteria and several last subtasks; add one that depends on these and joins them, or move the criteria"
+    )]
+    Criteria {
+        /// The task's path.
+        task: String,
+    },
     /// There is no such task to go on with.
     #[error(
         "there is no task `{task}` in the plan that is worked on itself; name one without subtasks by its path"

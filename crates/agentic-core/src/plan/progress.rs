@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Plan;
-use super::check::{of_input, path};
+use super::check::{ends, path};
 use super::error::PlanError;
-use super::reference::{self, Reference};
 use super::task::{Task, TaskStatus};
 
 /// Execution: how far its tasks are. What they are stays.
@@ -42,48 +41,17 @@ impl Plan {
         result_of(&self.tasks)
     }
 
-    /// The inputs of the task at this path, with the results that they refer to. Those of the tasks that it is a part of come
-    /// along, and so do the results that these and it depend on without referring to them, each under its task's id.
-    ///
-    /// # Errors
-    /// [`PlanError::NoTask`], and [`PlanError::Reference`] if a result is not there, or has no such part.
-    pub fn inputs(&self, path: &str) -> Result<Map<String, Value>, PlanError> {
-        let none = || PlanError::NoTask { task: path.to_owned() };
-        let mut levels: Vec<&[Task]> = Vec::new();
-        let (mut level, mut inputs) = (&*self.tasks, Map::new());
-        for id in path.split('/') {
-            let task = find(level, id).ok_or_else(none)?;
-            levels.push(level);
-            let result = |id: &str| {
-                let found = levels.iter().rev().find_map(|level| find(level, id));
-                found.and_then(|task| task.result.as_ref())
-            };
-            let mut referred = BTreeSet::new();
-            for (name, value) in &task.inputs {
-                let mut note = |_: &str, reference: Reference| {
-                    referred.insert(reference.task);
-                };
-                let filled = reference::each(value, &mut note)
-                    .and_then(|()| reference::filled(value, &result))
-                    .map_err(|wrong| of_input(path, name, wrong))?;
-                inputs.insert(name.clone(), filled);
-            }
-            for needed in task.dependencies.iter().filter(|needed| !referred.contains(*needed)) {
-                if let Some(value) = result(needed) {
-                    inputs.entry(needed.clone()).or_insert_with(|| value.clone());
-                }
-            }
-            level = &task.subtasks;
-        }
-        Ok(inputs)
-    }
-
     /// The task at this path is worked on.
     ///
     /// # Errors
     /// [`PlanError::NoTask`], and [`PlanError::Status`] if it has begun or ended. Then the plan is as it was.
     pub fn begin(&mut self, path: &str) -> Result<(), PlanError> {
         self.change(path, |status| status == TaskStatus::Pending, |task| task.status = TaskStatus::InProgress)
+    }
+
+    /// What was being worked on waits again: nobody works on it any more.
+    pub fn reopen(&mut self) {
+        reopen(&mut self.tasks);
     }
 
     /// The task at this path is done, and this came of it.
@@ -122,7 +90,7 @@ impl Plan {
     }
 }
 
-fn find<'a>(tasks: &'a [Task], id: &str) -> Option<&'a Task> {
+pub(super) fn find<'a>(tasks: &'a [Task], id: &str) -> Option<&'a Task> {
     tasks.iter().find(|task| task.id == id)
 }
 
@@ -145,9 +113,7 @@ fn add_next(tasks: &[Task], above: &str, next: &mut Vec<String>) {
 }
 
 fn result_of(tasks: &[Task]) -> Value {
-    let needed: BTreeSet<&str> =
-        tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
-    let mut last = tasks.iter().filter(|task| !needed.contains(task.id.as_str()));
+    let mut last = ends(tasks);
     let result = |task: &Task| task.result.clone().unwrap_or_default();
     match (last.next(), last.next()) {
         (Some(only), None) => result(only),
@@ -171,6 +137,16 @@ fn change_below(tasks: &mut [Task], path: &str, change: impl FnOnce(&mut Task)) 
     }
     if task.status == TaskStatus::Failed {
         block(tasks);
+    }
+}
+
+fn reopen(tasks: &mut [Task]) {
+    for task in tasks.iter_mut().filter(|task| task.status == TaskStatus::InProgress) {
+        reopen(&mut task.subtasks);
+        task.status = TaskStatus::Pending;
+        if !task.is_leaf() {
+            sum_up(task);
+        }
     }
 }
 

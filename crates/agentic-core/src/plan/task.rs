@@ -32,7 +32,8 @@ impl TaskStatus {
 /// One piece of a plan.
 ///
 /// A task with subtasks is not worked on itself: it is done when they are. Its result is that of the subtask that no other
-/// one needs; of several, an object with the result of each under its id.
+/// one needs; of several, an object with the result of each under its id. What else it says holds for its subtasks
+/// ([`Plan::assigned`](crate::Plan::assigned)).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Task {
@@ -49,14 +50,15 @@ pub struct Task {
     /// Who works on it, by name; whoever executes the plan says who that is, and who works on tasks that name nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The tools that it needs, by name: who works on it can call no others. None named are all that the agent has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tools: Vec<String>,
+    /// The tools that it needs, by name: who works on it can call no others, with an empty list none. `None` are all that the
+    /// agent has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<String>>,
     /// Named inputs. Texts in them may refer to results of other tasks, which it then depends on: `{{t1.result}}`, or a part
     /// of one, `{{t1.result.prices[0]}}`. A text that is nothing but a reference becomes the value that it refers to.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
-    /// What must hold for it to be done.
+    /// What must hold for it to be done. A task that is split can have some if one of its subtasks is the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub criteria: Vec<Criterion>,
     /// How often it is tried again when it fails; `None` leaves it to whoever executes the plan.
@@ -94,7 +96,7 @@ impl Task {
     /// The same task with this tool, and the others that it names, alone.
     #[must_use]
     pub fn with_tool(mut self, name: impl Into<String>) -> Self {
-        self.tools.push(name.into());
+        self.tools.get_or_insert_default().push(name.into());
         self
     }
 

@@ -1,6 +1,6 @@
 //! Plans are valid by construction.
 
-use agentic_core::{Goal, Plan, PlanError, Task, TaskStatus};
+use agentic_core::{Criterion, Goal, Plan, PlanError, Task, TaskStatus};
 use serde_json::{Value, json};
 
 const NONE: [&str; 0] = [];
@@ -144,14 +144,75 @@ fn references_are_dependencies_on_the_level_of_what_they_refer_to() {
     let plan = Plan::new(Goal::new("all"), tasks).unwrap();
     assert_eq!(plan.task("g").unwrap().dependencies, ["b", "a"]);
     assert_eq!(plan.next_tasks(), ["a", "b"]);
-    let missing = plan.inputs("g/x").unwrap_err().to_string();
+    let missing = plan.assigned("g/x").unwrap_err().to_string();
     assert_eq!(missing, "input `of` of task `g/x` has the reference `{{b.result}}`: that task has no result");
     let plan = done(done(plan, "a", json!({"name": "tea"})), "b", json!([1]));
-    let inputs = plan.inputs("g/x").unwrap();
-    assert_eq!(Value::Object(inputs), json!({"a": {"name": "tea"}, "of": [1], "text": "see tea"}));
+    let inputs = plan.assigned("g/x").unwrap().inputs;
+    assert_eq!(Value::Object(inputs), json!({"of": [1], "text": "see tea"}));
     let plan = done(plan, "g/x", json!("read"));
-    assert_eq!(plan.inputs("g/y").unwrap()["x"], "read");
-    assert_eq!(plan.inputs("c").unwrap()["a"], json!({"name": "tea"}), "what it needs comes along");
+    assert_eq!(plan.assigned("g/y").unwrap().inputs["x"], "read");
+    assert_eq!(plan.assigned("c").unwrap().inputs["a"], json!({"name": "tea"}), "what it needs comes along");
+}
+
+#[test]
+fn of_equal_names_the_innermost_is_read_and_none_is_lost() {
+    let inner = [Task::new("t1", "do t2/t1", NONE), Task::new("t2", "do t2/t2", ["t1"])];
+    let tasks = vec![
+        Task::new("t1", "do t1", NONE),
+        Task::new("t2", "do t2", ["t1"]).split(inner).with_input("of", "whole"),
+        Task::new("t3", "do t3", ["t2"]).with_input("of", "own"),
+    ];
+    let goal = Goal::new("all").with_input("of", "goal's").with_input("t2", "of the goal");
+    let plan = Plan::new(goal, tasks).unwrap();
+    let plan = done(done(done(plan, "t1", json!("outer")), "t2/t1", json!("inner")), "t2/t2", json!("end"));
+    let inputs = |path: &str| Value::Object(plan.assigned(path).unwrap().inputs);
+    assert_eq!(inputs("t2/t1"), json!({"of": "whole", "t1": "outer", "t2": "of the goal"}));
+    assert_eq!(
+        inputs("t2/t2"),
+        json!({"of": "whole", "t1": "inner", "t1.result": "outer", "t2": "of the goal"})
+    );
+    assert_eq!(inputs("t3"), json!({"of": "own", "t2": "of the goal", "t2.result": "end"}));
+}
+
+#[test]
+fn what_a_task_says_holds_for_its_subtasks() {
+    let short = |pattern: &str| Criterion::Matches { pattern: pattern.into() };
+    let inner = [
+        Task::new("x", "do x", NONE).with_tool("read").with_tool("write").for_agent("own"),
+        Task::new("y", "do y", ["x"]).with_retries(0).with_criterion(short("y")),
+    ];
+    let group = Task::new("g", "do g", NONE)
+        .split(inner)
+        .with_tool("read")
+        .with_tool("search")
+        .for_agent("of g")
+        .with_retries(5)
+        .with_criterion(short("g"));
+    let plan = Plan::new(Goal::new("all"), vec![group.clone()]).unwrap();
+    let (x, y) = (plan.assigned("g/x").unwrap(), plan.assigned("g/y").unwrap());
+    assert_eq!((x.tools, x.agent.as_deref(), x.retries), (Some(vec!["read".into()]), Some("own"), Some(5)));
+    assert_eq!(x.criteria, [], "its result is not that of the whole");
+    let tools = Some(vec!["read".into(), "search".into()]);
+    assert_eq!((y.tools, y.agent.as_deref(), y.retries), (tools, Some("of g"), Some(0)));
+    assert_eq!(y.criteria, [short("y"), short("g")]);
+    let two_ends = group.split([Task::new("z", "do z", NONE)]);
+    assert_eq!(
+        Plan::new(Goal::new("all"), vec![two_ends]),
+        Err(PlanError::Criteria { task: "g".into() }),
+        "nobody's result is the whole one"
+    );
+}
+
+#[test]
+fn what_nobody_works_on_any_more_can_begin_again() {
+    let mut plan = then(done(nested(), "a", json!(1)), |plan| plan.begin("g/x"));
+    assert_eq!(
+        (at(&plan, "g"), plan.next_tasks().contains(&"g/x".to_owned())),
+        (TaskStatus::InProgress, false)
+    );
+    plan.reopen();
+    assert_eq!((at(&plan, "g"), at(&plan, "a")), (TaskStatus::Pending, TaskStatus::Completed));
+    assert!(plan.next_tasks().contains(&"g/x".to_owned()));
 }
 
 #[test]
@@ -176,7 +237,7 @@ fn the_next_version_keeps_what_is_done() {
     let plan = failed(plan, "g/y");
     let next = plan.next_version("`y` failed", vec![Task::new("y", "otherwise", ["g"])]).unwrap();
     assert_eq!((next.version(), next.next_tasks()), (2, vec!["y".to_owned()]));
-    assert_eq!(next.inputs("y").unwrap()["g"], "x");
+    assert_eq!(next.assigned("y").unwrap().inputs["g"], "x");
     assert_eq!(next.replanned()[0].kept, ["a", "g"]);
     assert!(next.task("g/y").is_none() && next.task("d").is_none());
     let twice = plan.next_version("", vec![Task::new("a", "again", NONE)]);

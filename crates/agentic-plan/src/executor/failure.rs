@@ -2,6 +2,8 @@
 
 use agentic_core::{GoalVerdict, Outcome, Plan, Task, TaskStatus};
 
+use super::Executed;
+
 /// The tasks that failed themselves, with their paths, in the planner's order.
 pub(super) fn failed(plan: &Plan) -> Vec<(String, &Task)> {
     let mut found = Vec::new();
@@ -20,10 +22,15 @@ fn collect<'p>(tasks: &'p [Task], above: &str, found: &mut Vec<(String, &'p Task
     }
 }
 
-/// A goal with tasks that failed is not met, whatever its criteria say.
-pub(super) fn tell(plan: &Plan, outcome: &mut Outcome) {
-    for (path, task) in failed(plan) {
+/// A goal with tasks that are not done is not met, whatever its criteria say.
+pub(super) fn tell(Executed { plan, unwritten, .. }: &Executed, outcome: &mut Outcome) {
+    if !plan.is_fulfilled() || unwritten.is_some() {
         outcome.verdict = GoalVerdict::NotMet;
+    }
+    outcome
+        .evidence
+        .extend(unwritten.iter().map(|error| format!("the plan was not written to its end: {error}")));
+    for (path, task) in failed(plan) {
         let error = task.error.as_deref().unwrap_or("no reason is known");
         outcome.evidence.push(format!("task `{path}` failed: {error}"));
     }

@@ -18,9 +18,10 @@ impl Guardrail for Only {
     fn screen(&self, passage: &Passage) -> GuardrailVerdict {
         let may = |tool: &str| self.0.iter().any(|name| name == tool);
         match passage.tool.as_deref() {
-            Some(tool) if !may(tool) => {
-                GuardrailVerdict::block(format!("this task may call {} alone", self.0.join(", ")))
-            }
+            Some(tool) if !may(tool) => GuardrailVerdict::block(match self.0.as_slice() {
+                [] => "this task may call no tools".to_owned(),
+                only => format!("this task may call {} alone", only.join(", ")),
+            }),
             _ => GuardrailVerdict::Pass,
         }
     }
@@ -28,10 +29,8 @@ impl Guardrail for Only {
 
 /// The context in which a task is worked on.
 pub(super) fn context(task: &Task, cx: RunContext) -> RunContext {
-    if task.tools.is_empty() {
-        return cx;
-    }
+    let Some(tools) = &task.tools else { return cx };
     let mut guardrails = Guardrails::default();
-    guardrails.push(Only(task.tools.clone()));
+    guardrails.push(Only(tools.clone()));
     guardrails.hold_in(cx)
 }

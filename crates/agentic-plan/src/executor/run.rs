@@ -1,6 +1,6 @@
 //! The loop: what can start starts, and what ends lets others start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use agentic_core::{
     AgentError, Approval, Decision, EventKind, Extension, Partial, Plan, PlanError, RunContext, Spend,
@@ -8,7 +8,6 @@ use agentic_core::{
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use serde_json::{Map, Value};
 
 use super::failure::{done, failed};
 use super::task::{Ended, Failed, Job};
@@ -36,6 +35,10 @@ pub(super) struct Execution<'a> {
     running: FuturesUnordered<BoxFuture<'a, Next<'a>>>,
     /// How many of them are tasks.
     at_work: usize,
+    /// The tasks that a person wants tried again, and that have not begun.
+    again: VecDeque<String>,
+    /// Why the planner has not written this version to its end.
+    unwritten: Option<AgentError>,
     /// How the tasks of this version failed, by their paths.
     failed: BTreeMap<String, Failed>,
     /// How often was planned anew, and how many tasks were done then.
@@ -57,11 +60,14 @@ impl<'a> Execution<'a> {
             cx,
             running: FuturesUnordered::new(),
             at_work: 0,
+            again: VecDeque::new(),
+            unwritten: None,
             failed: BTreeMap::new(),
             replans: 0,
             done: 0,
             spend: Spend::default(),
         };
+        execution.plan.reopen();
         execution.adopted()?;
         execution.write(writing);
         Ok(execution)
@@ -77,14 +83,14 @@ impl<'a> Execution<'a> {
                 }
                 Some(Next::Written(written)) => self.written(written)?,
                 Some(Next::Decided { path, failed, decision }) => self.decided(path, failed, decision)?,
-                None if self.plan.is_fulfilled() => break,
+                None if self.plan.is_fulfilled() && self.unwritten.is_none() => break,
                 None => match self.executor.on_failure {
                     OnFailure::Replan => self.replan().await?,
                     OnFailure::Skip | OnFailure::Ask | OnFailure::Abort => break,
                 },
             }
         }
-        Ok(Executed { plan: self.plan, spend: self.spend })
+        Ok(Executed { plan: self.plan, spend: self.spend, unwritten: self.unwritten })
     }
 
     /// Has the planner go on, if it is not at its end.
@@ -92,47 +98,62 @@ impl<'a> Execution<'a> {
         self.running.extend(writing.map(|writing| writing.next().map(Next::Written).boxed()));
     }
 
+    /// The planner has written more, or failed. Then what there is of the plan goes on, as it does when a task fails.
     fn written(&mut self, (extension, writing): Written<'a>) -> Result<(), AgentError> {
-        let Extension { tasks, is_whole } = extension?;
+        match extension.and_then(|extension| self.extended(extension)) {
+            Ok(is_whole) => self.write((!is_whole).then_some(writing)),
+            Err(error) if error.ends_run() || self.executor.on_failure == OnFailure::Abort => {
+                return Err(self.unwritten(error));
+            }
+            Err(error) => self.unwritten = Some(error),
+        }
+        Ok(())
+    }
+
+    fn extended(&mut self, Extension { tasks, is_whole }: Extension) -> Result<bool, AgentError> {
         unknown(self.executor, &tasks)?;
         self.plan.extend(tasks.iter().cloned()).map_err(internal)?;
         self.cx.emit(|| EventKind::PlanExtended { tasks });
-        self.write((!is_whole).then_some(writing));
-        Ok(())
+        Ok(is_whole)
+    }
+
+    fn unwritten(&self, error: AgentError) -> AgentError {
+        let mut partial = self.partial();
+        partial.spend += error.spend();
+        match error {
+            // It has no place for what there is.
+            AgentError::InvalidInput { message } => {
+                let message = format!("the plan was not written to its end: {message}");
+                AgentError::InvalidOutput { message, partial: Box::new(partial) }
+            }
+            error => error.with_partial(partial),
+        }
     }
 
     /// Starts what can start.
     fn start(&mut self) -> Result<(), AgentError> {
         while self.at_work < self.executor.max_parallel {
-            let Some(path) = self.plan.next_tasks().into_iter().next() else { break };
-            match self.inputs(&path) {
-                Ok(inputs) => {
-                    self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
-                    self.work_on(&path, inputs)?;
-                }
+            let next = || self.plan.next_tasks().into_iter().next();
+            let Some(path) = self.again.pop_front().or_else(next) else { break };
+            match self.assigned(&path) {
+                Ok(task) => self.work_on(path, task)?,
                 // A result is there and has not the part that is referred to.
-                Err(error) => {
-                    let failed =
-                        Failed { error: AgentError::invalid_input(error.to_string()), reflection: None };
-                    self.gave_up(path, failed)?;
-                }
+                Err(error) => self.gave_up(path, Failed { error, reflection: None })?,
             }
         }
         Ok(())
     }
 
-    /// The inputs of the whole goal and of a task.
-    fn inputs(&self, path: &str) -> Result<Map<String, Value>, PlanError> {
-        let mut inputs = self.plan.goal().inputs.clone();
-        inputs.extend(self.plan.inputs(path)?);
-        Ok(inputs)
+    fn assigned(&self, path: &str) -> Result<Task, AgentError> {
+        self.plan.assigned(path).map_err(internal)
     }
 
-    fn work_on(&mut self, path: &str, inputs: Map<String, Value>) -> Result<(), AgentError> {
-        let none = || internal(PlanError::NoTask { task: path.to_owned() });
-        let task = self.plan.task(path).ok_or_else(none)?.clone();
-        let (executor, path, cx) = (self.executor, path.to_owned(), self.cx.keyed("task", path));
-        self.running.push(Job { executor, path, task, inputs, cx }.run().map(Next::Ended).boxed());
+    fn work_on(&mut self, path: String, task: Task) -> Result<(), AgentError> {
+        if task.status == TaskStatus::Pending {
+            self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
+        }
+        let (executor, cx) = (self.executor, self.cx.keyed("task", &path));
+        self.running.push(Job { executor, path, task, cx }.run().map(Next::Ended).boxed());
         self.at_work += 1;
         Ok(())
     }
@@ -166,10 +187,14 @@ impl<'a> Execution<'a> {
     ) -> Result<(), AgentError> {
         match decision.map_err(|error| AgentError::from_step(error, self.partial()))? {
             Decision::Approve | Decision::Edit { .. } => {
-                let inputs = self.inputs(&path).map_err(internal)?;
-                self.work_on(&path, inputs)
+                self.again.push_back(path);
+                Ok(())
             }
-            Decision::Deny { .. } => self.gave_up(path, failed),
+            Decision::Deny { reason } => {
+                self.cx
+                    .emit(|| EventKind::Note { text: format!("task `{path}` is not tried again: {reason}") });
+                self.gave_up(path, failed)
+            }
         }
     }
 
@@ -195,7 +220,7 @@ impl<'a> Execution<'a> {
         let cx = self.cx.scope("replan");
         let next = match self.executor.planner.replan(&self.plan, &context, &cx).await {
             Ok(next) => next,
-            Err(error) if error.ends_run() => return Err(error),
+            Err(error) if error.ends_run() => return Err(self.unwritten(error)),
             Err(error) => {
                 self.cx.emit(|| EventKind::Note { text: format!("the rest is not planned again: {error}") });
                 return Err(self.last_failure());
@@ -204,6 +229,7 @@ impl<'a> Execution<'a> {
         (self.plan, self.done) = (next, done);
         self.replans += 1;
         self.failed.clear();
+        self.unwritten = None;
         self.adopted()
     }
 
@@ -214,13 +240,18 @@ impl<'a> Execution<'a> {
             let why = failed.or_else(|| task.error.clone()).unwrap_or_default();
             format!("Task `{path}` ({}) failed: {why}", task.description)
         });
-        told.collect::<Vec<_>>().join("\n")
+        let unwritten =
+            self.unwritten.iter().map(|error| format!("The plan was not written to its end: {error}"));
+        told.chain(unwritten).collect::<Vec<_>>().join("\n")
     }
 
-    /// The plan failed with the first of the tasks that did.
+    /// The plan failed with the first of the tasks that did, or with its planner.
     fn last_failure(&mut self) -> AgentError {
         let first = failed(&self.plan).into_iter().next().map(|(path, task)| (path, task.error.clone()));
-        let (path, why) = first.unwrap_or_default();
+        let (path, why) = match (first, self.unwritten.take()) {
+            (None, Some(error)) => return self.unwritten(error),
+            (first, _) => first.unwrap_or_default(),
+        };
         let error = match self.failed.remove(&path) {
             Some(failed) => failed.error,
             None => AgentError::invalid_input(why.unwrap_or_else(|| "no reason is known".to_owned())),
@@ -232,7 +263,7 @@ impl<'a> Execution<'a> {
         let partial = self.partial();
         match error {
             // These are the run's, not the task's.
-            error @ (AgentError::Budget { .. } | AgentError::Cancelled { .. }) => error,
+            error @ (AgentError::Budget { .. } | AgentError::Cancelled { .. }) => error.with_partial(partial),
             error => AgentError::Task { task, error: Box::new(error), partial: Box::new(partial) },
         }
     }

@@ -3,7 +3,7 @@
 use agentic_core::{
     Agent, AgentError, EventKind, Goal, GoalVerdict, Reflection, RunContext, Spend, Task, TaskStatus,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{PlanExecutor, only};
 
@@ -27,9 +27,8 @@ pub(super) struct Failed {
 pub(super) struct Job<'a> {
     pub(super) executor: &'a PlanExecutor,
     pub(super) path: String,
+    /// As it is [assigned](agentic_core::Plan::assigned).
     pub(super) task: Task,
-    /// Of the whole goal and of the task.
-    pub(super) inputs: Map<String, Value>,
     pub(super) cx: RunContext,
 }
 
@@ -69,8 +68,7 @@ impl Job<'_> {
         let cx = self.cx.scope("try");
         // Who it is for was looked at before.
         let agent = self.executor.worker(&self.task).unwrap_or(&self.executor.agent);
-        let mut goal = Goal::new(&self.task.description);
-        (goal.inputs, goal.criteria) = (self.inputs.clone(), self.task.criteria.clone());
+        let mut goal = self.goal();
         if let Some(failed) = before {
             goal.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
         }
@@ -78,7 +76,7 @@ impl Job<'_> {
         let worked = within.call(agent.name(), &**agent, goal.clone()).await;
         *spend += match &worked {
             Ok(outcome) => outcome.spend,
-            Err(error) => error.partial().map(|partial| partial.spend).unwrap_or_default(),
+            Err(error) => error.spend(),
         };
         let outcome = self.executor.verifier.verify(&goal, worked?, &cx.scope("verify")).await?;
         match outcome.verdict {
@@ -87,11 +85,17 @@ impl Job<'_> {
         }
     }
 
+    /// The task as a goal of its own.
+    fn goal(&self) -> Goal {
+        let mut goal = Goal::new(&self.task.description);
+        (goal.inputs, goal.criteria) = (self.task.inputs.clone(), self.task.criteria.clone());
+        goal
+    }
+
     async fn reflect(&self, error: &AgentError) -> Result<Option<Reflection>, AgentError> {
         let Some(reflector) = &self.executor.reflector else { return Ok(None) };
-        let goal = Goal::new(&self.task.description);
         let cx = self.cx.scope("reflect");
-        match reflector.reflect(&goal, &self.task.description, &error.to_string(), &cx).await {
+        match reflector.reflect(&self.goal(), &self.task.description, &error.to_string(), &cx).await {
             Ok(reflection) => Ok(Some(reflection)),
             Err(error) if error.ends_run() => Err(error),
             Err(error) => {

@@ -22,7 +22,7 @@ struct DraftTask {
     #[serde(default)]
     inputs: Map<String, Value>,
     #[serde(default)]
-    tools: Vec<String>,
+    tools: Option<Vec<String>>,
     #[serde(default)]
     after: Vec<String>,
 }

@@ -56,6 +56,19 @@ async fn what_is_done_in_a_plan_is_not_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_worked_on_when_a_plan_was_left_is_worked_on_again() {
+    let worker = Worker::default();
+    let mut begun = plan(tasks(&[("a", &[]), ("b", &["a"])]));
+    begun.begin("a").unwrap();
+    let executor = executor(begun.tasks().to_vec(), &worker).unwrap();
+    let executed = executor.execute(begun, &RunContext::ephemeral()).await.unwrap();
+    assert!(executed.plan.is_fulfilled() && worker.times("do a") == 1);
+    let again = PlanExecutor::new(StaticPlanner::of(executed.plan), worker.clone());
+    again.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((worker.times("do a"), worker.times("do b")), (2, 2), "a planner's tasks are not done yet");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_whose_criteria_do_not_hold_has_failed() {
     let worker = Worker::default();
     let wants = |id: &str, did: &str| {

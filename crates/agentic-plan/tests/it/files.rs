@@ -26,7 +26,7 @@ tasks:
     )
     .unwrap();
     let weather = plan.task("weather").unwrap();
-    assert_eq!((weather.retries, &*weather.tools), (Some(2), &["search".to_owned()][..]));
+    assert_eq!((weather.retries, weather.tools.clone()), (Some(2), Some(vec!["search".to_owned()])));
     assert_eq!(weather.criteria, [Criterion::Matches { pattern: "rain".into() }]);
     assert_eq!(plan.task("pack").unwrap().dependencies, ["weather"]);
     assert_eq!((plan.goal().inputs["month"].clone(), plan.task("pack/list").is_some()), (json!("May"), true));

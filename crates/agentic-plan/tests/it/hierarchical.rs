@@ -281,7 +281,7 @@ async fn planning_again_keeps_what_is_done_and_splits_what_is_new() {
         ("it is dark", &["t1".to_owned()][..])
     );
     assert_eq!(next.task("t1").unwrap().status, TaskStatus::Completed);
-    assert_eq!(next.inputs("t4/t1").unwrap()["t1"], json!({"t1": "rain", "t2": "sun"}));
+    assert_eq!(next.assigned("t4/t1").unwrap().inputs["t1"], json!({"t1": "rain", "t2": "sun"}));
     let top = &model.asked("A plan for it has failed")[0];
     assert!(top.contains("- `t1/t1`: do oslo\n- `t1/t2/t1`: do day"), "{top}");
     let part = &model.asked("What is planned now is task")[0];

@@ -95,7 +95,7 @@ fn ended(mut plan: Plan, dice: &mut Dice, one_fails_of: usize) -> Plan {
         }
         let path = ready.swap_remove(dice.below(ready.len()));
         assert!(!ready.contains(&path), "{path} is offered twice");
-        match plan.inputs(&path) {
+        match plan.assigned(&path) {
             // Results have the parts that are wanted of them, or not.
             Ok(_) | Err(PlanError::Reference { .. }) => {}
             Err(error) => panic!("{error}"),

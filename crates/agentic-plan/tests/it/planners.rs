@@ -43,7 +43,7 @@ async fn tasks_name_their_tools_where_that_is_wanted() {
     let with = |tool: &str| written(json!([{"description": "d", "tools": [tool], "after": []}]));
     let model = ScriptedModel::new().says(with("telepathy")).says(with("search"));
     let planner = LlmPlanner::new(model.clone()).tool("search", "searches").tools_by_task();
-    assert_eq!(planned(&planner).await.unwrap().task("t1").unwrap().tools, ["search"]);
+    assert_eq!(planned(&planner).await.unwrap().task("t1").unwrap().tools, Some(vec!["search".to_owned()]));
     let said = model.requests()[1].messages.last().unwrap().text();
     assert!(said.contains("/tasks/0/tools/0") && said.contains("telepathy"), "{said}");
 }
@@ -91,7 +91,7 @@ async fn planning_again_keeps_what_is_done_and_gives_no_number_twice() {
     plan.fail("t2", "no paper").unwrap();
     let next = planner.replan(&plan, "`t2` has no paper", &RunContext::ephemeral()).await.unwrap();
     assert_eq!((next.version(), next.next_tasks()), (2, vec!["t3".to_owned()]));
-    assert_eq!(next.inputs("t3").unwrap()["t1"], "it rains");
+    assert_eq!(next.assigned("t3").unwrap().inputs["t1"], "it rains");
     let asked: Vec<String> =
         model.requests()[1..].iter().map(|request| request.messages.last().unwrap().text()).collect();
     assert!(asked[0].contains("it rains") && asked[0].contains("`t2` has no paper"), "{}", asked[0]);

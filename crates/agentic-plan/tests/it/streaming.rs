@@ -109,11 +109,18 @@ async fn what_comes_after_a_task_that_failed_meanwhile_is_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_planner_that_fails_in_the_midst_fails_the_run() {
+async fn a_planner_that_fails_in_the_midst_takes_nothing_from_what_is_done() {
     let mut writes = Writes::new(chain(2), 1);
     writes.fails = true;
-    let error = PlanExecutor::new(writes, Worker::default()).run(Goal::new("g"), &context()).await;
-    assert_eq!(error.unwrap_err().to_string(), "out of ink");
+    let worker = Worker::default();
+    let executor = PlanExecutor::new(writes, worker.clone());
+    let error = executor.clone().run(Goal::new("g"), &context()).await.unwrap_err();
+    assert!(error.to_string().ends_with("the plan was not written to its end: out of ink"), "{error}");
+    assert!(error.partial().unwrap().text.contains("✔ t1"), "{error:?}");
+    let outcome = executor.on_failure(OnFailure::Skip).run(Goal::new("g"), &context()).await.unwrap();
+    assert_eq!((outcome.verdict, &outcome.output["did"]), (GoalVerdict::NotMet, &json!("do 1")));
+    assert_eq!(outcome.evidence, ["the plan was not written to its end: out of ink"]);
+    assert_eq!(worker.times("do 1"), 2);
     // What it writes has to fit to what is there.
     let lost = tasks(&[("a", &[]), ("b", &["nobody"])]);
     let error = PlanExecutor::new(Writes::new(lost, 1), Worker::default())

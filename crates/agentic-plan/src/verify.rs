@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, RunContext, StepError,
-    Tool, ToolErrorKind, async_trait, code_in,
+    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
+    StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
 };
 use serde_json::{Map, Value};
 
@@ -24,7 +24,8 @@ enum Finding {
 ///
 /// A goal is [met](GoalVerdict::Met) if all its criteria hold, [not met](GoalVerdict::NotMet) if one does not, and
 /// [unverified](GoalVerdict::Unverified) if none fails and one can't be looked at, for want of a judge, a tool or time.
-/// Without criteria the verdict stays what it was. The evidence has a line for each.
+/// Without criteria the verdict stays what it was, and one of not met stays in any case. The evidence has a line for each.
+/// Where a criterion that has the answer does not hold, the line does not say the answer: it may be read by who tries again.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     judge: Option<Arc<dyn ChatModel>>,
@@ -51,7 +52,7 @@ impl Verifier {
         self
     }
 
-    /// Criteria may call these tools. Nobody is asked before: criteria are whoever set the goal's.
+    /// Criteria may call these tools. Nobody is asked before: who sets a goal has said by its criteria that they are called.
     #[must_use]
     pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
         self.tools.extend(tools);
@@ -88,7 +89,10 @@ impl Verifier {
             let looked = cx.timeout(self.timeout, self.look(criterion, goal, &outcome, &cx)).await;
             let finding = match looked {
                 Ok(Some(Ok(finding))) => finding,
-                Ok(Some(Err(error))) | Err(error) if error.ends_run() => return Err(error.into()),
+                Ok(Some(Err(error))) | Err(error) if error.ends_run() => {
+                    let so_far = Partial { text: outcome.text(), spend: outcome.spend };
+                    return Err(AgentError::from_step(error, so_far));
+                }
                 Ok(Some(Err(error))) | Err(error) => Finding::Unknown(error.to_string()),
                 Ok(None) => Finding::Unknown(format!("there was no answer in {:?}", self.timeout)),
             };
@@ -107,7 +111,9 @@ impl Verifier {
             };
             outcome.evidence.push(format!("criterion {} {word}: {why}", n + 1));
         }
-        outcome.verdict = verdict;
+        if outcome.verdict != GoalVerdict::NotMet {
+            outcome.verdict = verdict;
+        }
         Ok(outcome)
     }
 
@@ -153,7 +159,7 @@ impl Verifier {
             return Ok(Finding::Unknown(why));
         }
         match cx.tool(tool, arguments).await {
-            Ok(given) if predicate::has(&given, gives) => {
+            Ok(given) if gives.is_null() || includes(&given, gives) => {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
             }
             Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not {gives}", short(&given)))),

@@ -189,7 +189,7 @@ pub static BUILTINS: &[Builtin] = &[
         name: run_code::NAME,
         description: run_code::DESCRIPTION,
         default: false,
-        open: |_| Ok(Arc::new(RunCode::new())),
+        open: |settings| Ok(Arc::new(RunCode::new().hiding(&settings.root))),
     },
     #[cfg(feature = "shell")]
     Builtin {

@@ -1,6 +1,6 @@
 //! Criteria that say by themselves what they want.
 
-use agentic_core::{Criterion, Outcome, normalised_answer};
+use agentic_core::{Criterion, Outcome, code_in, equals, normalised_answer};
 use agentic_schema::Schema;
 use regex::RegexBuilder;
 use serde_json::Value;
@@ -13,14 +13,20 @@ const EXPRESSION: usize = 1 << 20;
 /// Whether it holds; what needs a tool or a judge is not known here.
 pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
     let output = &outcome.output;
-    let told = |holds: bool, what: String| {
-        if holds { Finding::Holds(what) } else { Finding::Fails(format!("{what}; it is {}", short(output))) }
+    // What does not hold is read by who tries again, who is not told the answer.
+    let told = |holds: bool, what: String, wanted: &str| match holds {
+        true => Finding::Holds(what),
+        false => Finding::Fails(format!("the output is {}, not {wanted}", short(output))),
     };
     match criterion {
-        Criterion::Equals { value } => told(same(output, value), format!("the output equals {value}")),
+        Criterion::Equals { value } => {
+            let holds = equals(output, value) || read(output).is_some_and(|output| equals(&output, value));
+            told(holds, format!("the output equals {value}"), "the value that is wanted")
+        }
         Criterion::Matches { pattern } => match RegexBuilder::new(pattern).size_limit(EXPRESSION).build() {
             Ok(expression) => {
-                told(expression.is_match(&outcome.text()), format!("the output matches `{pattern}`"))
+                let wanted = format!("one that matches `{pattern}`");
+                told(expression.is_match(&outcome.text()), format!("the output matches `{pattern}`"), &wanted)
             }
             Err(error) => {
                 let why = error.to_string();
@@ -30,8 +36,7 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
         },
         Criterion::Schema { schema } => match Schema::compile(schema) {
             Ok(schema) => match schema.validate(output).or_else(|invalid| {
-                // JSON that was given as text.
-                let value = output.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                let value = read(output);
                 value.filter(|value| schema.is_valid(value)).map(drop).ok_or(invalid)
             }) {
                 Ok(()) => Finding::Holds("the output keeps to the schema".to_owned()),
@@ -43,44 +48,28 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
             let number =
                 output.as_f64().or_else(|| output.as_str().and_then(|text| text.trim().parse().ok()));
             let holds = number.is_some_and(|number: f64| (number - value).abs() <= *tolerance);
-            told(holds, format!("the output is a number within {tolerance} of {value}"))
+            told(
+                holds,
+                format!("the output is a number within {tolerance} of {value}"),
+                "near the number that is wanted",
+            )
         }
         Criterion::Answer { any_of } => {
             let given = normalised_answer(&outcome.text());
             let holds = any_of.iter().any(|answer| normalised_answer(answer) == given);
-            told(holds, format!("the output is the answer \"{}\"", any_of.join("\" or \"")))
+            told(
+                holds,
+                format!("the output is the answer \"{}\"", any_of.join("\" or \"")),
+                "the answer that is wanted",
+            )
         }
         _ => Finding::Unknown("this verifier does not know such a criterion".to_owned()),
     }
 }
 
-/// Whether a value has what is wanted: of an object the fields that are named, of anything else all.
-pub(super) fn has(given: &Value, wanted: &Value) -> bool {
-    match (given, wanted) {
-        (_, Value::Null) => true,
-        (Value::Object(given), Value::Object(wanted)) => {
-            wanted.iter().all(|(name, wanted)| given.get(name).is_some_and(|given| has(given, wanted)))
-        }
-        (given, wanted) => same(given, wanted),
-    }
-}
-
-/// Whether two values are the same: 30 and 30.0 are one number.
-fn same(given: &Value, wanted: &Value) -> bool {
-    match (given, wanted) {
-        (Value::Number(given), Value::Number(wanted)) if given.is_f64() != wanted.is_f64() => {
-            given.as_f64() == wanted.as_f64()
-        }
-        (Value::Array(given), Value::Array(wanted)) => {
-            given.len() == wanted.len() && given.iter().zip(wanted).all(|(given, wanted)| same(given, wanted))
-        }
-        (Value::Object(given), Value::Object(wanted)) => {
-            let found =
-                |(name, wanted): (&String, &Value)| given.get(name).is_some_and(|given| same(given, wanted));
-            given.len() == wanted.len() && wanted.iter().all(found)
-        }
-        (given, wanted) => given == wanted,
-    }
+/// The output as a value: JSON that a model wrote as text, in a code fence or not.
+fn read(output: &Value) -> Option<Value> {
+    output.as_str().and_then(|text| serde_json::from_str(code_in(text)).ok())
 }
 
 #[cfg(test)]
@@ -108,6 +97,11 @@ mod tests {
         let list = Criterion::Equals { value: json!([1.0, {"b": null}]) };
         assert_eq!(holds(&list, json!([1, {"b": null}])), Some(true));
         assert_eq!(holds(&list, json!([1])), Some(false));
+        for text in ["4", " 4.0\n", "```json\n4\n```"] {
+            assert_eq!(holds(&Criterion::Equals { value: json!(4) }, json!(text)), Some(true), "{text}");
+        }
+        assert_eq!(holds(&Criterion::Equals { value: json!("4") }, json!("4")), Some(true));
+        assert_eq!(holds(&Criterion::Equals { value: json!(4) }, json!("4 or 5")), Some(false));
         let matches = |pattern: &str| Criterion::Matches { pattern: pattern.into() };
         assert_eq!(holds(&matches("^Ös.o$"), json!("Öslo")), Some(true));
         assert_eq!(holds(&matches("^b"), json!("ab")), Some(false));
@@ -126,6 +120,22 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_hold_does_not_tell_the_answer() {
+        for criterion in [
+            Criterion::Equals { value: json!("Oslo") },
+            Criterion::Near { value: 4711.0, tolerance: 0.5 },
+            Criterion::Answer { any_of: vec!["Oslo".into()] },
+        ] {
+            let Finding::Fails(why) = look(&criterion, &Outcome::new("Rome", Spend::default())) else {
+                panic!("it does not hold")
+            };
+            assert!(
+                why.starts_with("the output is Rome, not ") && !why.contains("Oslo") && !why.contains("4711")
+            );
+        }
+    }
+
+    #[test]
     fn outputs_keep_to_schemas_as_values_or_as_text() {
         let schema = Criterion::Schema { schema: json!({"type": "object", "required": ["a"]}) };
         assert_eq!(holds(&schema, json!({"a": 1})), Some(true));
@@ -133,17 +143,5 @@ mod tests {
         assert_eq!(holds(&schema, json!({"b": 1})), Some(false));
         assert_eq!(holds(&schema, json!("a")), Some(false));
         assert_eq!(holds(&Criterion::Schema { schema: json!({"type": 7}) }, json!("a")), None);
-    }
-
-    #[test]
-    fn of_objects_the_named_fields_matter() {
-        assert!(has(&json!({"code": 0, "out": "x"}), &json!({"code": 0})));
-        assert!(has(&json!({"a": {"b": 1, "c": 2}}), &json!({"a": {"b": 1}})));
-        assert!(!has(&json!({"code": 1}), &json!({"code": 0})) && !has(&json!({}), &json!({"code": 0})));
-        assert!(
-            has(&json!(3), &Value::Null)
-                && has(&json!("x"), &json!("x"))
-                && !has(&json!(["x", "y"]), &json!(["x"]))
-        );
     }
 }

@@ -58,13 +58,15 @@ const MARGIN: Duration = Duration::from_secs(20);
 ///
 /// # Which Python
 /// The first `python3` on `PATH` that works inside; looked for at the first call, or by [`ready`](Self::ready). It is
-/// asked where it lies, so a virtual environment, pyenv and the like are found, with their packages. One whose folder
-/// holds the user's home or the current folder is passed over, as all of it would be readable.
+/// asked where it lies, so a virtual environment, pyenv and the like are found, with their packages. One whose folders
+/// hold the user's home, the current folder or a [private one](Self::hiding) is passed over, as all of it would be readable;
+/// where these lie in a folder of the system, as `/usr/share`, nothing runs.
 #[derive(Clone, Debug)]
 pub struct RunCode {
     spec: Arc<ToolSpec>,
     limits: CodeLimits,
     python: Vec<PathBuf>,
+    private: Vec<PathBuf>,
     opened: Arc<OnceCell<system::Python>>,
 }
 
@@ -107,29 +109,37 @@ impl RunCode {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut python: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join("python3")).collect();
         python.retain(|path| path.is_absolute() && path.is_file());
-        Self::of(python, CodeLimits::default())
+        Self::of(python, Vec::new(), CodeLimits::default())
     }
 
     /// The same tool with these limits.
     pub fn with_limits(self, limits: CodeLimits) -> Self {
-        Self::of(self.python, limits)
+        Self::of(self.python, self.private, limits)
     }
 
     /// The same tool with this Python and no other.
     pub fn with_python(self, python: impl Into<PathBuf>) -> Self {
-        Self::of(vec![python.into()], self.limits)
+        Self::of(vec![python.into()], self.private, self.limits)
     }
 
-    fn of(python: Vec<PathBuf>, limits: CodeLimits) -> Self {
+    /// The same tool, whose programs never see this folder either, as they never see the home and the current folder.
+    pub fn hiding(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.private.push(folder.into());
+        Self::of(self.python, self.private, self.limits)
+    }
+
+    fn of(python: Vec<PathBuf>, private: Vec<PathBuf>, limits: CodeLimits) -> Self {
         let policy = ToolPolicy::default().with_timeout(limits.wall.saturating_add(MARGIN));
-        Self { spec: spec::<Arguments>(NAME, DESCRIPTION, policy), limits, python, opened: Arc::default() }
+        let spec = spec::<Arguments>(NAME, DESCRIPTION, policy);
+        Self { spec, limits, python, private, opened: Arc::default() }
     }
 
     /// Finds Python and runs an empty program in the sandbox, unless that was done before. The first call does it
     /// too; a program that asks first can tell its user in time.
     ///
     /// # Errors
-    /// `unsupported` if the system lacks something that the sandbox needs, `not_found` if there is no Python that works in it.
+    /// `unsupported` if the system lacks something that the sandbox needs, `unavailable` if there is no Python that works in it, or
+    /// no room for another process now.
     ///
     /// # Cancel safety
     /// Safe to drop: nothing stays running.
@@ -138,7 +148,7 @@ impl RunCode {
     }
 
     async fn opened(&self) -> Result<&system::Python, ToolError> {
-        self.opened.get_or_try_init(|| system::open(&self.python, &self.limits)).await
+        self.opened.get_or_try_init(|| system::open(&self.python, &self.private, &self.limits)).await
     }
 }
 

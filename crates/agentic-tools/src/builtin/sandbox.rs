@@ -68,26 +68,44 @@ pub(super) enum SandboxError {
 impl From<SandboxError> for ToolError {
     fn from(error: SandboxError) -> Self {
         let message = format!("run_code {error}; without its sandbox it runs nothing");
-        Self::new(ToolErrorKind::Unsupported, message).with_source(error)
+        let kind = if error.passes() { ToolErrorKind::Unavailable } else { ToolErrorKind::Unsupported };
+        Self::new(kind, message).with_source(error)
+    }
+}
+
+impl SandboxError {
+    /// Whether there is only no room for it now: too many files or processes, no memory.
+    fn passes(&self) -> bool {
+        use rustix::io::Errno;
+        const PASSES: [Errno; 6] =
+            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOSPC, Errno::USERS];
+        match self {
+            Self::Step { error, .. } => {
+                Errno::from_io_error(error).is_some_and(|error| PASSES.contains(&error))
+            }
+            Self::Unavailable(_) | Self::Program { .. } => false,
+        }
     }
 }
 
 impl Sandbox {
-    /// A sandbox for this program, which sees these folders besides the system's.
+    /// A sandbox for this program, which sees these folders besides the system's, and never these private ones.
     pub(super) fn new(
         program: &Path,
         folders: &[PathBuf],
+        private: &[PathBuf],
         arguments: Vec<OsString>,
         environment: Vec<(&'static str, &'static str)>,
         limits: CodeLimits,
     ) -> Result<Self, SandboxError> {
         new_enough(&rustix::system::uname().release().to_string_lossy())?;
-        let layout = Layout::new(folders, limits.files)?;
+        let layout = Layout::new(folders, private, limits.files)?;
         let filters = Arc::new(Filters::new()?);
         Ok(Self { program: program.to_owned(), arguments, environment, layout, filters, limits })
     }
 
     /// Starts the program. Blocks for some milliseconds, until it is running.
+    #[allow(unsafe_code)]
     pub(super) fn start(&self, files: &[TextFile], input: bool) -> Result<Running, SandboxError> {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| Step::Pipe.failed(error.into()));
         let (watched, lifeline) = pipe()?;
@@ -107,7 +125,8 @@ impl Sandbox {
         command.args(&self.arguments).env_clear().envs(self.environment.iter().copied());
         command.stdin(if input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        raw::before_exec(&mut command, move || inside.enter().map_err(step::encode));
+        // SAFETY: `Inside::enter` allocates nothing and takes no lock.
+        unsafe { raw::before_exec(&mut command, move || inside.enter().map_err(step::encode)) };
         let child = Command::from(command).spawn().map_err(|error| match step::decode(&error) {
             Some((step, error)) => step.failed(error),
             None => SandboxError::Program { program: self.program.clone(), error },

@@ -545,6 +545,15 @@ async fn calls_beside_each_other_do_not_meet() {
 #[tokio::test]
 async fn a_python_that_does_not_work_inside_is_named() {
     let error = RunCode::new().with_python("/no/such/python3").ready().await.expect_err("none");
-    assert_eq!(error.kind(), ToolErrorKind::NotFound);
+    assert_eq!(error.kind(), ToolErrorKind::Unavailable);
     assert!(error.message().contains("/no/such/python3"), "{error}");
+}
+
+#[tokio::test]
+async fn what_lies_among_the_systems_own_is_never_shown() {
+    let shown = printed("import os\nprint(sorted(set(os.listdir('/usr')) - {'bin', 'lib', 'lib32', 'lib64', 'libexec', 'local', 'sbin', 'share'}))").await;
+    assert_eq!(shown, "[]\n", "projects may lie in /usr/src and the like");
+    let error = RunCode::new().hiding("/usr/share/of-a-project").ready().await.expect_err("it would be seen");
+    assert_eq!(error.kind(), ToolErrorKind::Unsupported);
+    assert!(error.message().contains("/usr/share/of-a-project lies in /usr/share"), "{error}");
 }

@@ -11,7 +11,7 @@ use super::{CodeLimits, Ran};
 #[derive(Debug)]
 pub(super) enum Python {}
 
-pub(super) async fn open(_: &[PathBuf], _: &CodeLimits) -> Result<Python, ToolError> {
+pub(super) async fn open(_: &[PathBuf], _: &[PathBuf], _: &CodeLimits) -> Result<Python, ToolError> {
     let message =
         "run_code needs the sandbox of a Linux kernel, on x86-64 or 64-bit ARM; without it it runs nothing";
     Err(ToolError::new(ToolErrorKind::Unsupported, message))

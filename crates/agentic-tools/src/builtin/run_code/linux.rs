@@ -22,9 +22,13 @@ pub(super) struct Python {
     limits: CodeLimits,
 }
 
-/// Asked of a Python outside of the sandbox: where it lies.
+/// Asked of a Python outside of the sandbox: where it lies. Of where it was installed the parts that belong to it, as others may
+/// have other things there.
 const WHERE: &str = "import json, os, sys, sysconfig\n\
-    folders = [sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix]\n\
+    parts = ('bin', 'lib', 'lib32', 'lib64', 'libexec', 'share', 'pyvenv.cfg')\n\
+    prefixes = {sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix}\n\
+    folders = [os.path.join(prefix, part) for prefix in prefixes for part in parts]\n\
+    folders = [folder for folder in folders if os.path.exists(folder)]\n\
     folders += [sysconfig.get_path(name) for name in ('stdlib', 'platstdlib', 'purelib', 'platlib')]\n\
     folders += [os.path.dirname(os.path.realpath(sys.executable))]\n\
     print(json.dumps({'program': sys.executable, 'folders': folders}))";
@@ -52,32 +56,53 @@ struct Where {
 }
 
 /// The first of these that works.
-pub(super) async fn open(candidates: &[PathBuf], limits: &CodeLimits) -> Result<Python, ToolError> {
+pub(super) async fn open(
+    candidates: &[PathBuf],
+    private: &[PathBuf],
+    limits: &CodeLimits,
+) -> Result<Python, ToolError> {
     let mut why = None;
+    let private = all_names(private);
     for candidate in candidates {
-        match try_open(candidate.clone(), limits).await {
+        match try_open(candidate.clone(), private.clone(), limits).await {
             Ok(python) => return Ok(python),
             // What the sandbox lacks it lacks for all.
             Err(error) if error.kind() == ToolErrorKind::Unsupported => return Err(error),
             Err(error) => why = why.or(Some(error)),
         }
     }
-    Err(why.unwrap_or_else(|| not_found("there is no `python3` on PATH; install Python 3")))
+    Err(why.unwrap_or_else(|| no_python("there is no `python3` on PATH; install Python 3")))
 }
 
-fn not_found(what: &str) -> ToolError {
-    ToolError::new(ToolErrorKind::NotFound, format!("run_code needs Python 3, and {what}"))
+/// Not that something was not found: the program has not been looked at.
+fn no_python(what: &str) -> ToolError {
+    ToolError::new(ToolErrorKind::Unavailable, format!("run_code needs Python 3, and {what}"))
 }
 
-async fn try_open(candidate: PathBuf, limits: &CodeLimits) -> Result<Python, ToolError> {
+/// What no program may see: the home, the current folder and these, also where links lead.
+fn all_names(private: &[PathBuf]) -> Vec<PathBuf> {
+    let own = [std::env::var_os("HOME").map(PathBuf::from), std::env::current_dir().ok()];
+    let named = private.iter().filter_map(|folder| std::path::absolute(folder).ok());
+    let mut names: Vec<_> = own.into_iter().flatten().chain(named).collect();
+    let real: Vec<_> = names.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+    names.extend(real);
+    names
+}
+
+async fn try_open(
+    candidate: PathBuf,
+    private: Vec<PathBuf>,
+    limits: &CodeLimits,
+) -> Result<Python, ToolError> {
     let shown = candidate.display().to_string();
     let of_sandbox = limits.clone();
     let sandbox = blocking(move || {
-        let found = ask(&candidate).map_err(|what| not_found(&format!("{} {what}", candidate.display())))?;
+        let found = ask(&candidate, &private)
+            .map_err(|what| no_python(&format!("{} {what}", candidate.display())))?;
         let main = Path::new(FOLDER).join(MAIN);
         let arguments = OPTIONS.iter().map(Into::into).chain([main.into_os_string()]).collect();
         let environment = ENVIRONMENT.to_vec();
-        Ok(Sandbox::new(&found.program, &found.folders, arguments, environment, of_sandbox)?)
+        Ok(Sandbox::new(&found.program, &found.folders, &private, arguments, environment, of_sandbox)?)
     });
     let python = Python { sandbox: Arc::new(sandbox.await?), limits: limits.clone() };
     let empty = TextFile { name: MAIN.to_owned(), text: "print('works')".to_owned() };
@@ -86,11 +111,11 @@ async fn try_open(candidate: PathBuf, limits: &CodeLimits) -> Result<Python, Too
         return Ok(python);
     }
     let last = ran.stderr.lines().last().unwrap_or("it printed nothing");
-    Err(not_found(&format!("{shown} does not work in the sandbox: {last}")))
+    Err(no_python(&format!("{shown} does not work in the sandbox: {last}")))
 }
 
-/// Where a Python lies.
-fn ask(candidate: &Path) -> Result<Where, String> {
+/// Where a Python lies, if it is not around what is private.
+fn ask(candidate: &Path, private: &[PathBuf]) -> Result<Where, String> {
     let mut command = Command::new(candidate);
     command.args(["-I", "-c", WHERE]).stdin(Stdio::null());
     let answer = command.output().map_err(|error| format!("does not start: {error}"))?;
@@ -98,12 +123,11 @@ fn ask(candidate: &Path) -> Result<Where, String> {
         let said = String::from_utf8_lossy(&answer.stderr);
         format!("does not say where it lies: {}", said.lines().last().unwrap_or("it printed nothing"))
     })?;
-    let own = [std::env::var_os("HOME").map(PathBuf::from), std::env::current_dir().ok()];
     // Where a link leads has to be there too.
     let real: Vec<_> = found.folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     found.folders.extend(real);
     for folder in &found.folders {
-        if own.iter().flatten().any(|own| own.starts_with(folder)) {
+        if private.iter().any(|own| own.starts_with(folder) && own != folder) {
             return Err(format!("lies in {}, with files that it must not see", folder.display()));
         }
     }
@@ -123,7 +147,7 @@ pub(super) async fn run(
     let input = stdin.is_some();
     let mut running = blocking(move || {
         sandbox.start(&files, input).map_err(|error| match error {
-            SandboxError::Program { .. } => not_found(&format!("it {error}")),
+            SandboxError::Program { .. } => no_python(&format!("it {error}")),
             error => error.into(),
         })
     })

@@ -78,13 +78,16 @@ pub(super) fn resources(limits: &CodeLimits) -> Vec<(Resource, u64, u64)> {
 
 impl Inside {
     /// Goes in. Returns in the process that becomes the program; the keeper and the first process stay here.
+    #[allow(unsafe_code)]
     pub(super) fn enter(&mut self) -> Result<(), Failed> {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).at(Step::Pipe);
         let ((go, goes), (starting, starts)) = (pipe()?, pipe()?);
         let keeper = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).at(Step::Watch)?;
         // In there nobody is known as root any more.
         let is_root = rustix::process::geteuid().is_root();
-        match raw::fork(NAMESPACES).at(Step::Namespaces)? {
+        // SAFETY: after the fork that led here there is one thread.
+        let forked = unsafe { raw::fork(NAMESPACES) };
+        match forked.at(Step::Namespaces)? {
             Some(first) => {
                 // Else the first process would wait for itself.
                 drop((go, starts));
@@ -98,17 +101,15 @@ impl Inside {
     }
 
     /// The keeper: says who the first process is, and watches it until it ends. Returns only if that can't be done.
+    #[allow(unsafe_code)]
     fn keep(&self, first: Pid, is_root: bool, goes: &OwnedFd, starting: &OwnedFd) -> Result<(), Failed> {
         let watched = pidfd_open(first, PidfdFlags::empty()).at(Step::Watch)?;
         memory::exceeds(first.as_raw_pid(), u64::MAX).at(Step::Watch)?;
         identify(first, is_root).at(Step::Identity)?;
-        raw::close_all_but([
-            self.lifeline.as_fd(),
-            self.report.as_fd(),
-            goes.as_fd(),
-            starting.as_fd(),
-            watched.as_fd(),
-        ]);
+        let keep =
+            [self.lifeline.as_fd(), self.report.as_fd(), goes.as_fd(), starting.as_fd(), watched.as_fd()];
+        // SAFETY: the keeper uses these, and ends by `exit`.
+        unsafe { raw::close_all_but(keep) };
         let _ = rustix::io::write(goes, b"g");
         if let Some(stopped) = self.watch(first, &watched, starting) {
             self.tell(stopped, 0);
@@ -152,6 +153,7 @@ impl Inside {
     }
 
     /// The first process: makes the sandbox and starts the program in it. Returns in the program.
+    #[allow(unsafe_code)]
     fn begin(&mut self, is_root: bool, go: &OwnedFd, keeper: &OwnedFd) -> Result<(), Failed> {
         // Without the keeper's word there is nobody to tell either.
         if rustix::io::read(go, &mut [0; 1]) != Ok(1) {
@@ -165,15 +167,19 @@ impl Inside {
         die_with(keeper).at(Step::Process)?;
         rustix::system::sethostname(b"sandbox").at(Step::Root)?;
         self.layout.enter(&self.trees)?;
-        match raw::fork(0).at(Step::Process)? {
+        // SAFETY: this process was forked, and has one thread.
+        let forked = unsafe { raw::fork(0) };
+        match forked.at(Step::Process)? {
             Some(program) => self.reap(program),
             None => self.become_program(),
         }
     }
 
     /// Waits for the program and for what others leave behind, and tells how the program ended.
+    #[allow(unsafe_code)]
     fn reap(&self, program: Pid) -> ! {
-        raw::close_all_but([self.report.as_fd()]);
+        // SAFETY: the first process uses no other file from here on, and ends by `exit`.
+        unsafe { raw::close_all_but([self.report.as_fd()]) };
         loop {
             match raw::wait_any() {
                 Ok((pid, status, seconds)) if pid == program.as_raw_pid() => {

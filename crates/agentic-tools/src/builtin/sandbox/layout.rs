@@ -18,9 +18,28 @@ use super::super::run_code::TextFile;
 use super::step::{At as _, Failed, Step};
 use super::{FOLDER, SandboxError, raw};
 
-/// The system's own, as far as it exists here. Nothing of `/etc` but where libraries are.
-const SYSTEM: [&str; 8] =
-    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache"];
+/// The system's own, as far as it exists here: programs, libraries and what belongs to these. Nothing else of `/usr`, where
+/// people keep projects too, as in `/usr/src/app`; nothing of `/etc` but where libraries are.
+const SYSTEM: [&str; 18] = [
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/share",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/local/share",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/nix/store",
+    "/etc/ld.so.cache",
+];
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 /// Where programs look for room; it is the folder, as there is no other.
 const LINKS: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
@@ -56,8 +75,8 @@ enum Make {
 }
 
 impl Layout {
-    /// A root folder with these folders of outside besides the system's.
-    pub(super) fn new(folders: &[PathBuf], room: u64) -> Result<Self, SandboxError> {
+    /// A root folder with these folders of outside besides the system's, if none of these private ones lies within.
+    pub(super) fn new(folders: &[PathBuf], private: &[PathBuf], room: u64) -> Result<Self, SandboxError> {
         let mut layout = Self { makes: Vec::new(), room: c(room_of(room))?, files: Vec::new() };
         let mut made = BTreeSet::from([PathBuf::from("/")]);
         layout.parents(Path::new(FOLDER).join("x").as_path(), &mut made)?;
@@ -69,6 +88,14 @@ impl Layout {
                 return Err(SandboxError::Unavailable(message));
             }
             let Ok(is) = fs::symlink_metadata(&path) else { continue };
+            if let Some(own) = private.iter().find(|own| own.starts_with(&path) && **own != path) {
+                let message = format!(
+                    "{} lies in {}, which every program in the sandbox can read; move it elsewhere",
+                    own.display(),
+                    path.display()
+                );
+                return Err(SandboxError::Unavailable(message));
+            }
             if trees.iter().any(|tree| path.starts_with(tree)) {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! What needs `unsafe`: system calls that no safe crate has, and the closure between fork and exec. This is the only
-//! place where it is done.
+//! What needs `unsafe`: system calls that no safe crate has, and the closure between fork and exec. Whoever calls what has
+//! conditions says there why they hold.
 //!
 //! After the first fork there is one thread, and what other threads held stays locked for ever: so nothing in this
 //! folder that runs there allocates, and processes are made by the bare system call, which runs no handlers.
@@ -15,18 +15,22 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 /// Lets the child run `enter` before it becomes the program.
-pub(super) fn before_exec(
+///
+/// # Safety
+/// `enter` allocates nothing and takes no lock, see above.
+pub(super) unsafe fn before_exec(
     command: &mut Command,
     enter: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
 ) {
-    // SAFETY: the closure is `Inside::enter`, which allocates nothing and takes no lock, see above.
+    // SAFETY: that is who calls it.
     unsafe { command.pre_exec(enter) };
 }
 
 /// Makes a child with these `CLONE_NEW…` flags. Gives its number, and in the child `None`.
 ///
-/// Only for processes with one thread.
-pub(super) fn fork(flags: libc::c_int) -> Result<Option<Pid>, Errno> {
+/// # Safety
+/// The process has one thread.
+pub(super) unsafe fn fork(flags: libc::c_int) -> Result<Option<Pid>, Errno> {
     let flags = libc::c_long::from(flags | libc::SIGCHLD);
     // SAFETY: without a stack and without sharing memory it is a fork. Five numbers are read.
     let made = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) };
@@ -86,26 +90,35 @@ pub(super) fn read_only(
 }
 
 /// Closes every file but these.
-pub(super) fn close_all_but<const N: usize>(keep: [BorrowedFd<'_>; N]) {
+///
+/// # Safety
+/// The process uses no other file any more, and ends by [`exit`] or by becoming another program, which drop nothing.
+pub(super) unsafe fn close_all_but<const N: usize>(keep: [BorrowedFd<'_>; N]) {
     let mut numbers = keep.map(|fd| fd.as_raw_fd().unsigned_abs());
     numbers.sort_unstable();
     let mut from = 0;
     for number in numbers {
         if number > from {
-            close_range(from, number - 1, 0);
+            // SAFETY: who calls this says so.
+            unsafe { close_range(from, number - 1, 0) };
         }
         from = number + 1;
     }
-    close_range(from, u32::MAX, 0);
+    // SAFETY: who calls this says so.
+    unsafe { close_range(from, u32::MAX, 0) };
 }
 
 /// Lets every file but the first three be closed when the program begins.
 pub(super) fn close_on_exec() -> Result<(), Errno> {
-    if close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) == 0 { Ok(()) } else { Err(last_error()) }
+    // SAFETY: nothing is closed here.
+    let done = unsafe { close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-fn close_range(first: u32, last: u32, flags: u32) -> libc::c_long {
-    // SAFETY: who calls it uses none of these files any more, and ends by `exit` or `exec`, which drops nothing.
+/// # Safety
+/// As of [`close_all_but`], if the flags do not put it off.
+unsafe fn close_range(first: u32, last: u32, flags: u32) -> libc::c_long {
+    // SAFETY: three numbers are read; for the files stands who calls it.
     unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }
 }
 

@@ -143,9 +143,9 @@ pub(crate) fn assemble(
     }
     let within: Arc<dyn Agent> = match &recipe.plan {
         Some(plan) => Arc::new(plan.executor(&model, &tools, worker.clone())),
-        None => Arc::new(worker.clone()),
+        None => recipe.care.verified(worker.clone(), &model, &tools),
     };
-    let around = Some(recipe.care.around(within, &model, &tools));
+    let around = Some(recipe.care.around(within, &model));
     Ok(Worker { around, ..worker })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentic::core::{Criterion, Tool};
+use agentic::core::{Approval, ApprovalRule, Criterion, Tool};
 use agentic::plan::read_criteria;
 use agentic::{
     Agent, ChatModel, CriticAgent, IterativeRefinementAgent, LlmReflector, SelfCorrectionAgent, Verifier,
@@ -12,6 +12,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Care;
 use crate::exit::Failure;
+
+/// Refuses criteria that call a tool which the run does not have, or which its rules deny. `of` says whose they are.
+pub(crate) fn check(
+    of: &str,
+    criteria: &[Criterion],
+    tools: &[Arc<dyn Tool>],
+    rules: &[ApprovalRule],
+) -> Result<(), Failure> {
+    for (criterion, number) in criteria.iter().zip(1..) {
+        let Criterion::Tool { tool, arguments, .. } = criterion else { continue };
+        let refused =
+            |why: &str| Err(Failure::usage(format!("{of}criterion {number} calls `{tool}`, {why}")));
+        if !tools.iter().any(|known| known.spec().name == *tool) {
+            return refused(&format!("which the run does not have; add --tool {tool}"));
+        }
+        let call = Approval::of_tool(tool, arguments.clone());
+        if rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
+            return refused("which a rule of the run denies; leave one of the two out");
+        }
+    }
+    Ok(())
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CareRecipe {
@@ -33,8 +55,14 @@ impl CareRecipe {
         let criteria = match &care.criteria {
             Some(path) => {
                 let text = crate::plans::text(path)?;
-                let read = read_criteria(&text);
-                read.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?
+                let named = |what: String| Failure::usage(format!("{}: {what}", path.display()));
+                let read = read_criteria(&text).map_err(|error| named(error.to_string()))?;
+                if read.is_empty() {
+                    return Err(named(
+                        "there is no criterion in it; write one, or leave --criteria out".into(),
+                    ));
+                }
+                read
             }
             None => Vec::new(),
         };
@@ -55,17 +83,22 @@ impl CareRecipe {
         Verifier::new().judge(model.clone()).tools(tools.iter().cloned())
     }
 
-    /// The agent with this around it.
-    pub(crate) fn around(
+    /// The agent, verified if there are criteria. What executes plans verifies by itself.
+    pub(crate) fn verified(
         &self,
-        agent: Arc<dyn Agent>,
+        agent: impl Agent,
         model: &Arc<dyn ChatModel>,
         tools: &[Arc<dyn Tool>],
     ) -> Arc<dyn Agent> {
-        let mut agent = agent;
-        if self.verify {
-            agent = Arc::new(VerifyingAgent::new(agent, Self::verifier(model, tools)));
+        match self.verify {
+            true => Arc::new(VerifyingAgent::new(agent, Self::verifier(model, tools))),
+            false => Arc::new(agent),
         }
+    }
+
+    /// The agent with what reflects on it and refines it around it.
+    pub(crate) fn around(&self, agent: Arc<dyn Agent>, model: &Arc<dyn ChatModel>) -> Arc<dyn Agent> {
+        let mut agent = agent;
         if let Some(tries) = self.tries {
             let reflector = LlmReflector::new(model.clone());
             agent = Arc::new(SelfCorrectionAgent::new(agent, reflector).tries(tries));

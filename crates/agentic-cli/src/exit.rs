@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use agentic::core::{GoalVerdict, Reason, RunStatus};
+use agentic::plan::is_unknown;
 use agentic::runtime::RunReport;
 
-/// Completed, and the goal is not `not_met`.
+/// Completed, and no criterion is open.
 pub(crate) const OK: u8 = 0;
 /// The run failed.
 pub(crate) const FAILED: u8 = 1;
@@ -13,7 +14,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A limit or a budget was reached.
 const LIMIT: u8 = 3;
-/// The run completed and missed its goal.
+/// The run completed and missed its goal, or nobody could say of a criterion whether it holds.
 pub(crate) const NOT_MET: u8 = 4;
 /// The run waits.
 pub(crate) const WAITING: u8 = 5;
@@ -23,7 +24,7 @@ pub(crate) const CANCELLED: u8 = 130;
 /// The exit code for how a run ended.
 pub(crate) fn code(report: &RunReport) -> u8 {
     match report.status {
-        RunStatus::Completed if report.verdict() == GoalVerdict::NotMet => NOT_MET,
+        RunStatus::Completed if report.verdict() == GoalVerdict::NotMet || is_open(report) => NOT_MET,
         RunStatus::Completed => OK,
         RunStatus::Cancelled => CANCELLED,
         RunStatus::Failed if report.reason.is_some_and(Reason::is_limit) => LIMIT,
@@ -33,6 +34,11 @@ pub(crate) fn code(report: &RunReport) -> u8 {
         // What happens can't be written down.
         RunStatus::Pending | RunStatus::Running => FAILED,
     }
+}
+
+/// Whether there are criteria of which nobody could say whether they hold.
+fn is_open(report: &RunReport) -> bool {
+    report.result.as_ref().is_ok_and(|outcome| outcome.evidence.iter().any(|line| is_unknown(line)))
 }
 
 /// Why there is no run: one line, and an exit code.

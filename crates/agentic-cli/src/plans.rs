@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agentic::core::{Plan, Planner, Tool};
+use agentic::core::{ApprovalRule, Plan, Planner, Task, Tool};
 use agentic::plan::read_plan;
 use agentic::{Agent, ChatModel, HierarchicalPlanner, LlmPlanner, PlanExecutor, StaticPlanner};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::care::CareRecipe;
+use crate::care::{self, CareRecipe};
 use crate::exit::Failure;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +32,23 @@ impl PlanRecipe {
         let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         let (max_tasks, max_parallel) = (size(args.max_tasks), size(args.max_parallel));
         Self { plan, hierarchical: args.hierarchical, max_tasks, max_parallel }
+    }
+
+    /// Refuses what the tasks of a written plan ask of tools that the run does not have.
+    pub(crate) fn check(&self, tools: &[Arc<dyn Tool>], rules: &[ApprovalRule]) -> Result<(), Failure> {
+        fn below(
+            tasks: &[Task],
+            above: &str,
+            tools: &[Arc<dyn Tool>],
+            rules: &[ApprovalRule],
+        ) -> Result<(), Failure> {
+            tasks.iter().try_for_each(|task| {
+                let path = format!("{above}{}", task.id);
+                care::check(&format!("task `{path}`: "), &task.criteria, tools, rules)?;
+                below(&task.subtasks, &format!("{path}/"), tools, rules)
+            })
+        }
+        self.plan.as_ref().map_or(Ok(()), |plan| below(plan.tasks(), "", tools, rules))
     }
 
     /// Has the model plan for a worker with these tools.

@@ -4,6 +4,8 @@ use agentic_core::{Criterion, Goal, Plan, PlanError, Task};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::verify::predicate;
+
 /// Why a text is no plan.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,8 +19,10 @@ pub enum PlanFileError {
         message: String,
     },
     /// One of its criteria is none.
-    #[error("criterion {number} {problem}")]
+    #[error("{}criterion {number} {problem}", if of.is_empty() { String::new() } else { format!("{of}: ") })]
     Criterion {
+        /// Whose it is: the goal's or a task's, in a plan.
+        of: String,
         /// Which one of the list, from 1.
         number: usize,
         /// What is wrong with it.
@@ -32,7 +36,7 @@ pub enum PlanFileError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    goal: Goals,
+    goal: Value,
     tasks: Vec<Written>,
 }
 
@@ -55,24 +59,16 @@ struct Written {
     subtasks: Vec<Written>,
 }
 
-impl TryFrom<Written> for Task {
-    type Error = PlanFileError;
-
-    fn try_from(written: Written) -> Result<Self, PlanFileError> {
-        let mut task = Self::new(written.id, written.description, written.dependencies);
-        (task.agent, task.tools, task.inputs) = (written.agent, written.tools, written.inputs);
-        (task.criteria, task.retries) = (criteria(written.criteria)?, written.retries);
-        let subtasks = written.subtasks.into_iter().map(Self::try_from);
+impl Written {
+    fn task(self, above: &str) -> Result<Task, PlanFileError> {
+        let path = format!("{above}{}", self.id);
+        let mut task = Task::new(self.id, self.description, self.dependencies);
+        (task.agent, task.tools, task.inputs) = (self.agent, self.tools, self.inputs);
+        let of = format!("task `{}`", path.replace(char::is_control, " "));
+        (task.criteria, task.retries) = (criteria(self.criteria, &of)?, self.retries);
+        let subtasks = self.subtasks.into_iter().map(|written| written.task(&format!("{path}/")));
         Ok(task.split(subtasks.collect::<Result<Vec<_>, _>>()?))
     }
-}
-
-/// A goal's text alone, or all that people say of one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Goals {
-    Text(String),
-    Whole(WrittenGoal),
 }
 
 #[derive(Deserialize)]
@@ -86,12 +82,12 @@ struct WrittenGoal {
 }
 
 /// Criteria as people write them: a field that there is not is a slip of the pen here too.
-fn criteria(written: Vec<Value>) -> Result<Vec<Criterion>, PlanFileError> {
+fn criteria(written: Vec<Value>, of: &str) -> Result<Vec<Criterion>, PlanFileError> {
     let read = |(place, written): (usize, Value)| {
         let wrong = |problem: String| {
             // It may say what was written, line ends and all.
             let problem = problem.replace(char::is_control, " ");
-            PlanFileError::Criterion { number: place + 1, problem }
+            PlanFileError::Criterion { of: of.to_owned(), number: place + 1, problem }
         };
         let criterion =
             Criterion::deserialize(&written).map_err(|error| wrong(format!("can't be read: {error}")))?;
@@ -101,7 +97,10 @@ fn criteria(written: Vec<Value>) -> Result<Vec<Criterion>, PlanFileError> {
             Some((name, _)) => {
                 Err(wrong(format!("has a field `{name}`, which criteria like it do not have")))
             }
-            None => Ok(criterion),
+            None => match predicate::flaw(&criterion) {
+                Some(flaw) => Err(wrong(format!("can't be used: {flaw}"))),
+                None => Ok(criterion),
+            },
         }
     };
     written.into_iter().enumerate().map(read).collect()
@@ -123,7 +122,7 @@ fn criteria(written: Vec<Value>) -> Result<Vec<Criterion>, PlanFileError> {
 /// # Errors
 /// [`PlanFileError`].
 pub fn read_criteria(text: &str) -> Result<Vec<Criterion>, PlanFileError> {
-    criteria(yaml(text, "a list of criteria")?)
+    criteria(yaml(text, "a list of criteria")?, "")
 }
 
 fn yaml<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, PlanFileError> {
@@ -153,13 +152,18 @@ fn yaml<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Resul
 pub fn read_plan(text: &str) -> Result<Plan, PlanFileError> {
     let file: File = yaml(text, "the plan")?;
     let goal = match file.goal {
-        Goals::Text(text) => Goal::new(text),
-        Goals::Whole(written) => {
+        Value::String(text) => Goal::new(text),
+        whole => {
+            let written = WrittenGoal::deserialize(&whole).map_err(|error| {
+                let message =
+                    format!("`goal`, which is a text or has the fields text, inputs and criteria: {error}");
+                PlanFileError::Form { what: "the plan", message }
+            })?;
             let mut goal = Goal::new(written.text);
-            (goal.inputs, goal.criteria) = (written.inputs, criteria(written.criteria)?);
+            (goal.inputs, goal.criteria) = (written.inputs, criteria(written.criteria, "the goal")?);
             goal
         }
     };
-    let tasks = file.tasks.into_iter().map(Task::try_from).collect::<Result<_, _>>()?;
+    let tasks = file.tasks.into_iter().map(|written| written.task("")).collect::<Result<_, _>>()?;
     Ok(Plan::new(goal, tasks)?)
 }

@@ -1,7 +1,7 @@
 //! Whether a goal is met: its criteria are looked at, one by one, and what is found is kept as evidence.
 
 mod judge;
-mod predicate;
+pub(crate) mod predicate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,15 @@ use agentic_core::{
     StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
 };
 use serde_json::{Map, Value};
+
+/// What evidence says of a criterion that could not be looked at.
+const UNKNOWN: &str = "is not known to hold";
+
+/// Whether this evidence says of a criterion that it is not known whether it holds: there was one, and it could not be looked at.
+pub fn is_unknown(evidence: &str) -> bool {
+    let number = evidence.strip_prefix("criterion ").and_then(|rest| rest.split_once(' '));
+    number.is_some_and(|(number, rest)| number.parse::<usize>().is_ok() && rest.starts_with(UNKNOWN))
+}
 
 /// What is found of one criterion, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +115,7 @@ impl Verifier {
                     if verdict == GoalVerdict::Met {
                         verdict = GoalVerdict::Unverified;
                     }
-                    ("is not known to hold", why)
+                    (UNKNOWN, why)
                 }
             };
             outcome.evidence.push(format!("criterion {} {word}: {why}", n + 1));

@@ -1,10 +1,10 @@
-//! The goal of another try.
+//! The goal of another try, and which of two is better.
 
-use agentic_core::Goal;
+use agentic_core::{Goal, GoalVerdict};
 use serde_json::Value;
 
-/// The input in which an agent reads what was learned before.
-const LESSONS: &str = "lessons";
+/// The input in which an agent reads what was learned before, and its name where the goal has such an input itself.
+const LESSONS: [&str; 2] = ["lessons", "lessons_learned"];
 
 /// The goal, with an answer that was not good enough and what is to be done about it. Without an answer there was none.
 pub(crate) fn again(goal: &Goal, answer: Option<&str>, problem: &str) -> Goal {
@@ -25,6 +25,18 @@ pub(crate) fn again(goal: &Goal, answer: Option<&str>, problem: &str) -> Goal {
 pub(crate) fn with_lessons(goal: Goal, lessons: &[String]) -> Goal {
     match lessons.is_empty() {
         true => goal,
-        false => goal.with_input(LESSONS, lessons.iter().cloned().map(Value::from).collect::<Vec<_>>()),
+        false => {
+            let name = LESSONS[usize::from(goal.inputs.contains_key(LESSONS[0]))];
+            goal.with_input(name, lessons.iter().cloned().map(Value::from).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// What was verified counts before what anybody thinks of it.
+pub(crate) fn rank(verdict: GoalVerdict) -> u8 {
+    match verdict {
+        GoalVerdict::Met => 2,
+        GoalVerdict::Unverified => 1,
+        GoalVerdict::NotMet => 0,
     }
 }

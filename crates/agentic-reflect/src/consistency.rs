@@ -5,11 +5,14 @@ use std::sync::Arc;
 use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext, Spend, async_trait, normalised_answer};
 use serde_json::Value;
 
+use crate::again::rank;
+
 /// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
 ///
 /// The agent has to draw its words (a temperature above 0), else all answers are one. Answers are the same if they are so
 /// [normalised](normalised_answer), or as JSON; of equally frequent ones the first is taken. It is for answers that can be the
-/// same: a number, a name, a choice.
+/// same: a number, a name, a choice. Where answers were verified, those that met the goal are counted alone, and those that did
+/// not only if there are no others.
 #[derive(Clone, Debug)]
 pub struct SelfConsistencyAgent {
     agent: Arc<dyn Agent>,
@@ -65,12 +68,22 @@ impl Agent for SelfConsistencyAgent {
                 }
             }
         }
+        let all = answers.len();
+        if let Some(best) = answers.iter().map(|outcome| rank(outcome.verdict)).max() {
+            answers.retain(|outcome| rank(outcome.verdict) == best);
+        }
+        let left_out = all - answers.len();
         let outputs: Vec<&Value> = answers.iter().map(|outcome| &outcome.output).collect();
         match (majority(&outputs), failure) {
             (Some((place, votes)), _) => {
                 let mut outcome = answers.swap_remove(place);
                 outcome.spend = spend;
                 outcome.evidence.push(format!("{votes} of {} tries gave this answer", self.samples));
+                if left_out > 0 {
+                    outcome
+                        .evidence
+                        .push(format!("{left_out} that stood worse against the criteria did not count"));
+                }
                 Ok(outcome)
             }
             (None, Some(error)) => Err(error),
@@ -90,6 +103,7 @@ pub(crate) fn majority(outputs: &[&Value]) -> Option<(usize, usize)> {
 fn form(output: &Value) -> String {
     match output {
         Value::String(text) => normalised_answer(text),
+        Value::Number(number) => normalised_answer(&number.to_string()),
         other => other.to_string(),
     }
 }

@@ -82,14 +82,21 @@ impl CriticAgent {
         self
     }
 
-    async fn judged(&self, asked: String, schema: &Schema, cx: &RunContext) -> Result<Value, AgentError> {
+    async fn judged(
+        &self,
+        asked: String,
+        schema: &Schema,
+        cx: &RunContext,
+    ) -> Result<(Value, Spend), AgentError> {
         match &self.judge {
             Judge::Model(model) => {
                 let messages = [Message::system(SYSTEM), Message::user(asked)].into_iter().collect();
                 let mut request = ModelRequest::new(messages);
                 request.sampling = self.sampling;
                 let options = ExtractOptions::default().with_name("critique").with_attempts(self.attempts);
-                Ok(extract_value(cx, model, request, schema, &options).await?.value)
+                let extracted = extract_value(cx, model, request, schema, &options).await?;
+                let (usage, model_calls) = (extracted.usage, u64::from(extracted.attempts));
+                Ok((extracted.value, Spend { usage, model_calls, ..Spend::default() }))
             }
             Judge::Agent(agent) => self.ask(&**agent, &asked, schema, cx).await,
         }
@@ -101,7 +108,7 @@ impl CriticAgent {
         asked: &str,
         schema: &Schema,
         cx: &RunContext,
-    ) -> Result<Value, AgentError> {
+    ) -> Result<(Value, Spend), AgentError> {
         let form = format!(
             "{SYSTEM}\n\n{asked}\n\nAnswer with one JSON value and nothing else, valid by this JSON Schema:\n{}",
             schema.as_value()
@@ -114,7 +121,7 @@ impl CriticAgent {
             let read = lenient::parse(&text).map_err(|error| error.to_string());
             let read = read.and_then(|value| repair(&value, schema).map_err(|invalid| invalid.to_string()));
             let problem = match read {
-                Ok(repaired) => return Ok(repaired.value),
+                Ok(repaired) => return Ok((repaired.value, spend)),
                 Err(problem) => problem,
             };
             if attempt >= self.attempts {
@@ -130,11 +137,14 @@ impl CriticAgent {
                 Goal::new(format!("{form}\n\nYou answered before:\n{text}\n\nThat is not valid: {problem}"));
         }
     }
-}
 
-#[async_trait]
-impl Critic for CriticAgent {
-    async fn critique(&self, goal: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError> {
+    /// The judgement, and what it took. What it cost is the run's alone.
+    async fn judge(
+        &self,
+        goal: &Goal,
+        result: &str,
+        cx: &RunContext,
+    ) -> Result<(Critique, Spend), AgentError> {
         let names: Vec<&str> = self.criteria.iter().map(|criterion| name(criterion)).collect();
         let schema =
             Schema::compile(&form(&names)).map_err(|error| AgentError::invalid_input(error.to_string()))?;
@@ -143,7 +153,15 @@ impl Critic for CriticAgent {
             goal.prompt(),
             self.criteria.join("\n- ")
         );
-        Ok(read(&self.judged(asked, &schema, cx).await?, &names))
+        let (judged, spend) = self.judged(asked, &schema, cx).await?;
+        Ok((read(&judged, &names), spend))
+    }
+}
+
+#[async_trait]
+impl Critic for CriticAgent {
+    async fn critique(&self, goal: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError> {
+        self.judge(goal, result, cx).await.map(|(critique, _)| critique)
     }
 }
 
@@ -163,10 +181,10 @@ impl Agent for CriticAgent {
                 ));
             }
         };
-        let critique = self.critique(&goal, &result, cx).await?;
+        let (critique, spend) = self.judge(&goal, &result, cx).await?;
         let output =
             serde_json::to_value(&critique).map_err(|error| AgentError::invalid_input(error.to_string()))?;
-        Ok(Outcome::new(output, Spend::default()))
+        Ok(Outcome::new(output, spend))
     }
 }
 

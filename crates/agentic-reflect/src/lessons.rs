@@ -10,6 +10,9 @@ use agentic_core::{
 /// The metadata that tell lessons from other thoughts.
 const KIND: (&str, &str) = ("of", "lesson");
 
+/// What stands between the goal and the lesson in an entry.
+const BEFORE: &str = ": ";
+
 /// Lessons in a memory, as thoughts: what Reflexion (Shinn et al. 2023) keeps from one trial to the next.
 ///
 /// A memory that fails takes nothing from the work: it goes on without, and says so in a note.
@@ -50,12 +53,17 @@ impl Lessons {
     /// # Errors
     /// As [`on`](Self::on).
     pub async fn learn(&self, goal: &Goal, lesson: &str, cx: &RunContext) -> Result<(), AgentError> {
-        let content = format!("On \"{}\": {lesson}", goal.text);
+        let content = format!("On \"{}\"{BEFORE}{lesson}", goal.text);
         let entry = MemoryEntry::new(self.scope.clone(), MemoryKind::Thought, content, cx.now())
             .importance(0.7)
             .with(KIND.0, KIND.1);
         going_on(self.memory.add(entry, cx).await, "the lesson is not kept", cx).map(drop)
     }
+}
+
+/// Whether this is the lesson, as it is or as one is kept.
+pub(crate) fn is_of(known: &str, lesson: &str) -> bool {
+    known.strip_suffix(lesson).is_some_and(|rest| rest.is_empty() || rest.ends_with(BEFORE))
 }
 
 /// What the memory gave; nothing, and a note, if it failed.

@@ -7,14 +7,16 @@ use agentic_core::{
     async_trait,
 };
 
-use crate::again::again;
+use crate::again::{again, rank};
 use crate::equal_compute::Wraps;
 
 /// Has an agent answer, a critic judge the answer, and the agent improve it, until it is good enough.
 ///
-/// The outcome is the *best* version, not the last. It stops when the mean score reaches the [threshold](Self::threshold), when
-/// the scores [stop rising](Self::patience), or after [so many versions](Self::iterations): the method of Self-Refine (Madaan
-/// et al. 2023). Where nobody else has checked the goal and the threshold is not reached, the goal is not met.
+/// The outcome is the *best* version, not the last: one that was verified and met the goal before one that nobody verified, that
+/// before one that has not met it, and among those the one with the best mean score. It stops when that score reaches the
+/// [threshold](Self::threshold) and nothing says that the goal is not met, when the versions
+/// [get no better](Self::patience), or after [so many](Self::iterations): the method of Self-Refine (Madaan et al. 2023). Where
+/// nobody else has checked the goal and the threshold is not reached, the goal is not met.
 #[derive(Clone, Debug)]
 pub struct IterativeRefinementAgent {
     agent: Arc<dyn Agent>,
@@ -38,6 +40,25 @@ impl Iteration {
     fn score(&self) -> f64 {
         self.critique.average().unwrap_or_default()
     }
+
+    fn is_better(&self, than: &Self) -> bool {
+        let key = |version: &Self| (rank(version.outcome.verdict), version.score());
+        key(self) > key(than)
+    }
+
+    fn is_good(&self, threshold: f64) -> bool {
+        self.score() >= threshold && self.outcome.verdict != GoalVerdict::NotMet
+    }
+
+    /// What it says to whoever does it again.
+    fn told(&self) -> String {
+        let mut lines = match self.outcome.verdict {
+            GoalVerdict::NotMet => self.outcome.evidence.clone(),
+            GoalVerdict::Met | GoalVerdict::Unverified => Vec::new(),
+        };
+        lines.push(told(&self.critique));
+        lines.join("\n")
+    }
 }
 
 /// Why there is no further version.
@@ -46,7 +67,7 @@ impl Iteration {
 pub enum Stopped {
     /// The best one is good enough.
     Threshold,
-    /// The scores rose no more.
+    /// The versions got no better.
     NoBetter,
     /// There were as many as there may be.
     Iterations,
@@ -113,18 +134,19 @@ impl IterativeRefinementAgent {
         let mut waited = 0;
         loop {
             let best = &refined.iterations[refined.best];
-            refined.stopped = if best.score() >= self.threshold {
+            refined.stopped = if best.is_good(self.threshold) {
                 Stopped::Threshold
             } else if waited >= self.patience {
                 Stopped::NoBetter
             } else if refined.iterations.len() as u32 >= self.iterations {
                 Stopped::Iterations
             } else {
-                let next = again(&goal, Some(&best.outcome.text()), &told(&best.critique));
+                let next = again(&goal, Some(&best.outcome.text()), &best.told());
                 let number = refined.iterations.len() as u32 + 1;
-                match self.version(next, &goal, number, cx).await? {
+                let version = self.version(next, &goal, number, cx).await;
+                match version.map_err(|error| refined.so_far(error))? {
                     Ok(version) => {
-                        let rises = version.score() > best.score();
+                        let rises = version.is_better(best);
                         waited = if rises { 0 } else { waited + 1 };
                         refined.iterations.push(version);
                         if rises {
@@ -158,7 +180,10 @@ impl IterativeRefinementAgent {
                 cx.emit(|| EventKind::Critiqued { iteration: number, critique: Box::new(critique.clone()) });
                 Ok(Ok(Iteration { outcome, critique }))
             }
-            Err(error) if error.ends_run() => Err(error),
+            Err(error) if error.ends_run() => {
+                let partial = Partial { text: outcome.text(), spend: outcome.spend + error.spend() };
+                Err(error.with_partial(partial))
+            }
             Err(error) => Ok(Err(unjudged(&error, &outcome))),
         }
     }
@@ -189,9 +214,19 @@ impl Refined {
         &self.iterations[self.best]
     }
 
+    /// What ended the run, with the best version.
+    fn so_far(&self, error: AgentError) -> AgentError {
+        let partial = Partial { text: self.best().outcome.text(), spend: self.spend() + error.spend() };
+        error.with_partial(partial)
+    }
+
+    fn spend(&self) -> Spend {
+        self.iterations.iter().fold(Spend::default(), |sum, version| sum + version.outcome.spend)
+    }
+
     /// The best version as an outcome, with how it was found.
     fn outcome(self, threshold: f64) -> Outcome {
-        let spend = self.iterations.iter().fold(Spend::default(), |sum, version| sum + version.outcome.spend);
+        let spend = self.spend();
         let best = self.best();
         let mut outcome = best.outcome.clone();
         outcome.spend = spend;
@@ -200,15 +235,15 @@ impl Refined {
         }
         let all = self.iterations.len();
         outcome.evidence.push(format!("version {} of {all} is the best: {}", self.best + 1, best.critique));
+        let lacks = match best.score() >= threshold {
+            true => "and its criteria do not hold".to_owned(),
+            false => format!("that is below the threshold of {threshold}"),
+        };
         outcome.evidence.push(match &self.stopped {
             Stopped::Threshold => format!("that reaches the threshold of {threshold}"),
-            Stopped::NoBetter => {
-                format!("that is below the threshold of {threshold}, and the scores rose no more")
-            }
-            Stopped::Iterations => format!("that is below the threshold of {threshold} after {all} versions"),
-            Stopped::Failed(error) => {
-                format!("that is below the threshold of {threshold}, and version {} failed: {error}", all + 1)
-            }
+            Stopped::NoBetter => format!("{lacks}, and the versions got no better"),
+            Stopped::Iterations => format!("{lacks} after {all} versions"),
+            Stopped::Failed(error) => format!("{lacks}, and version {} failed: {error}", all + 1),
         });
         outcome
     }

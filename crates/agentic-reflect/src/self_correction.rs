@@ -9,13 +9,13 @@ use agentic_core::{
 
 use crate::again::{again, with_lessons};
 use crate::equal_compute::Wraps;
-use crate::lessons::Lessons;
+use crate::lessons::{Lessons, is_of};
 
 /// Has an agent try, a reflector look at what came of it, and the agent try again with what was learned, a few times.
 ///
 /// Whether a try is good is told from outside where that can be: an outcome that was verified and [met](GoalVerdict::Met) its
 /// goal is good, one that has not met it and an error are not. What nobody verified is good if the reflector wants no other
-/// try. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do.
+/// try; where the reflector itself fails it is taken as it is, and the evidence says so. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do.
 ///
 /// Each try reads the answer of the one before, what is wrong with it, and what was learned from all of them: the method of
 /// Reflexion (Shinn et al. 2023), within one goal and, with [`lessons`](Self::lessons), from one goal to the next.
@@ -88,28 +88,42 @@ impl SelfCorrectionAgent {
             let result = cx.scope("try").call(self.agent.name(), &*self.agent, asked).await;
             match &result {
                 Ok(outcome) if outcome.verdict == GoalVerdict::Met => return self.good(result, None, tries),
-                Err(error) if error.ends_run() => return Err(error.clone()),
+                Err(error) if error.ends_run() => return Err(so_far(error.clone(), tries)),
                 _ => {}
             }
             let number = tries.len() as u32 + 1;
-            let reflection = self.reflect(goal, &result, number, cx).await?;
+            let (reflection, blind) = match self.reflect(goal, &result, number, cx).await {
+                Ok(reflection) => (Some(reflection), None),
+                Err(error) if error.ends_run() => {
+                    tries.push(Try { result, reflection: None });
+                    return Err(so_far(error, tries));
+                }
+                Err(error) => (None, Some(format!("nobody reflected on try {number}: {error}"))),
+            };
             let wants_more = reflection.as_ref().is_some_and(|reflection| reflection.should_retry);
             let is_open = matches!(&result, Ok(outcome) if outcome.verdict == GoalVerdict::Unverified);
             if is_open && !wants_more {
+                let result = result.map(|mut outcome| {
+                    outcome.evidence.extend(blind);
+                    outcome
+                });
                 return self.good(result, reflection, tries);
             }
             let lesson = reflection.as_ref().and_then(|reflection| reflection.improvement.clone());
-            if let (Some(lessons), Some(lesson)) = (&self.lessons, &lesson) {
-                lessons.learn(goal, lesson, &cx.scope("learn")).await?;
-            }
+            let lesson = lesson.filter(|lesson| !learned.iter().any(|known| is_of(known, lesson)));
+            let learning = match (&self.lessons, &lesson) {
+                (Some(lessons), Some(lesson)) => lessons.learn(goal, lesson, &cx.scope("learn")).await,
+                _ => Ok(()),
+            };
             let gives_up = reflection.as_ref().is_some_and(|reflection| !reflection.should_retry);
             let failed = Try { result, reflection };
             next = again(goal, failed.answer().as_deref(), &failed.problem());
             tries.push(failed);
+            learning.map_err(|error| so_far(error, tries))?;
             if gives_up || number >= self.tries {
                 return Err(exhausted(tries));
             }
-            learned.extend(lesson.filter(|lesson| !learned.contains(lesson)));
+            learned.extend(lesson);
         }
     }
 
@@ -119,7 +133,7 @@ impl SelfCorrectionAgent {
         result: &Result<Outcome, AgentError>,
         attempt: u32,
         cx: &RunContext,
-    ) -> Result<Option<Reflection>, AgentError> {
+    ) -> Result<Reflection, AgentError> {
         let (action, result) = match result {
             Ok(outcome) => (outcome.text(), evidence(outcome)),
             Err(error) => {
@@ -127,17 +141,12 @@ impl SelfCorrectionAgent {
                 (partial, format!("it failed: {error}"))
             }
         };
-        match self.reflector.reflect(goal, &action, &result, &cx.scope("reflect")).await {
-            Ok(reflection) => {
-                cx.emit(|| EventKind::Reflected { attempt, reflection: Box::new(reflection.clone()) });
-                Ok(Some(reflection))
-            }
-            Err(error) if error.ends_run() => Err(error),
-            Err(error) => {
-                cx.emit(|| EventKind::Note { text: format!("nobody reflects on try {attempt}: {error}") });
-                Ok(None)
-            }
-        }
+        let reflected = self.reflector.reflect(goal, &action, &result, &cx.scope("reflect")).await;
+        cx.emit(|| match &reflected {
+            Ok(reflection) => EventKind::Reflected { attempt, reflection: Box::new(reflection.clone()) },
+            Err(error) => EventKind::Note { text: format!("nobody reflects on try {attempt}: {error}") },
+        });
+        reflected
     }
 
     /// This try is good.
@@ -202,6 +211,14 @@ fn evidence(outcome: &Outcome) -> String {
         (GoalVerdict::NotMet, true) => "the goal is not met".to_owned(),
         (_, true) => "nobody has checked it".to_owned(),
     }
+}
+
+/// What ended the run, with what there is of the tries.
+fn so_far(error: AgentError, tries: &[Try]) -> AgentError {
+    let own = error.partial().map(|partial| partial.text.clone()).filter(|text| !text.is_empty());
+    let text = own.or_else(|| tries.iter().rev().find_map(Try::answer)).unwrap_or_default();
+    let spend = tries.iter().map(Try::spend).fold(error.spend(), |sum, spend| sum + spend);
+    error.with_partial(Partial { text, spend })
 }
 
 /// No try was good.

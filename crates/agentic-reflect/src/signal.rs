@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, async_trait,
+    includes,
 };
 use agentic_schema::{Schema, SchemaError, lenient};
 use serde_json::Value;
@@ -13,13 +14,15 @@ type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
 
 /// Calls a tool on what was done, and takes what it says: tests, a compiler, any command with an exit code.
 ///
-/// It is good if the tool gives something without an `exit_code` other than 0. Then there is no retry; else there is, and what
+/// It is good if the tool gives what it [has to](Self::gives); unless that is said, anything without an `exit_code` other than 0.
+/// Then there is no retry; else there is, and what
 /// to do better is what the tool says: its `stdout` and `stderr` where it has some, else all it gives, cut to its last
 /// 2,000 bytes, for errors end with what matters.
 #[derive(Clone)]
 pub struct ToolReflector {
     tool: Arc<dyn Tool>,
     arguments: Arc<Arguments>,
+    gives: Option<Value>,
 }
 
 impl fmt::Debug for ToolReflector {
@@ -34,7 +37,25 @@ impl ToolReflector {
         tool: Arc<dyn Tool>,
         arguments: impl Fn(&Goal, &str) -> Value + Send + Sync + 'static,
     ) -> Self {
-        Self { tool, arguments: Arc::new(arguments) }
+        Self { tool, arguments: Arc::new(arguments), gives: None }
+    }
+
+    /// It is good only if the tool gives this: of an object the fields that are named here, of anything else all. Tests that run
+    /// in the same process as the code they test can be ended by it with code 0; a mark that they print last can't be missing then:
+    /// `{"stdout": "passed\n"}`.
+    #[must_use]
+    pub fn gives(mut self, value: impl Into<Value>) -> Self {
+        self.gives = Some(value.into());
+        self
+    }
+
+    /// Whether what the tool gives says that it went wrong.
+    fn fails(&self, given: &Value) -> bool {
+        match &self.gives {
+            Some(wanted) => !includes(given, wanted),
+            // An exit code other than 0, or none where there should be one.
+            None => given.get("exit_code").is_some_and(|code| code.as_i64() != Some(0)),
+        }
     }
 }
 
@@ -50,7 +71,7 @@ impl Reflector for ToolReflector {
         let name = &self.tool.spec().name;
         match cx.tool(&self.tool, (self.arguments)(goal, action)).await {
             Ok(given) => {
-                let problem = fails(&given).then(|| format!("`{name}` says: {}", said(&given)));
+                let problem = self.fails(&given).then(|| format!("`{name}` says: {}", said(&given)));
                 Ok(found(action, said(&given), problem))
             }
             // It was asked, and this is its answer.
@@ -60,11 +81,6 @@ impl Reflector for ToolReflector {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Whether what a tool gives says that it went wrong: an exit code other than 0, or none where there should be one.
-fn fails(given: &Value) -> bool {
-    given.get("exit_code").is_some_and(|code| code.as_i64() != Some(0))
 }
 
 /// What a tool says, in words.

@@ -30,11 +30,15 @@ pub(crate) async fn plan(args: args::Plan, interrupt: &Cancellation) -> Result<u
 
 async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure> {
     let written = args.file.as_deref().map(plans::read).transpose()?;
-    let goal = match (&args.goal, &written) {
-        (Some(text), _) => Goal::new(text),
-        (None, Some(plan)) => plan.goal().clone(),
-        (None, None) => return Err(Failure::usage("there is no goal; say what is to be achieved")),
-    };
+    let mut goal = written.as_ref().map(|plan| plan.goal().clone()).unwrap_or_default();
+    match args.goal {
+        // Of the file's goal the words alone are others.
+        Some(ref text) => goal.text.clone_from(text),
+        None if written.is_none() => {
+            return Err(Failure::usage("there is no goal; say what is to be achieved"));
+        }
+        None => {}
+    }
     if goal.text.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
@@ -56,7 +60,7 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         ));
     }
     let plan = match written {
-        Some(plan) => plan,
+        Some(plan) => Plan::new(goal, plan.tasks().to_vec()).map_err(Failure::usage)?,
         None => {
             let recipe = PlanRecipe::new(None, &args);
             let settings = Settings::of(args.agent)?;

@@ -7,7 +7,7 @@ use agentic::core::{Budgeted, Cancellation, Goal, Spend};
 use agentic::{Ephemeral, RunOptions};
 
 use crate::args::{AgentArgs, Care, Output, Run};
-use crate::care::CareRecipe;
+use crate::care::{self, CareRecipe};
 use crate::config::Settings;
 use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
@@ -56,6 +56,11 @@ pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation
     let (care, criteria) = CareRecipe::of(&start.care)?;
     let mut goal = start.goal;
     goal.criteria.extend(criteria);
+    let tools = agents::tools(&settings)?;
+    care::check("", &goal.criteria, &tools, &settings.rules)?;
+    if let Some(plan) = &start.plan {
+        plan.check(&tools, &settings.rules)?;
+    }
     let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
     let opened = agents::open(&settings, start.plan, care);
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, opened).await?;

@@ -21,7 +21,7 @@ fn an_outcome_that_misses_its_criteria_is_said_to() {
     let missed = place.run(&args);
     assert_eq!((missed.code, missed.out.as_str()), (4, "four\n"), "{missed:?}");
     assert!(
-        missed.err.contains("criterion 1 does not hold: the output matches `^[0-9]+$`"),
+        missed.err.contains("criterion 1 does not hold: the output is four, not one that matches `^[0-9]+$`"),
         "{}",
         missed.err
     );
@@ -87,4 +87,36 @@ fn what_can_not_be_cared_for_is_refused() {
         let refused = place.run(&[&["run", "g"][..], args].concat());
         assert!(refused.code == 2 && refused.err.contains(expected), "{args:?}: {refused:?}");
     }
+}
+
+#[test]
+fn criteria_that_can_not_be_looked_at_are_refused_before_the_run() {
+    let place = Place::new();
+    place.file("script.yaml", SCRIPT);
+    let args = ["run", "2+2", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml"];
+    for (written, more, expected) in [
+        ("[]", &[][..], "criteria.yaml: there is no criterion in it"),
+        ("- {type: matches, pattern: '('}", &[], "criterion 1 can't be used: `(` is no regular expression"),
+        ("- {type: tool, tool: shell}", &[], "criterion 1 calls `shell`, which the run does not have; add --tool shell"),
+        (
+            "- {type: tool, tool: shell, arguments: {command: ls}}",
+            &["--tool", "shell", "--deny", "shell"],
+            "criterion 1 calls `shell`, which a rule of the run denies",
+        ),
+    ] {
+        place.file("criteria.yaml", written);
+        let refused = place.run(&[&args[..], more].concat());
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.err.contains(expected), "{expected}: {}", refused.err);
+    }
+}
+
+#[test]
+fn a_goal_that_nobody_could_judge_is_not_called_a_success() {
+    let place = Place::new();
+    place.file("criteria.yaml", "- {type: judged, rubric: It rhymes.}");
+    place.file("script.yaml", "turns:\n  - {when: The criterion, text: no judgement}\n  - text: a poem\n");
+    let run = place.run(&["run", "rhyme", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml"]);
+    assert_eq!((run.code, run.out.as_str()), (4, "a poem\n"), "{run:?}");
+    assert!(run.err.contains("criterion 1 is not known to hold"), "{}", run.err);
 }

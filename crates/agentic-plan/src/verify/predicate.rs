@@ -2,7 +2,7 @@
 
 use agentic_core::{Criterion, Outcome, code_in, equals, normalised_answer};
 use agentic_schema::Schema;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::{Finding, short};
@@ -23,26 +23,22 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
             let holds = equals(output, value) || read(output).is_some_and(|output| equals(&output, value));
             told(holds, format!("the output equals {value}"), "the value that is wanted")
         }
-        Criterion::Matches { pattern } => match RegexBuilder::new(pattern).size_limit(EXPRESSION).build() {
+        Criterion::Matches { pattern } => match compiled(pattern) {
             Ok(expression) => {
                 let wanted = format!("one that matches `{pattern}`");
                 told(expression.is_match(&outcome.text()), format!("the output matches `{pattern}`"), &wanted)
             }
-            Err(error) => {
-                let why = error.to_string();
-                let why = why.lines().last().unwrap_or_default().trim().to_owned();
-                Finding::Unknown(format!("`{pattern}` is no regular expression: {why}"))
-            }
+            Err(why) => Finding::Unknown(why),
         },
-        Criterion::Schema { schema } => match Schema::compile(schema) {
+        Criterion::Schema { schema } => match compiled_schema(schema) {
             Ok(schema) => match schema.validate(output).or_else(|invalid| {
                 let value = read(output);
                 value.filter(|value| schema.is_valid(value)).map(drop).ok_or(invalid)
             }) {
                 Ok(()) => Finding::Holds("the output keeps to the schema".to_owned()),
-                Err(invalid) => Finding::Fails(format!("the output keeps to the schema: {invalid}")),
+                Err(invalid) => Finding::Fails(format!("the output does not keep to the schema: {invalid}")),
             },
-            Err(error) => Finding::Unknown(format!("the schema can't be used: {error}")),
+            Err(why) => Finding::Unknown(why),
         },
         Criterion::Near { value, tolerance } => {
             let number =
@@ -65,6 +61,35 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
         }
         _ => Finding::Unknown("this verifier does not know such a criterion".to_owned()),
     }
+}
+
+/// What is wrong with a criterion, whatever the output: such a one never holds.
+pub(crate) fn flaw(criterion: &Criterion) -> Option<String> {
+    match criterion {
+        Criterion::Matches { pattern } => compiled(pattern).err(),
+        Criterion::Schema { schema } => compiled_schema(schema).err(),
+        Criterion::Near { value, tolerance } => {
+            (!value.is_finite() || !tolerance.is_finite() || *tolerance < 0.0)
+                .then(|| format!("no number is within {tolerance} of {value}"))
+        }
+        Criterion::Answer { any_of } => {
+            any_of.is_empty().then(|| "there is no answer in `any_of`".to_owned())
+        }
+        Criterion::Judged { rubric } => rubric.trim().is_empty().then(|| "the rubric is empty".to_owned()),
+        _ => None,
+    }
+}
+
+fn compiled(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern).size_limit(EXPRESSION).build().map_err(|error| {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default().trim();
+        format!("`{pattern}` is no regular expression: {why}")
+    })
+}
+
+fn compiled_schema(schema: &Value) -> Result<Schema, String> {
+    Schema::compile(schema).map_err(|error| format!("the schema can't be used: {error}"))
 }
 
 /// The output as a value: JSON that a model wrote as text, in a code fence or not.

@@ -45,7 +45,19 @@ fn slips_of_the_pen_are_named() {
         ("goal: {text: g, criterai: []}\ntasks: [{id: a, description: d}]", "can't be read"),
         (
             "goal: g\ntasks: [{id: a, description: d, criteria: [{type: near, value: 1, tolerance: 1, unit: m}]}]",
-            "criterion 1 has a field `unit`",
+            "task `a`: criterion 1 has a field `unit`",
+        ),
+        (
+            "goal: {text: g, inputs: 3}\ntasks: [{id: a, description: d}]",
+            "`goal`, which is a text or has the fields",
+        ),
+        (
+            "goal: {text: g, criteria: [{type: matches, pattern: '('}]}\ntasks: [{id: a, description: d}]",
+            "the goal: criterion 1 can't be used: `(` is no regular expression",
+        ),
+        (
+            "goal: g\ntasks: [{id: a, description: d, subtasks: [{id: b, description: d, criteria: [{type: answer, any_of: []}]}]}]",
+            "task `a/b`: criterion 1 can't be used: there is no answer",
         ),
         ("goal: [g\ntasks: {", "the plan can't be read"),
         ("goal: g\ntasks: [{id: \"a\\nb\", description: d}]", "`a b` is no id"),

@@ -93,7 +93,11 @@ async fn without_reflections_failures_are_tried_again_and_answers_are_taken() {
     let (log, agent) = (Arc::new(EventLog::new()), Gives::new([fails("no"), answer("yes")]));
     let agent = SelfCorrectionAgent::new(agent, Says::nothing(2));
     let outcome = Ephemeral::new().events(log.clone()).run(&agent, Goal::new("g")).await.result.unwrap();
-    assert_eq!(outcome.output, "yes");
+    assert_eq!((outcome.output.as_str(), outcome.verdict), (Some("yes"), GoalVerdict::Unverified));
+    assert_eq!(
+        outcome.evidence[0], "nobody reflected on try 2: no words",
+        "it is not taken for good in silence"
+    );
     let notes: Vec<String> = log
         .kinds()
         .into_iter()
@@ -111,4 +115,8 @@ async fn what_ends_the_run_is_not_tried_again() {
     let (agent, says) = (Gives::new([Err(ends()), answer("never")]), Says::new(&[]));
     let error = SelfCorrectionAgent::new(agent.clone(), says).run("g".into(), &RunContext::ephemeral()).await;
     assert_eq!((error.unwrap_err(), agent.left()), (ends(), 1));
+    let (agent, says) = (Gives::new([answer("first"), Err(ends())]), Says::new(&[(true, "again")]));
+    let error = SelfCorrectionAgent::new(agent, says).run("g".into(), &RunContext::ephemeral()).await;
+    let partial = error.unwrap_err().partial().unwrap().clone();
+    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("first", 1), "what there was is kept");
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait,
+    Agent, AgentError, ChatModel, Goal, GoalVerdict, Message, ModelRequest, Outcome, RunContext, Spend,
+    async_trait,
 };
 use agentic_reflect::{
     Comparison, CriticAgent, EqualCompute, IterativeRefinementAgent, SelfConsistencyAgent,
@@ -12,7 +13,7 @@ use agentic_runtime::RunContextExt as _;
 use agentic_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
-use crate::actors::{Gives, answer, fails};
+use crate::actors::{Gives, answer, checked, fails};
 
 #[tokio::test]
 async fn the_most_frequent_answer_wins_and_the_first_of_equal_ones() {
@@ -34,6 +35,22 @@ async fn the_most_frequent_answer_wins_and_the_first_of_equal_ones() {
     assert_eq!(failing.run("g".into(), &RunContext::ephemeral()).await.unwrap().output, "a");
     let none = SelfConsistencyAgent::new(Gives::new([fails("no")])).samples(1);
     assert!(none.run("g".into(), &RunContext::ephemeral()).await.is_err());
+}
+
+#[tokio::test]
+async fn answers_that_met_the_goal_are_counted_alone() {
+    let wrong = || checked("Rome", GoalVerdict::NotMet, "it is not Rome");
+    let gives =
+        Gives::new([wrong(), answer("Bergen"), wrong(), checked("Oslo", GoalVerdict::Met, "looked up")]);
+    let agent = SelfConsistencyAgent::new(gives).samples(4).max_parallel(1);
+    let outcome = agent.run("g".into(), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((outcome.output.as_str(), outcome.verdict), (Some("Oslo"), GoalVerdict::Met));
+    let told = [
+        "looked up",
+        "1 of 4 tries gave this answer",
+        "3 that stood worse against the criteria did not count",
+    ];
+    assert_eq!(outcome.evidence, told);
 }
 
 /// Answers with one model call.

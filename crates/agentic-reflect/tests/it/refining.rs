@@ -1,6 +1,6 @@
 //! Versions become better, and the best is kept.
 
-use agentic_core::{Agent as _, AgentError, GoalVerdict, Outcome, RunContext};
+use agentic_core::{Agent as _, AgentError, CancelReason, GoalVerdict, Outcome, RunContext};
 use agentic_reflect::{IterativeRefinementAgent, Refined, Stopped};
 use agentic_runtime::RunContextExt as _;
 
@@ -42,7 +42,7 @@ async fn the_best_version_is_kept_not_the_last() {
         outcome.evidence,
         [
             "version 1 of 2 is the best: 3 of 5 (clarity 3)",
-            "that is below the threshold of 4, and the scores rose no more"
+            "that is below the threshold of 4, and the versions got no better"
         ]
     );
     let (_, patient) = agent(&["a", "b", "c"], &[2, 2, 3]);
@@ -88,4 +88,30 @@ async fn thresholds_that_no_score_can_have_are_refused() {
         assert!(error.to_string().starts_with("a threshold is a score from 1 to 5, not "), "{error}");
         assert_eq!(gives.left(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_was_verified_counts_before_any_score() {
+    let not_met = |text: &str| checked(text, GoalVerdict::NotMet, "criterion 1 does not hold: no digits");
+    let gives = Gives::new([not_met("a"), checked("b", GoalVerdict::Met, "digits"), not_met("c")]);
+    let judges = Judges::new([Some(5), Some(3), Some(5)]);
+    let agent = IterativeRefinementAgent::new(gives.clone(), judges).patience(2);
+    let outcome = run(&agent).await;
+    assert_eq!((outcome.output.as_str(), outcome.verdict), (Some("b"), GoalVerdict::Met));
+    assert!(gives.asked()[1].text.contains("no digits"), "who tries again reads what does not hold");
+    let gives = Gives::new([not_met("a"), not_met("b")]);
+    let missed = run(&IterativeRefinementAgent::new(gives, Judges::new([Some(5), Some(5)]))).await;
+    assert_eq!(missed.verdict, GoalVerdict::NotMet);
+    assert_eq!(missed.evidence[2], "and its criteria do not hold, and the versions got no better");
+}
+
+#[tokio::test]
+async fn a_run_that_is_ended_leaves_the_best_version() {
+    let over = AgentError::Cancelled { reason: CancelReason::TimedOut, partial: Box::default() };
+    let gives = Gives::new([answer("a"), Err(over)]);
+    let agent = IterativeRefinementAgent::new(gives, Judges::new([Some(3)]));
+    let error = agent.run("write".into(), &RunContext::ephemeral()).await.unwrap_err();
+    assert!(matches!(error, AgentError::Cancelled { .. }), "{error:?}");
+    let partial = error.partial().unwrap();
+    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("a", 1));
 }

@@ -58,6 +58,15 @@ async fn an_exit_code_says_whether_to_try_again_and_the_output_why() {
 }
 
 #[tokio::test]
+async fn a_program_that_ends_itself_passes_no_tests_where_a_mark_is_wanted() {
+    let reflect = async |reflector: ToolReflector| {
+        reflector.reflect(&Goal::new("g"), "right", "", &RunContext::ephemeral()).await.unwrap().should_retry
+    };
+    assert!(!reflect(tests().gives(json!({"exit_code": 0, "stdout": "1 test\n"}))).await);
+    assert!(reflect(tests().gives(json!({"exit_code": 0, "stdout": "passed\n"}))).await);
+}
+
+#[tokio::test]
 async fn a_schema_says_what_is_wrong() {
     let schema = json!({"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}});
     let reflector = SchemaReflector::new(&schema).unwrap();

@@ -1,6 +1,7 @@
 //! The two ways to go on after a first answer: mend it by what the tests say, or ask again.
 
 use std::fmt;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crate::tested::{passes, reflector};
 /// So many answers each way has for a task, the first among them.
 const ANSWERS: u32 = 3;
 /// None of the functions needs more; an answer that is longer goes round in circles.
-const LONGEST: u64 = 450;
+const LONGEST: u64 = 300;
 /// The seeds of a task's answers lie beside each other.
 const SEEDS: u64 = 16;
 
@@ -33,9 +34,7 @@ pub(crate) struct Arm {
     /// Tasks of which the tests pass.
     pub(crate) passed: Share,
     /// What the answers took, the first one of each task among them.
-    pub(crate) spend: Spend,
-    /// What answers and tests took, without that of the first answers.
-    time: Duration,
+    pub(crate) cost: Cost,
 }
 
 /// Both ways, over all tasks so far.
@@ -43,11 +42,25 @@ pub(crate) struct Arm {
 pub(crate) struct Arms {
     /// Tasks that the first answer solves, which is the same in both.
     pub(crate) first: Share,
-    /// What the first answers took.
-    first_time: Duration,
     pub(crate) repair: Arm,
     pub(crate) samples: Arm,
     pub(crate) paired: Paired,
+}
+
+/// What answers and their tests took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) spend: Spend,
+    time: Duration,
+}
+
+/// A task that was worked on in both ways.
+#[derive(Debug)]
+pub(crate) struct Worked {
+    name: &'static str,
+    first: Ended,
+    repair: (Ended, Cost),
+    samples: (Ended, Cost),
 }
 
 /// An answer, or why there is none.
@@ -91,44 +104,53 @@ struct Ended {
     answers: u64,
 }
 
+/// Has a task solved in both ways.
+///
+/// # Errors
+/// If the sandbox or the model is not there any more.
+pub(crate) async fn work(
+    task: &'static Task,
+    seed: u64,
+    sandbox: &Arc<dyn Tool>,
+    model: impl ChatModel,
+) -> Result<Worked, Failed> {
+    let bench = Bench { task, sandbox, model: Arc::new(model), seed: seed * SEEDS };
+    let (answer, begun) = measured(async |cx| bench.agent(0)?.run(goal(task), cx).await).await;
+    let first = bench.ended(&answer, 1).await?;
+    let mut worked = Worked { name: task.name(), first, repair: (first, begun), samples: (first, begun) };
+    if !first.passed {
+        let (end, cost) = measured(async |cx| bench.repaired(answer, cx).await).await;
+        worked.repair = (end?, begun + cost);
+        let (end, cost) = measured(async |cx| bench.sampled(cx).await).await;
+        worked.samples = (end?, begun + cost);
+    }
+    Ok(worked)
+}
+
 impl Arms {
-    /// Has a task solved in both ways, and says in a line what came of it.
-    ///
-    /// # Errors
-    /// If the sandbox or the model is not there any more.
-    pub(crate) async fn add(
-        &mut self,
-        task: &'static Task,
-        seed: u64,
-        sandbox: &Arc<dyn Tool>,
-        model: impl ChatModel,
-    ) -> Result<String, Failed> {
-        let bench = Bench { task, sandbox, model: Arc::new(model), seed: seed * SEEDS };
-        let (first, spent, time) = measured(async |cx| bench.agent(0)?.run(goal(task), cx).await).await;
-        self.first_time += time;
-        let first_end = bench.ended(&first, 1).await?;
-        self.first.add(first_end.solved);
-        let mut ends = [first_end; 2];
-        for arm in [&mut self.repair, &mut self.samples] {
-            arm.spend += spent;
-        }
-        if !first_end.passed {
-            let (end, spent, time) = measured(async |cx| bench.repaired(first.clone(), cx).await).await;
-            ends[0] = end?;
-            self.repair.spend += spent;
-            self.repair.time += time;
-            let (end, spent, time) = measured(async |cx| bench.sampled(cx).await).await;
-            ends[1] = end?;
-            self.samples.spend += spent;
-            self.samples.time += time;
-        }
-        for (arm, end) in [&mut self.repair, &mut self.samples].into_iter().zip(ends) {
-            arm.solved.add(end.solved);
-            arm.passed.add(end.passed);
-        }
-        let [repair, samples] = ends;
-        self.paired.add(repair.solved, samples.solved);
-        Ok(format!("{:<16} first {first_end}; repair {repair}; samples {samples}", task.name()))
+    /// One more task.
+    pub(crate) fn add(&mut self, worked: &Worked) {
+        let Worked { first, repair, samples, .. } = worked;
+        self.first.add(first.solved);
+        self.repair.add(repair);
+        self.samples.add(samples);
+        self.paired.add(repair.0.solved, samples.0.solved);
+    }
+}
+
+impl Arm {
+    fn add(&mut self, (end, cost): &(Ended, Cost)) {
+        self.solved.add(end.solved);
+        self.passed.add(end.passed);
+        self.cost = self.cost + *cost;
+    }
+}
+
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { spend: self.spend + other.spend, time: self.time + other.time }
     }
 }
 
@@ -186,13 +208,13 @@ fn lost(error: &AgentError) -> bool {
     }
 }
 
-/// What a piece of work gives, what its model calls took, and how long.
-async fn measured<T>(work: impl AsyncFnOnce(&RunContext) -> T) -> (T, Spend, Duration) {
+/// What a piece of work gives, and what it took.
+async fn measured<T>(work: impl AsyncFnOnce(&RunContext) -> T) -> (T, Cost) {
     let cx = RunContext::ephemeral();
     #[expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]
     let began = Instant::now();
     let given = work(&cx).await;
-    (given, cx.budget().spent, began.elapsed())
+    (given, Cost { spend: cx.budget().spent, time: began.elapsed() })
 }
 
 fn goal(task: &Task) -> Goal {
@@ -210,23 +232,39 @@ impl fmt::Display for Ended {
     }
 }
 
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { spend, time } = self;
+        let usage = spend.usage;
+        write!(
+            f,
+            "{} model calls, {} tokens read ({} of them cached), {} written, {:.0} s",
+            spend.model_calls,
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.output_tokens,
+            time.as_secs_f64(),
+        )
+    }
+}
+
+impl fmt::Display for Worked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, first, repair, samples } = self;
+        write!(
+            f,
+            "{name}: first {first}; repair {}: {}; samples {}: {}",
+            repair.0, repair.1, samples.0, samples.1
+        )
+    }
+}
+
 impl fmt::Display for Arms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first, first_time, repair, samples, paired } = self;
-        writeln!(f, "first answer: {first}; {:.0} s", first_time.as_secs_f64())?;
-        for (name, arm) in [("repair", repair), ("samples", samples)] {
-            let Arm { solved, passed, spend, time } = arm;
-            writeln!(
-                f,
-                "{name}: {solved}; {} pass the tests that are told; {} model calls, {} tokens read ({} of them cached), {} \
-                 written, {:.0} s beyond the first answers",
-                passed.hits,
-                spend.model_calls,
-                spend.usage.input_tokens,
-                spend.usage.cached_input_tokens,
-                spend.usage.output_tokens,
-                time.as_secs_f64(),
-            )?;
+        let Self { first, repair, samples, paired } = self;
+        writeln!(f, "first answer: {first}")?;
+        for (name, Arm { solved, passed, cost }) in [("repair", repair), ("samples", samples)] {
+            writeln!(f, "{name}: {solved}; {} pass the tests that are told; {cost}", passed.hits)?;
         }
         write!(f, "{paired}")
     }
@@ -258,7 +296,7 @@ mod tests {
             Says::text(format!("```python\n{}\n```", if read { told } else { first }))
         });
         let mut arms = Arms::default();
-        arms.add(&TASKS[0], 1, &sandbox, model.clone()).await.unwrap();
+        arms.add(&work(&TASKS[0], 1, &sandbox, model.clone()).await.unwrap());
         assert_eq!(model.calls(), arms.calls());
         Some(arms)
     }
@@ -266,12 +304,14 @@ mod tests {
     impl Arms {
         /// What both took, the first answers once.
         fn calls(&self) -> u64 {
-            self.repair.spend.model_calls + self.samples.spend.model_calls - u64::from(self.first.of)
+            self.repair.cost.spend.model_calls + self.samples.cost.spend.model_calls
+                - u64::from(self.first.of)
         }
     }
 
     fn figures(arms: &Arms) -> [(u32, u32, u64); 2] {
-        [&arms.repair, &arms.samples].map(|arm| (arm.solved.hits, arm.passed.hits, arm.spend.model_calls))
+        [&arms.repair, &arms.samples]
+            .map(|arm| (arm.solved.hits, arm.passed.hits, arm.cost.spend.model_calls))
     }
 
     #[tokio::test]

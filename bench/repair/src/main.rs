@@ -1,7 +1,7 @@
 //! Whether code that failed its tests is better repaired or written anew.
 //!
 //! ```text
-//! cargo xtask accept code [--model URL]
+//! cargo xtask accept code [--model URL] [--minutes N]
 //! ```
 //!
 //! 20 small functions in Python, three answers each. Repair: a [`SelfCorrectionAgent`](agentic_reflect::SelfCorrectionAgent)
@@ -9,6 +9,7 @@
 //! 2306.09896](https://arxiv.org/abs/2306.09896), call self-repair). Samples: the model is asked again. The first answer is the
 //! same in both, both end as soon as the tests pass, and both may ask as often: else the one that stops late would be given
 //! more. A task is solved if tests pass too that neither was told.
+//! After N minutes no task is begun any more.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 mod arms;
@@ -19,6 +20,7 @@ mod tested;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use self::arms::Arms;
 
@@ -38,13 +40,23 @@ async fn main() -> ExitCode {
 }
 
 async fn measure() -> Result<(), Failed> {
+    let mut args = std::env::args().skip(1);
+    let address = args.next().unwrap_or_else(|| MODEL.to_owned());
+    let minutes: Option<u64> = args.next().map(|minutes| minutes.parse()).transpose()?;
     let sandbox = tested::sandbox().await?;
-    let address = std::env::args().nth(1).unwrap_or_else(|| MODEL.to_owned());
     let model = agentic_llm::open(&address).await?;
+    #[expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]
+    let began = Instant::now();
     let mut arms = Arms::default();
-    for (seed, task) in (1..).zip(&tasks::TASKS) {
-        println!("{}", arms.add(task, seed, &sandbox, model.clone()).await?);
+    for (seed, task) in tasks::mixed() {
+        if minutes.is_some_and(|minutes| began.elapsed() >= Duration::from_secs(60 * minutes)) {
+            println!("the time is over");
+            break;
+        }
+        let worked = arms::work(task, seed, &sandbox, model.clone()).await?;
+        println!("{worked}");
+        arms.add(&worked);
     }
-    println!("code: {address}\n{arms}");
+    println!("code: {address}, {} of {} tasks\n{arms}", arms.first.of, tasks::COUNT);
     Ok(())
 }

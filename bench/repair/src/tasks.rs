@@ -24,8 +24,14 @@ impl Task {
 /// So many.
 pub(crate) const COUNT: usize = 20;
 
+/// All tasks, each with its seed: every second one, then the others, so that easy and hard ones are mixed if the time runs out.
+pub(crate) fn mixed() -> impl Iterator<Item = (u64, &'static Task)> {
+    let all = || (1..).zip(&TASKS);
+    all().step_by(2).chain(all().skip(1).step_by(2))
+}
+
 #[rustfmt::skip]
-pub(crate) const TASKS: [Task; COUNT] = [
+pub(crate) static TASKS: [Task; COUNT] = [
     Task {
         signature: "count_vowels(text)",
         wish: "Count how many letters of a text are one of a, e, i, o, u, in upper or lower case.",

@@ -14,5 +14,6 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if model.starts_with("local:") {
         process::run(Command::new(demo::binary()?).args(["model", "pull", model]))?;
     }
-    process::run(Command::new(demo::built(&["--bin", "repair"])?).arg(model))
+    let mut command = Command::new(demo::built(&["--bin", "repair"])?);
+    process::run(command.arg(model).args(options.minutes.map(|minutes| minutes.to_string())))
 }

@@ -10,7 +10,7 @@
 //! same in both, both end as soon as the tests pass, and both may ask as often: else the one that stops late would be given
 //! more. A task is solved if tests pass too that neither was told.
 //! After N minutes no task is begun any more.
-#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
 
 mod arms;
 mod drawn;
@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     match measure().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("code: {error}");
+            eprintln!("code: {error}");
             ExitCode::FAILURE
         }
     }
@@ -42,7 +42,10 @@ async fn main() -> ExitCode {
 async fn measure() -> Result<(), Failed> {
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| MODEL.to_owned());
-    let minutes: Option<u64> = args.next().map(|minutes| minutes.parse()).transpose()?;
+    let minutes: Option<u64> = match args.next() {
+        Some(given) => Some(given.parse().map_err(|_| format!("`{given}` is no number of minutes"))?),
+        None => None,
+    };
     let sandbox = tested::sandbox().await?;
     let model = agentic_llm::open(&address).await?;
     #[expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]

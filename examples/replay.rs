@@ -14,6 +14,9 @@ mod hello;
 #[path = "04_memory.rs"]
 mod memory;
 #[expect(dead_code, reason = "its `main` opens a real model")]
+#[path = "06_research.rs"]
+mod research;
+#[expect(dead_code, reason = "its `main` opens a real model")]
 #[path = "02_tool.rs"]
 mod tool;
 
@@ -53,7 +56,8 @@ fn every_example_is_here() {
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut examples: Vec<_> = names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).collect();
     examples.sort();
-    assert_eq!(examples, ["01_hello.rs", "02_tool.rs", "03_durable.rs", "04_memory.rs", "05_engines.rs"]);
+    let names = ["01_hello", "02_tool", "03_durable", "04_memory", "05_engines", "06_research"];
+    assert_eq!(examples, names.map(|name| format!("{name}.rs")));
 }
 
 #[test]
@@ -84,6 +88,77 @@ fn a_memory_repeats() {
 #[tokio::test]
 async fn engines_find_the_same() {
     assert_eq!(engines::moved("memory:").await.unwrap(), "Anna's bicycle is in the cellar");
+}
+
+const QUESTION: &str = "How long does the pack of a Tarn 3 last without sun?";
+const RIGHT: &str = "Without any sun a full pack lasts 40 days at one measurement an hour.";
+
+/// An answer with a source, as a model writes it.
+fn sourced(file: &str, quote: &str) -> Says {
+    let source = json!({"file": file, "quote": quote, "claim": "It lasts 40 days."});
+    Says::text(json!({"sources": [source], "answer": "40 days."}).to_string())
+}
+
+/// Quotes what stands nowhere until it reads that it does, then from a file that there is not, then rightly.
+fn careless() -> RuleModel {
+    RuleModel::new(|request| {
+        let read = |what: &str| request.messages.iter().any(|message| message.text().contains(what));
+        match (read("`power.md` does not say"), read("`battery.md`: it does not exist")) {
+            (false, _) => sourced("power.md", "A full pack lasts 40 days."),
+            (true, false) => sourced("battery.md", RIGHT),
+            (true, true) => {
+                sourced("power.md", "Without any sun\n a full pack lasts 40 days at one measurement")
+            }
+        }
+    })
+}
+
+fn documents() -> LongTermMemory {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(research::documents(research::DOCUMENTS)).unwrap()
+}
+
+#[test]
+fn a_research_repeats() {
+    let documents = documents();
+    Check::new(|| {
+        let agent = research::agent(careless(), documents.clone(), research::DOCUMENTS).unwrap();
+        Subject::new(agent, QUESTION, World::new())
+    })
+    .run();
+}
+
+#[tokio::test]
+async fn what_a_research_reads_is_about_the_question() {
+    let documents = research::documents(research::DOCUMENTS).await.unwrap();
+    let model = RuleModel::new(|request| {
+        let asked = request.messages.iter().map(|message| message.text()).collect::<String>();
+        assert!(asked.contains(RIGHT) && !asked.contains("Ice breaks the seal"), "{asked}");
+        sourced("power.md", RIGHT)
+    });
+    let agent = research::agent(model, documents, research::DOCUMENTS).unwrap();
+    let outcome = agent.run(QUESTION.into(), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(outcome.output["answer"], "40 days.");
+}
+
+#[tokio::test]
+async fn sources_that_are_not_there_go_back_and_are_no_answer_in_the_end() {
+    let documents = research::documents(research::DOCUMENTS).await.unwrap();
+    let agent = |model| research::agent(model, documents.clone(), research::DOCUMENTS).unwrap();
+    let model = careless();
+    let outcome = agent(model.clone()).run(QUESTION.into(), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!((model.calls(), outcome.evidence.len()), (3, 2), "{outcome:?}");
+    assert_eq!(outcome.output["sources"][0]["file"], "power.md");
+    for (file, quote, why) in [
+        ("power.md", "It lasts 40 days or longer.", "does not say"),
+        ("../invoices/note.txt", "anything that stands there", "outside"),
+        ("power.md", "40 days", "too short"),
+    ] {
+        let model = RuleModel::new(move |_| sourced(file, quote));
+        let error = agent(model).run(QUESTION.into(), &RunContext::ephemeral()).await.unwrap_err();
+        let AgentError::Tries { tries: 3, .. } = &error else { panic!("{error:?}") };
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The acceptance rows that take long, each by its name. `docs/TESTING.md` has the bars.
 
 mod bench;
+mod code;
 pub(crate) mod durable;
 mod embedding_truth;
 mod figures;
@@ -12,6 +13,7 @@ mod main_job;
 mod mutants;
 mod remembers;
 mod replay;
+mod research;
 mod retrieval;
 mod run;
 mod suites;
@@ -54,6 +56,8 @@ const ROWS: &[Row] = &[
     Row { name: "replan", what: "what is kept when a plan is planned again, wherever it fails", run: |_| durable::replan() },
     Row { name: "false-done", what: "100 runs that end well, half of which miss their goals", run: |_| durable::false_done() },
     Row { name: "judge", what: "how well a model judges criteria in words, and what that costs", run: judge::run },
+    Row { name: "code", what: "whether code that failed its tests is better repaired or written anew", run: code::run },
+    Row { name: "research", what: "the research assistant of the examples on questions whose answers are known", run: research::run },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },
     Row { name: "kills", what: "a process at work on 200 runs, killed 300 times", run: |_| durable::kills(300, true) },

@@ -28,6 +28,9 @@ Options of `accept main-job` and, but for the third, of `accept kill-main-job`:
   --model URL               another model than the default one
 Options of `accept fuzz`:
   --minutes N               how long each target runs (default 20)
+
+Options of `accept code`:
+  --minutes N               after so long no task is begun any more (default: all are)
 ";
 
 /// What to do.
@@ -63,7 +66,7 @@ pub(crate) struct AcceptOptions {
     pub(crate) distractor_amounts: bool,
     pub(crate) agent: Option<String>,
     pub(crate) model: Option<String>,
-    pub(crate) minutes: u64,
+    pub(crate) minutes: Option<u64>,
 }
 
 impl Default for AcceptOptions {
@@ -75,7 +78,7 @@ impl Default for AcceptOptions {
             distractor_amounts: false,
             agent: None,
             model: None,
-            minutes: 20,
+            minutes: None,
         }
     }
 }
@@ -153,7 +156,7 @@ fn accept_options(mut parser: Parser) -> Result<AcceptOptions> {
             Arg::Long("distractor-amounts") => options.distractor_amounts = true,
             Arg::Long("agent") => options.agent = Some(parser.value()?.string()?),
             Arg::Long("model") => options.model = Some(parser.value()?.string()?),
-            Arg::Long("minutes") => options.minutes = parser.value()?.parse()?,
+            Arg::Long("minutes") => options.minutes = Some(parser.value()?.parse()?),
             other => return Err(other.unexpected().into()),
         }
     }

@@ -12,6 +12,9 @@ use crate::{process, workspace};
 /// No input is longer, none may take more seconds.
 const LIMITS: [&str; 2] = ["-max_len=4096", "-timeout=5"];
 
+/// So long each target runs.
+const MINUTES: u64 = 20;
+
 pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if !process::succeeds(workspace::cargo().args(["fuzz", "--version"])) {
         bail!("cargo-fuzz is missing; install it with: cargo install cargo-fuzz");
@@ -31,7 +34,7 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
         let mut failed = Vec::new();
         while let Some(target) = next() {
             // What is found in one target is no reason to leave the others out.
-            if let Err(error) = fuzz(target, options.minutes) {
+            if let Err(error) = fuzz(target, options.minutes.unwrap_or(MINUTES)) {
                 failed.push(format!("{target}: {error}"));
             }
         }

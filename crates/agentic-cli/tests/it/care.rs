@@ -97,7 +97,11 @@ fn criteria_that_can_not_be_looked_at_are_refused_before_the_run() {
     for (written, more, expected) in [
         ("[]", &[][..], "criteria.yaml: there is no criterion in it"),
         ("- {type: matches, pattern: '('}", &[], "criterion 1 can't be used: `(` is no regular expression"),
-        ("- {type: tool, tool: shell}", &[], "criterion 1 calls `shell`, which the run does not have; add --tool shell"),
+        (
+            "- {type: tool, tool: shell}",
+            &[],
+            "criterion 1 calls `shell`, which the run does not have; add --tool shell",
+        ),
         (
             "- {type: tool, tool: shell, arguments: {command: ls}}",
             &["--tool", "shell", "--deny", "shell"],

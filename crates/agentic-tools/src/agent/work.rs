@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use agentic_core::{
     AgentError, ChatModel, FinishReason, Goal, Messages, ModelError, ModelErrorKind, ModelRequest,
-    ModelResponse, Outcome, Part, Partial, Role, RunContext, Spend, StepError, ToolCall, ToolResult,
+    ModelResponse, Outcome, Part, Partial, Role, RunContext, Spend, StepError, ToolCall, ToolChoice,
+    ToolResult,
 };
 use serde_json::Value;
 
@@ -33,6 +34,8 @@ pub(crate) struct Work<'a> {
     unusable: u32,
     /// Turns without progress, one after the other.
     circles: u32,
+    /// Whether the calls that were repeated in them have given results, and not errors.
+    has_results: bool,
 }
 
 impl<'a> Work<'a> {
@@ -67,13 +70,17 @@ impl<'a> Work<'a> {
             last_words: String::new(),
             unusable: 0,
             circles: 0,
+            has_results: false,
         })
     }
 
     /// Asks the model. Its answer is not yet part of the conversation.
     pub(crate) async fn ask(&mut self, cx: &RunContext) -> Result<ModelResponse, AgentError> {
         let mut request = self.request.clone();
-        if self.circles > 1 && request.sampling.temperature == Some(0.0) {
+        if self.circles > 1 && self.has_results {
+            // What it asks for again and again it has: it is to answer.
+            request.tool_choice = ToolChoice::None;
+        } else if self.circles > 1 && request.sampling.temperature == Some(0.0) {
             // The likeliest words have led back to where it was; a fixed seed keeps the run repeatable.
             request.sampling.temperature = Some(OUT_OF_CIRCLES);
             request.sampling.seed.get_or_insert(self.circles.into());
@@ -130,6 +137,7 @@ impl<'a> Work<'a> {
             LoopVerdict::Progress => self.circles = 0,
             LoopVerdict::Hint(hint) => {
                 self.circles += 1;
+                self.has_results = results.iter().all(|result| !result.is_error);
                 if let Some(last) = results.last_mut() {
                     last.content.push_str(&format!("\n[hint: {hint}]"));
                 }

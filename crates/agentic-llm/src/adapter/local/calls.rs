@@ -81,6 +81,8 @@ pub(crate) enum Answer<'a> {
     Forbidden,
     /// As prose, or as JSON that keeps to a schema.
     Plain(Option<&'a Value>),
+    /// As prose, which must not look like a call.
+    Prose,
     /// As a call of [`ANSWER`], whose argument is a string, or JSON that keeps to a schema.
     Call(Option<&'a Value>),
 }
@@ -102,6 +104,11 @@ pub(crate) fn turn_grammar(turn: &Turn<'_>) -> Option<Grammar> {
             let _ = writeln!(rules, "answer: %json {}", with_layout(schema));
         }
         Answer::Plain(None) if ways.is_empty() => return None,
+        Answer::Prose => {
+            // Nowhere `<tool`, which would be read as a call.
+            ways.push("PROSE".into());
+            let _ = writeln!(rules, "PROSE: /[^<]([^<]|<[^t<]|<t[^o<]|<to[^o<]|<too[^l<])*/");
+        }
         Answer::Plain(None) => {
             // The first character decides: a turn that begins with `<` is a call.
             ways.push("PROSE".into());
@@ -124,7 +131,7 @@ pub(crate) fn turn_grammar(turn: &Turn<'_>) -> Option<Grammar> {
 fn call_rules(turn: &Turn<'_>, rules: &mut String) {
     let answer = match turn.answer {
         Answer::Call(schema) => Some(schema),
-        Answer::Plain(_) | Answer::Forbidden => None,
+        Answer::Plain(_) | Answer::Prose | Answer::Forbidden => None,
     };
     let mut bodies: Vec<String> = (0..turn.tools.len()).map(|at| format!("tool_{at}")).collect();
     bodies.extend(answer.map(|_| "final".to_owned()));

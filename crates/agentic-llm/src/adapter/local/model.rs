@@ -171,6 +171,10 @@ impl<'a> Plan<'a> {
         let (callable, answer) = match &request.tool_choice {
             ToolChoice::Auto => (tools.clone(), answer),
             ToolChoice::Required => (tools.clone(), Answer::Forbidden),
+            // It knows of tools, and what it wrote like a call would be read as one.
+            ToolChoice::None if !tools.is_empty() && matches!(answer, Answer::Plain(None)) => {
+                (Vec::new(), Answer::Prose)
+            }
             ToolChoice::None => (Vec::new(), answer),
             ToolChoice::Tool(name) => {
                 (tools.iter().filter(|tool| tool.name == *name).cloned().collect(), Answer::Forbidden)

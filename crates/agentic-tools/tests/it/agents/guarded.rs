@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use agentic_core::{Agent as _, Approval, Decision, Reason, Sampling, StepId, ToolPolicy, async_trait};
+use agentic_core::{
+    Agent as _, Approval, Decision, Reason, Sampling, StepId, ToolChoice, ToolPolicy, async_trait,
+};
 use agentic_runtime::{Answer, ApproveAll, Approver, Ephemeral};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::FunctionCallingAgent;
@@ -30,7 +32,7 @@ async fn out_of_a_circle_words_are_drawn_less_strictly() {
     let model = model.calls("look", json!({"input": "y"})).says("Done.");
     let agent = FunctionCallingAgent::builder()
         .model(model.clone())
-        .tool(Canned::new("look", [json!("nothing new")]))
+        .tool(Canned::new("look", []))
         .sampling(Sampling::greedy())
         .build()
         .unwrap();
@@ -39,6 +41,18 @@ async fn out_of_a_circle_words_are_drawn_less_strictly() {
     let (greedy, loose) = (Some(0.0), Some(0.7));
     // The second call repeats the first: a hint. The third repeats it all the same.
     assert_eq!(drawn, [greedy, greedy, greedy, loose, loose, loose, greedy]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_and_again_for_what_it_has_is_to_answer() {
+    let read = Canned::new("read", [json!("It costs 890.")]);
+    let call = |model: ScriptedModel| model.calls("read", json!({"input": "a"}));
+    let model = call(call(call(ScriptedModel::new()))).says("890.");
+    let outcome = run(&model, &[read], "read it").await.unwrap();
+    assert_eq!(outcome.text(), "890.");
+    let choices: Vec<_> = model.requests().into_iter().map(|request| request.tool_choice).collect();
+    let free = ToolChoice::Auto;
+    assert_eq!(choices, [free.clone(), free.clone(), free, ToolChoice::None], "a hint comes first");
 }
 
 #[tokio::test(start_paused = true)]

@@ -141,4 +141,5 @@ fn where_anything_may_be_written_there_is_no_grammar() {
     let any = json!({});
     assert!(turn_grammar(&turn(Answer::Plain(Some(&any)))).is_some());
     assert!(turn_grammar(&turn(Answer::Call(None))).is_some());
+    assert!(turn_grammar(&turn(Answer::Prose)).is_some(), "what looks like a call may not");
 }

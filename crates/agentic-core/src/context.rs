@@ -422,6 +422,11 @@ impl RunContext {
         self.guards_at(&[gate]).is_some()
     }
 
+    /// Whether a model is offered this tool here: no guardrail is known to let none of its calls pass.
+    pub fn offers(&self, tool: &str) -> bool {
+        self.guards.as_ref().is_none_or(|guards| guards.offers(tool))
+    }
+
     /// What holds here, if any of it stands at one of these gates.
     fn guards_at(&self, gates: &[Gate]) -> Option<Arc<Guards>> {
         self.guards.as_ref().filter(|guards| gates.iter().any(|gate| guards.stands_at(*gate))).cloned()

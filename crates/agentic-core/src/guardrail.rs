@@ -1,5 +1,6 @@
 //! Guardrails: what stands at the gates through which an agent gets and gives content.
 
+mod allow_tools;
 mod answer;
 mod call;
 mod guards;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::context::RunContext;
 use crate::step::StepError;
 
+pub use allow_tools::AllowTools;
 pub(crate) use answer::{Answer, Screened};
 pub use call::AdmittedCall;
 pub(crate) use call::Gates;
@@ -183,6 +185,13 @@ pub trait Guardrail: Debug + Send + Sync + 'static {
     fn window(&self) -> Option<usize> {
         None
     }
+
+    /// Whether this tool is offered to a model. One of which no call would [pass](Self::screen) need not be; what is offered is
+    /// screened all the same. Constant.
+    fn offers(&self, tool: &str) -> bool {
+        let _ = tool;
+        true
+    }
 }
 
 #[async_trait]
@@ -205,5 +214,9 @@ impl<G: Guardrail + ?Sized> Guardrail for Arc<G> {
 
     fn window(&self) -> Option<usize> {
         (**self).window()
+    }
+
+    fn offers(&self, tool: &str) -> bool {
+        (**self).offers(tool)
     }
 }

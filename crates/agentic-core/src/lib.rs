@@ -77,7 +77,7 @@ pub use usage::{NanoUsd, Price, Spend, Usage};
 
 // Tools, and guardrails.
 pub use guarded::{Guarded, Guardrails};
-pub use guardrail::{AdmittedCall, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
+pub use guardrail::{AdmittedCall, AllowTools, Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 pub use scoped_tool::ScopedTool;
 pub use tool::{Tool, ToolError, ToolErrorKind, ToolPolicy, ToolSpec};
 

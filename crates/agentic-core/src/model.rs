@@ -261,6 +261,15 @@ impl ToolSet {
         self.specs.iter().map(|spec| &**spec)
     }
 
+    /// Those of them that this wants, by name.
+    #[must_use]
+    pub fn only(&self, wants: impl Fn(&str) -> bool) -> Self {
+        match self.specs.iter().all(|spec| wants(&spec.name)) {
+            true => self.clone(),
+            false => Self::new(self.specs.iter().filter(|spec| wants(&spec.name)).cloned()),
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.specs.is_empty()

@@ -92,6 +92,7 @@ impl LlmPlanner {
 
     async fn ask(
         &self,
+        system: String,
         asked: String,
         names: &Names,
         make: impl Fn(Vec<Task>) -> Result<Plan, PlanError>,
@@ -100,7 +101,7 @@ impl LlmPlanner {
         let schema = draft::schema(names, self);
         let schema =
             Schema::compile(&schema).map_err(|error| AgentError::invalid_input(error.to_string()))?;
-        let messages = [Message::system(prompt::system(self)), Message::user(asked)].into_iter().collect();
+        let messages = [Message::system(system), Message::user(asked)].into_iter().collect();
         let mut request = ModelRequest::new(messages);
         request.sampling = self.sampling;
         let options = ExtractOptions::default().with_name("plan").with_attempts(self.attempts);
@@ -120,12 +121,13 @@ impl Planner for LlmPlanner {
         }
         let asked = prompt::first(self, goal, context);
         let names = Names::first(self.max_tasks);
-        self.ask(asked, &names, |tasks| Plan::new(goal.clone(), tasks), cx).await
+        self.ask(prompt::system(self), asked, &names, |tasks| Plan::new(goal.clone(), tasks), cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         let names = Names::after(plan, self.max_tasks);
         let asked = prompt::again(self, plan, &names, context);
-        self.ask(asked, &names, |tasks| plan.next_version(context, tasks), cx).await
+        self.ask(prompt::system_again(self), asked, &names, |tasks| plan.next_version(context, tasks), cx)
+            .await
     }
 }

@@ -1,6 +1,5 @@
 //! Guardrails that are ready to use.
 
-mod allow_tools;
 mod model_judge;
 #[cfg(feature = "guardrails")]
 mod no_secrets;
@@ -9,7 +8,7 @@ mod redact;
 #[cfg(feature = "guardrails")]
 mod strings;
 
-pub use allow_tools::AllowTools;
+pub use agentic_core::AllowTools;
 pub use model_judge::ModelJudge;
 #[cfg(feature = "guardrails")]
 pub use no_secrets::NoSecrets;

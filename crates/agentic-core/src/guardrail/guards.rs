@@ -105,6 +105,10 @@ impl Guards {
         Self { layers: Vec::new(), judging: true }
     }
 
+    pub(crate) fn offers(&self, tool: &str) -> bool {
+        self.layers.iter().all(|layer| layer.rails.iter().all(|rail| rail.offers(tool)))
+    }
+
     pub(crate) fn screens_at(&self, gate: Gate) -> bool {
         self.layers.iter().any(|layer| layer.rails.iter().any(|rail| rail.stands_at(gate).screens()))
     }

@@ -18,10 +18,18 @@ const EXAMPLES: &str = r#"Goal: Which year is named in history.txt?
 {"tasks": [{"description": "Find out which year is named in history.txt.", "after": []}]}
 
 Goal: Compare the prices of tea in miller.txt and smith.txt.
-{"tasks": [{"description": "Find the price of tea in miller.txt.", "after": []}, {"description": "Find the price of tea in smith.txt.", "after": []}, {"description": "Say which of the two prices of tea, of Miller and of Smith, is lower.", "after": ["t1", "t2"]}]}"#;
+{"tasks": [{"description": "Find the price of tea in miller.txt.", "after": []}, {"description": "Find the price of tea in smith.txt.", "after": []}, {"description": "Say which of the two prices of tea, of Miller and of Smith, is lower.", "after": ["t1", "t2"]}]}
+
+Goal: How many eggs do the recipes in cake.txt and pie.txt need in all?
+{"tasks": [{"description": "Find out how many eggs the recipe in cake.txt needs.", "after": []}, {"description": "Find out how many eggs the recipe in pie.txt needs.", "after": []}, {"description": "Add the two numbers of eggs.", "after": ["t1", "t2"]}]}"#;
 
 pub(super) fn system(planner: &LlmPlanner) -> String {
-    format!("{RULES}\n\n{}Examples:\n\n{EXAMPLES}", given(planner))
+    format!("{}Examples:\n\n{EXAMPLES}", system_again(planner))
+}
+
+/// Without the examples: weak models take them for what went wrong.
+pub(super) fn system_again(planner: &LlmPlanner) -> String {
+    format!("{RULES}\n\n{}", given(planner))
 }
 
 /// So many bytes of a result are shown to who plans again.
@@ -65,8 +73,9 @@ pub(super) fn again(planner: &LlmPlanner, plan: &Plan, names: &Names, context: &
     prompt
         + &format!(
             "Plan the rest of the goal in another way, in at most {max_tasks} tasks, as few as will do. Do nothing again that \
-             is done: new tasks may come after done ones, by their names. The first new task is {}.",
-            names.begins()
+             is done: new tasks may come after done ones, by their names. The first new task is {}. Goal: {}",
+            names.begins(),
+            plan.goal().text
         )
 }
 

@@ -64,6 +64,7 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
 }
 
 /// What is wrong with a criterion, whatever the output: such a one never holds.
+#[cfg(feature = "yaml")]
 pub(crate) fn flaw(criterion: &Criterion) -> Option<String> {
     match criterion {
         Criterion::Matches { pattern } => compiled(pattern).err(),

@@ -104,7 +104,10 @@ async fn a_task_that_names_its_tools_can_call_no_others() {
     let executor = PlanExecutor::new(StaticPlanner::new(all).unwrap(), agent);
     executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
     let read = |n: usize| format!("{:?}", model.requests()[n].messages.last().unwrap());
-    assert!(read(1).contains("this task may call right alone"), "{}", read(1));
+    assert!(read(1).contains("the tools that may be called are: right"), "{}", read(1));
+    let offered =
+        |n: usize| model.requests()[n].tools.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>();
+    assert_eq!((offered(0), offered(3)), (vec!["right".into()], vec!["left".into(), "right".into()]));
     assert!(read(2).contains("fine") && read(4).contains("fine"), "{} {}", read(2), read(4));
 }
 

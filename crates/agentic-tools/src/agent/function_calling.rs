@@ -55,7 +55,8 @@ impl FunctionCallingAgent {
             messages.push(Message { role: Role::Assistant, parts });
             messages.push(Message::tool_results(results));
         }
-        let request = ModelRequest::new(messages).with_tools(self.executor.registry().tool_set().clone());
+        let tools = self.executor.registry().tool_set().only(|tool| cx.offers(tool));
+        let request = ModelRequest::new(messages).with_tools(tools);
         let mut work = Work::begin(&goal, &self.model, &self.executor, &self.settings, request)?;
         for _ in 0..self.settings.max_turns {
             let turn = cx.turn();

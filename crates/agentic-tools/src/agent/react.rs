@@ -52,7 +52,7 @@ impl ReActAgent {
     ) -> Result<Outcome, AgentError> {
         let mut messages = conversation.clone();
         if messages.is_empty() {
-            messages.push(Message::system(self.system_prompt()));
+            messages.push(Message::system(self.system_prompt(cx)));
         }
         let Opening { prompt, calls, results } =
             Opening::new(&goal, self.executor.registry(), messages.len());
@@ -106,10 +106,10 @@ impl ReActAgent {
     }
 
     /// The instructions, the tools and the form to write in.
-    fn system_prompt(&self) -> String {
+    fn system_prompt(&self, cx: &RunContext) -> String {
         let mut prompt = self.settings.instructions.clone();
         prompt.push_str("\n\nTools:\n");
-        for spec in self.executor.registry().tool_set().iter() {
+        for spec in self.executor.registry().tool_set().only(|tool| cx.offers(tool)).iter() {
             // Writing to a String can't fail.
             let _ = writeln!(prompt, "- {}: {}\n  input: {}", spec.name, spec.description, spec.parameters);
         }

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_WORK: u64 = 2_000_000;
 
 /// In an expression: the numbers that were given beside it.
-const VALUES: &str = "values";
+pub(super) const VALUES: &str = "values";
 
 /// What a function does.
 enum Function {

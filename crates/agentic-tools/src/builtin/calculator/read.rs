@@ -46,7 +46,7 @@ impl Reader {
             match c {
                 _ if c.is_whitespace() || matches!(c, '`' | '_') => self.at += 1,
                 '0'..='9' | '.' => self.number()?,
-                'a'..='z' | 'A'..='Z' | 'π' => self.name(),
+                'a'..='z' | 'A'..='Z' | 'π' => self.name()?,
                 '$' | '€' | '£' | '¥' | '₹' => self.money(c)?,
                 '*' if self.peek(1) == Some('*') => self.push(Token::Sign('^'), 2),
                 '+' | '-' | '*' | '/' | '^' | '!' => self.push(Token::Sign(c), 1),
@@ -121,15 +121,21 @@ impl Reader {
         }
     }
 
-    fn name(&mut self) {
+    fn name(&mut self) -> Result<(), ToolError> {
         if matches!(self.peek(0), Some('x' | 'X')) && !self.peek(1).is_some_and(|c| c.is_ascii_alphabetic()) {
-            return self.push(Token::Sign('*'), 1);
+            self.push(Token::Sign('*'), 1);
+            return Ok(());
         }
         let start = self.at;
         while self.peek(0).is_some_and(|c| c.is_ascii_alphanumeric() || c == 'π') {
             self.at += 1;
         }
         let name: String = self.text[start..self.at].iter().collect();
+        if name == super::evaluate::VALUES && matches!(self.peek(0), Some('[' | '.')) {
+            // What of them was not read is left out, and their places change.
+            let message = "single `values` can't be picked; write their numbers, like \"12.50 - 3.20\"";
+            return Err(ToolError::invalid(message));
+        }
         self.tokens.push(match &*name.to_ascii_lowercase() {
             "π" => Token::Name("pi".into()),
             "times" | "of" => Token::Sign('*'),
@@ -138,6 +144,7 @@ impl Reader {
             "percent" => Token::Percent,
             other => Token::Name(other.into()),
         });
+        Ok(())
     }
 
     fn digits(&mut self, into: &mut String) -> usize {

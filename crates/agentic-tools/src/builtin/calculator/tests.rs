@@ -208,6 +208,7 @@ fn functions_take_the_values() {
     }
     for (expression, values, message) in [
         ("values * 2", &values[..], "`values` are many numbers; say what to make of them, like sum(values)"),
+        ("values[1].number - values[0]", &["1", "2"], "single `values` can't be picked; write their numbers"),
         ("sum(values)", &[], "`sum` takes one or more arguments, not 0"),
         ("sum(values)", &["12 apples"], "`apples` is unknown; give numbers without units"),
         ("sum(values)", &["12 EUR", "3 USD"], "`EUR` and `USD` are two currencies; convert"),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use agentic_core::{Gate, Guardrail, GuardrailVerdict, Passage, Stand};
+use super::{Gate, Guardrail, GuardrailVerdict, Passage, Stand};
 
-/// Lets only calls of these tools pass, whatever an agent and the agents below it have. The model is told which may be
-/// called. An agent that is called as a tool is one, too.
+/// Lets only calls of these tools pass, whatever an agent and the agents below it have. Others are not offered to a model, and one
+/// that calls them is told which may be called. An agent that is called as a tool is one, too.
 #[derive(Clone, Debug)]
 pub struct AllowTools {
     names: BTreeSet<String>,
@@ -34,5 +34,9 @@ impl Guardrail for AllowTools {
         let names: Vec<_> = self.names.iter().map(String::as_str).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         GuardrailVerdict::block(format!("the tools that may be called are: {names}"))
+    }
+
+    fn offers(&self, tool: &str) -> bool {
+        self.names.contains(tool)
     }
 }

@@ -17,6 +17,7 @@ mod research;
 mod retrieval;
 mod run;
 mod suites;
+mod trips;
 mod vectors;
 
 use anyhow::{Result, bail};
@@ -58,6 +59,7 @@ const ROWS: &[Row] = &[
     Row { name: "judge", what: "how well a model judges criteria in words, and what that costs", run: judge::run },
     Row { name: "code", what: "whether code that failed its tests is better repaired or written anew", run: code::run },
     Row { name: "research", what: "the research assistant of the examples on questions whose answers are known", run: research::run },
+    Row { name: "trips", what: "the README's plan on the local model, and goals that it plans itself", run: trips::run },
     Row { name: "durable-cost", what: "200 durable runs at once against 200 that are not", run: |_| bench::durable() },
     Row { name: "durable-speed", what: "steps a second, resuming, parked runs and size on disk", run: |_| durable::speed() },
     Row { name: "kills", what: "a process at work on 200 runs, killed 300 times", run: |_| durable::kills(300, true) },

@@ -348,7 +348,7 @@ pub struct Sampling {
     pub min_p: Option<f32>,
     /// Divides the logits of tokens that were written already (1 = off).
     pub repeat_penalty: Option<f32>,
-    /// Makes drawing repeatable, where the model supports it.
+    /// Makes drawing repeatable, where the model supports it. Without one every answer is drawn anew.
     pub seed: Option<u64>,
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use agentic_core::{
     ChatModel, FinishReason, Message, Messages, ModelErrorKind, ModelRequest, ModelResponse, OutputFormat,
-    RunContext, StepError, ToolChoice, ToolResult, ToolSet, ToolSpec,
+    RunContext, Sampling, StepError, ToolChoice, ToolResult, ToolSet, ToolSpec,
 };
 use agentic_llm::adapter::local::{LocalModel, LocalOptions, open};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
-use agentic_testkit::EventLog;
+use agentic_testkit::{EventLog, FakeSources};
 use serde_json::{Value, json};
 
 use super::local_engine::model_file;
@@ -26,6 +26,7 @@ async fn the_model_keeps_its_promises() {
     agentic_testkit::conformance::model::all(&watched, &shared).await;
     calls_one_tool_a_turn_and_reuses_the_prefix(&cx, &model, &shared).await;
     gives_the_final_answer_as_text(&cx, &shared).await;
+    draws_anew_unless_there_is_a_seed(&shared).await;
     keeps_to_a_schema(&cx, &shared).await;
     refuses_what_does_not_fit(&cx, &shared).await;
 }
@@ -114,6 +115,12 @@ async fn gives_the_final_answer_as_text(cx: &RunContext, model: &Arc<dyn ChatMod
     assert_eq!(response.tool_calls().count(), 0);
     assert!(response.text().contains('4'), "{}", response.text());
 
+    // It would begin with a call.
+    let read = [Message::user("Read the file a.txt.")].into_iter().collect();
+    let request = ModelRequest::new(read).with_tools(tools()).with_tool_choice(ToolChoice::None);
+    let response = ask(cx, model, request).await;
+    assert!(response.tool_calls().count() == 0 && !response.text().contains("<tool"), "{}", response.text());
+
     let schema = json!({"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]});
     let output = OutputFormat::JsonSchema { name: "sum".into(), schema };
     let request = ModelRequest::new(messages)
@@ -123,6 +130,20 @@ async fn gives_the_final_answer_as_text(cx: &RunContext, model: &Arc<dyn ChatMod
     let response = ask(cx, model, request).await;
     let value: Value = serde_json::from_str(&response.text()).expect("JSON");
     assert_eq!(value, json!({"sum": 4}));
+}
+
+async fn draws_anew_unless_there_is_a_seed(model: &Arc<dyn ChatModel>) {
+    let cx = Ephemeral::new().sources(FakeSources::seeded(1)).context();
+    let mut sampling = Sampling::default();
+    sampling.temperature = Some(2.0);
+    let messages: Messages = [Message::user("Write a word that nobody expects.")].into_iter().collect();
+    let said = async |sampling: Sampling| {
+        let mut request = ModelRequest::new(messages.clone()).with_sampling(sampling);
+        request.max_output_tokens = Some(8);
+        ask(&cx, model, request).await.text()
+    };
+    assert_ne!(said(sampling).await, said(sampling).await);
+    assert_eq!(said(sampling.with_seed(5)).await, said(sampling.with_seed(5)).await);
 }
 
 async fn keeps_to_a_schema(cx: &RunContext, model: &Arc<dyn ChatModel>) {

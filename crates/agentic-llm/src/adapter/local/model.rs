@@ -281,7 +281,11 @@ impl ChatModel for LocalModel {
         &self.0.info
     }
 
-    async fn stream(&self, request: ModelRequest, _mcx: ModelContext) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, mut request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
+        if request.sampling.seed.is_none() && request.sampling.temperature.is_some_and(|warm| warm > 0.0) {
+            // Independent answers are not all the same one.
+            request.sampling.seed = Some(mcx.random());
+        }
         let has_image = |message: &Message| message.parts.iter().any(|part| matches!(part, Part::Image(_)));
         if request.messages.iter().any(has_image) {
             let message = "it cannot read pictures; send text only, or use another model";

@@ -273,7 +273,14 @@ impl AgentError {
     /// The same error of an agent that has more than who failed below it: this is what there is so far.
     #[must_use]
     pub fn with_partial(mut self, so_far: Partial) -> Self {
-        match &mut self {
+        if let Some(partial) = self.partial_mut() {
+            *partial = so_far;
+        }
+        self
+    }
+
+    fn partial_mut(&mut self) -> Option<&mut Partial> {
+        match self {
             Self::TurnLimit { partial, .. }
             | Self::LoopDetected { partial, .. }
             | Self::Budget { partial, .. }
@@ -284,10 +291,9 @@ impl AgentError {
             | Self::Blocked { partial, .. }
             | Self::Task { partial, .. }
             | Self::Tries { partial, .. }
-            | Self::Step { partial, .. } => **partial = so_far,
-            Self::InvalidInput { .. } => {}
+            | Self::Step { partial, .. } => Some(partial),
+            Self::InvalidInput { .. } => None,
         }
-        self
     }
 
     /// What of it an agent or a model has written: what there is so far, and why it can't be used, of what failed below as
@@ -300,15 +306,7 @@ impl AgentError {
                 all.push(&mut partial.text);
                 all
             }
-            Self::TurnLimit { partial, .. }
-            | Self::LoopDetected { partial, .. }
-            | Self::Budget { partial, .. }
-            | Self::Cancelled { partial, .. }
-            | Self::OutputLimit { partial, .. }
-            | Self::Model { partial, .. }
-            | Self::Blocked { partial, .. }
-            | Self::Step { partial, .. } => vec![&mut partial.text],
-            Self::InvalidInput { .. } => Vec::new(),
+            other => other.partial_mut().map(|partial| &mut partial.text).into_iter().collect(),
         }
     }
 }

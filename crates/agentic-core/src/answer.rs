@@ -8,44 +8,62 @@ use serde_json::Value;
 /// This is how answers are compared in question answering since SQuAD (Rajpurkar et al. 2016, "exact match"), but for what would
 /// make different answers the same there: a sign before a number, what stands between digits, `%` after a number and `+` and `#`
 /// at the end of a word are kept, so "-5" is not "5", "1.5" is not "15", and "C++" is not "C". Commas between digits are not, nor
-/// zeros at the end of decimals: "1,000.50" is "1000.5". An answer of nothing else is kept as it is: "A", "?".
+/// zeros at the end of decimals: "1,000.50" is "1000.5". Articles are kept where there is nothing else, as the choice "A".
 pub fn normalised_answer(answer: &str) -> String {
-    let letters: Vec<char> = answer.to_lowercase().replace('\u{2212}', "-").chars().collect();
+    let letters: Vec<char> = answer.to_lowercase().replace(['\u{2212}', '\u{2013}'], "-").chars().collect();
     let kept: String =
         (0..letters.len()).filter(|place| counts(&letters, *place)).map(|place| letters[place]).collect();
-    let words = kept.split_whitespace().filter(|word| !matches!(*word, "a" | "an" | "the"));
-    let normal = words.map(without_zeros).collect::<Vec<_>>().join(" ");
-    if normal.is_empty() { answer.trim().to_lowercase() } else { normal }
+    let words: Vec<String> = kept.split_whitespace().map(plain_number).collect();
+    let others: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| !matches!(*word, "a" | "an" | "the")).collect();
+    match (others.is_empty(), words.is_empty()) {
+        (false, _) => others.join(" "),
+        (true, false) => words.join(" "),
+        (true, true) => answer.trim().to_lowercase(),
+    }
 }
 
 /// Whether the letter at this place is more than punctuation.
 fn counts(letters: &[char], place: usize) -> bool {
+    const CURRENCIES: &str = "$€£¥₹";
     let at = |place: usize| letters.get(place).copied();
-    let is_digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
-    let (before, after) = (place.checked_sub(1).and_then(at), at(place + 1));
-    let begins = before.is_none_or(|before| before.is_whitespace() || "([$\"'=".contains(before));
-    let ends = after.is_none_or(|after| !after.is_alphanumeric());
+    let is_digit = |place: usize| at(place).is_some_and(|letter| letter.is_ascii_digit());
+    let before = place.checked_sub(1).and_then(at);
+    let digit_before = before.is_some_and(|before| before.is_ascii_digit());
+    let word_before = before.is_some_and(char::is_alphanumeric);
+    let begins = !word_before && before != Some(')') && before != Some('.');
+    let ends = at(place + 1).is_none_or(|after| !after.is_alphanumeric());
+    let is_number = |place: usize| is_digit(place) || at(place) == Some('.') && is_digit(place + 1);
     match letters[place] {
-        '-' if begins => is_digit(after) || after == Some('.') && is_digit(at(place + 2)),
-        '.' if is_digit(after) => is_digit(before) || begins || before == Some('-'),
-        '-' | '/' | ':' => is_digit(before) && is_digit(after),
-        '%' => is_digit(before),
-        '+' | '#' => {
-            ends && before.is_some_and(|before| before.is_alphanumeric() || before == letters[place])
+        '-' if begins => {
+            let currency = at(place + 1).is_some_and(|after| CURRENCIES.contains(after));
+            is_number(place + 1 + usize::from(currency))
         }
-        letter => !letter.is_ascii_punctuation(),
+        // An exponent: 1e-5.
+        '-' if before == Some('e') && place > 1 && is_digit(place - 2) => is_digit(place + 1),
+        '.' if is_digit(place + 1) => digit_before || !word_before,
+        ',' => false,
+        '-' | '/' | ':' | '^' | '*' if digit_before => is_digit(place + 1),
+        '%' => digit_before,
+        '+' | '#' => ends && (word_before || before == Some(letters[place])),
+        letter => !letter.is_ascii_punctuation() && !CURRENCIES.contains(letter),
     }
 }
 
-/// A number without the zeros at the end of its decimals.
-fn without_zeros(word: &str) -> &str {
-    let mut parts = word.trim_start_matches('-').split('.');
+/// A number without the zeros at the end of its decimals, and with one before its point; other words as they are.
+fn plain_number(word: &str) -> String {
+    let (sign, rest) = word.strip_prefix('-').map_or(("", word), |rest| ("-", rest));
+    let (number, percent) = rest.strip_suffix('%').map_or((rest, ""), |number| (number, "%"));
     let digits = |part: &str| part.chars().all(|letter| letter.is_ascii_digit());
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(whole), Some(decimals), None) if digits(whole) && digits(decimals) => {
-            word.trim_end_matches('0').trim_end_matches('.')
+    match number.split_once('.') {
+        Some((whole, decimals)) if digits(whole) && digits(decimals) && !decimals.is_empty() => {
+            let whole = if whole.is_empty() { "0" } else { whole };
+            match decimals.trim_end_matches('0') {
+                "" => format!("{sign}{whole}{percent}"),
+                decimals => format!("{sign}{whole}.{decimals}{percent}"),
+            }
         }
-        _ => word,
+        _ => word.to_owned(),
     }
 }
 
@@ -123,6 +141,11 @@ mod tests {
             ("?", "!"),
             ("", "a"),
             (".5", "5"),
+            ("-$30", "$30"),
+            ("**-5**", "5"),
+            ("1e-5", "1e5"),
+            ("2^10", "210"),
+            ("2*3", "23"),
         ] {
             assert_ne!(normalised_answer(one), normalised_answer(other), "{one} and {other}");
         }
@@ -136,6 +159,16 @@ mod tests {
             ("#1", "1"),
             ("30", "30.0"),
             ("well-known", "wellknown"),
+            ("(A).", "A"),
+            ("**-5**", "-5"),
+            ("`-5`", "-5"),
+            (".5", "0.50"),
+            (".0", "0"),
+            ("12.50%", "12.5%"),
+            ("2019\u{2013}2020", "2019-2020"),
+            ("Paris\u{2013}Roubaix", "Paris-Roubaix"),
+            ("-.5", "-0.5"),
+            ("\u{20ac}30", "30"),
         ] {
             assert_eq!(normalised_answer(one), normalised_answer(other), "{one} and {other}");
         }

@@ -65,6 +65,8 @@ pub struct Executed {
     pub spend: Spend,
     /// Why the planner has not written it to its end, where it has not.
     pub unwritten: Option<AgentError>,
+    /// What is said of criteria of tasks of which nobody could say whether they hold, by the tasks' paths.
+    pub open: BTreeMap<String, Vec<String>>,
 }
 
 impl PlanExecutor {

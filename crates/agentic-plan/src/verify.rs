@@ -17,7 +17,12 @@ const UNKNOWN: &str = "is not known to hold";
 
 /// Whether this evidence says of a criterion that it is not known whether it holds: there was one, and it could not be looked at.
 pub fn is_unknown(evidence: &str) -> bool {
-    let number = evidence.strip_prefix("criterion ").and_then(|rest| rest.split_once(' '));
+    // A task's, or the goal's own.
+    let own = evidence
+        .strip_prefix("task `")
+        .and_then(|rest| rest.split_once("`: "))
+        .map_or(evidence, |(_, own)| own);
+    let number = own.strip_prefix("criterion ").and_then(|rest| rest.split_once(' '));
     number.is_some_and(|(number, rest)| number.parse::<usize>().is_ok() && rest.starts_with(UNKNOWN))
 }
 
@@ -171,7 +176,7 @@ impl Verifier {
             Ok(given) if gives.is_null() || includes(&given, gives) => {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
             }
-            Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not {gives}", short(&given)))),
+            Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not what is wanted", short(&given)))),
             Err(StepError::Tool(error)) if is_finding(error.kind()) => {
                 Ok(Finding::Fails(format!("`{name}` failed: {error}")))
             }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext, Spend, async_trait, normalised_answer};
+use agentic_core::{
+    Agent, AgentError, Goal, Outcome, Partial, RunContext, Spend, async_trait, normalised_answer,
+};
 use serde_json::Value;
 
 use crate::again::rank;
@@ -54,19 +56,23 @@ impl Agent for SelfConsistencyAgent {
                 async move { cx.call(agent.name(), &*agent, goal).await }
             })
             .await;
-        let (mut answers, mut spend, mut failure) = (Vec::new(), Spend::default(), None);
+        let (mut answers, mut spend, mut failure) = (Vec::<Outcome>::new(), Spend::default(), None);
+        let mut ended = None;
         for sample in sampled {
             match sample {
                 Ok(outcome) => {
                     spend += outcome.spend;
                     answers.push(outcome);
                 }
-                Err(error) if error.ends_run() => return Err(error),
                 Err(error) => {
                     spend += error.spend();
-                    failure.get_or_insert(error);
+                    if error.ends_run() { &mut ended } else { &mut failure }.get_or_insert(error);
                 }
             }
+        }
+        if let Some(error) = ended {
+            let text = answers.first().map(Outcome::text).unwrap_or_default();
+            return Err(error.with_partial(Partial { text, spend }));
         }
         let all = answers.len();
         if let Some(best) = answers.iter().map(|outcome| rank(outcome.verdict)).max() {

@@ -11,7 +11,7 @@ use agentic_core::{
 const KIND: (&str, &str) = ("of", "lesson");
 
 /// What stands between the goal and the lesson in an entry.
-const BEFORE: &str = ": ";
+const BEFORE: &str = "\": ";
 
 /// Lessons in a memory, as thoughts: what Reflexion (Shinn et al. 2023) keeps from one trial to the next.
 ///
@@ -53,7 +53,7 @@ impl Lessons {
     /// # Errors
     /// As [`on`](Self::on).
     pub async fn learn(&self, goal: &Goal, lesson: &str, cx: &RunContext) -> Result<(), AgentError> {
-        let content = format!("On \"{}\"{BEFORE}{lesson}", goal.text);
+        let content = format!("On \"{}{BEFORE}{lesson}", goal.text);
         let entry = MemoryEntry::new(self.scope.clone(), MemoryKind::Thought, content, cx.now())
             .importance(0.7)
             .with(KIND.0, KIND.1);

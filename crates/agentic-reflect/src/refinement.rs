@@ -221,7 +221,11 @@ impl Refined {
     }
 
     fn spend(&self) -> Spend {
-        self.iterations.iter().fold(Spend::default(), |sum, version| sum + version.outcome.spend)
+        let failed = match &self.stopped {
+            Stopped::Failed(error) => error.spend(),
+            Stopped::Threshold | Stopped::NoBetter | Stopped::Iterations => Spend::default(),
+        };
+        self.iterations.iter().fold(failed, |sum, version| sum + version.outcome.spend)
     }
 
     /// The best version as an outcome, with how it was found.

@@ -1,6 +1,6 @@
 //! A task as who works on it gets it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -62,10 +62,13 @@ impl Plan {
 
     fn inputs(&self, of: &str, levels: &[Level<'_>], way: &[&Task]) -> Result<Map<String, Value>, PlanError> {
         let mut inputs = self.goal().inputs.clone();
-        let (mut referred, mut needed) = (BTreeSet::new(), Vec::new());
+        // Of the inputs by name: what an inner one takes the place of refers to nothing any more.
+        let mut references: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut needed = Vec::new();
         for (depth, task) in way.iter().enumerate() {
             let seen = &levels[..=depth];
             for (name, value) in &task.inputs {
+                let mut referred = Vec::new();
                 let mut note = |_: &str, reference: Reference| {
                     referred.extend(found(seen, &reference.task).map(|(path, _)| path));
                 };
@@ -73,12 +76,14 @@ impl Plan {
                 let filled = reference::each(value, &mut note)
                     .and_then(|()| reference::filled(value, &result))
                     .map_err(|wrong| of_input(of, name, wrong))?;
+                references.insert(name, referred);
                 inputs.insert(name.clone(), filled);
             }
             for id in &task.dependencies {
                 needed.extend(found(&seen[depth..], id));
             }
         }
+        let mut referred: BTreeSet<String> = references.into_values().flatten().collect();
         // The innermost first.
         for (path, task) in needed.into_iter().rev() {
             let Some(result) = &task.result else { continue };

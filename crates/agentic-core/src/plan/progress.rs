@@ -52,6 +52,7 @@ impl Plan {
     /// What was being worked on waits again: nobody works on it any more.
     pub fn reopen(&mut self) {
         reopen(&mut self.tasks);
+        settle(&mut self.tasks);
     }
 
     /// The task at this path is done, and this came of it.

@@ -175,6 +175,15 @@ fn of_equal_names_the_innermost_is_read_and_none_is_lost() {
 }
 
 #[test]
+fn what_an_input_referred_to_before_another_took_its_place_still_comes_along() {
+    let inner = Task::new("x", "do x", NONE).with_input("data", "own");
+    let group = Task::new("g", "do g", NONE).split([inner]).with_input("data", "{{a.result}}");
+    let plan = Plan::new(Goal::new("all"), vec![Task::new("a", "do a", NONE), group]).unwrap();
+    let plan = done(plan, "a", json!(7));
+    assert_eq!(Value::Object(plan.assigned("g/x").unwrap().inputs), json!({"data": "own", "a": 7}));
+}
+
+#[test]
 fn what_a_task_says_holds_for_its_subtasks() {
     let short = |pattern: &str| Criterion::Matches { pattern: pattern.into() };
     let inner = [

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use agentic_core::{
     ChatModel, FinishReason, Messages, ModelContext, ModelDelta, ModelError, ModelEvent, ModelInfo,
-    ModelRequest, ModelResponse, ModelStream, Part, ToolCall, ToolChoice, ToolSet, async_trait,
+    ModelRequest, ModelResponse, ModelStream, Part, ToolCall, ToolSet, async_trait,
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
@@ -41,7 +41,8 @@ impl<M: ChatModel> ChatModel for TextCalls<M> {
     }
 
     async fn stream(&self, request: ModelRequest, mcx: ModelContext) -> Result<ModelStream, ModelError> {
-        if request.tools.is_empty() || request.tool_choice == ToolChoice::None {
+        // Also where none may be called: what looks like a call is no answer.
+        if request.tools.is_empty() {
             return self.model.stream(request, mcx).await;
         }
         let answer = Answer::new(self.dialect.clone(), &request);

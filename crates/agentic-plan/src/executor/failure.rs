@@ -23,13 +23,16 @@ fn collect<'p>(tasks: &'p [Task], above: &str, found: &mut Vec<(String, &'p Task
 }
 
 /// A goal with tasks that are not done is not met, whatever its criteria say.
-pub(super) fn tell(Executed { plan, unwritten, .. }: &Executed, outcome: &mut Outcome) {
+pub(super) fn tell(Executed { plan, unwritten, open, .. }: &Executed, outcome: &mut Outcome) {
     if !plan.is_fulfilled() || unwritten.is_some() {
         outcome.verdict = GoalVerdict::NotMet;
     }
     outcome
         .evidence
         .extend(unwritten.iter().map(|error| format!("the plan was not written to its end: {error}")));
+    for (path, lines) in open {
+        outcome.evidence.extend(lines.iter().map(|line| format!("task `{path}`: {line}")));
+    }
     for (path, task) in failed(plan) {
         let error = task.error.as_deref().unwrap_or("no reason is known");
         outcome.evidence.push(format!("task `{path}` failed: {error}"));

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::failure::{done, failed};
-use super::task::{Ended, Failed, Job};
+use super::task::{Done, Ended, Failed, Job};
 use super::writing::{Writing, Written};
 use super::{Executed, OnFailure, PlanExecutor};
 
@@ -39,6 +39,8 @@ pub(super) struct Execution<'a> {
     again: VecDeque<String>,
     /// Why the planner has not written this version to its end.
     unwritten: Option<AgentError>,
+    /// What is said of criteria of tasks that nobody could look at, by the tasks' paths.
+    open: BTreeMap<String, Vec<String>>,
     /// How the tasks of this version failed, by their paths.
     failed: BTreeMap<String, Failed>,
     /// How often was planned anew, and how many tasks were done then.
@@ -62,6 +64,7 @@ impl<'a> Execution<'a> {
             at_work: 0,
             again: VecDeque::new(),
             unwritten: None,
+            open: BTreeMap::new(),
             failed: BTreeMap::new(),
             replans: 0,
             done: 0,
@@ -90,7 +93,7 @@ impl<'a> Execution<'a> {
                 },
             }
         }
-        Ok(Executed { plan: self.plan, spend: self.spend, unwritten: self.unwritten })
+        Ok(Executed { plan: self.plan, spend: self.spend, unwritten: self.unwritten, open: self.open })
     }
 
     /// Has the planner go on, if it is not at its end.
@@ -161,8 +164,12 @@ impl<'a> Execution<'a> {
     fn ended(&mut self, Ended { path, result, spend }: Ended) -> Result<(), AgentError> {
         self.spend += spend;
         let failed = match result {
-            Ok(result) => {
-                return self.change(&path, TaskStatus::Completed, |plan| plan.complete(&path, result));
+            Ok(Done { output, open }) => {
+                let result = self.change(&path, TaskStatus::Completed, |plan| plan.complete(&path, output));
+                if !open.is_empty() {
+                    self.open.insert(path, open);
+                }
+                return result;
             }
             Err(failed) => failed,
         };

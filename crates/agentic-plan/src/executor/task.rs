@@ -6,6 +6,7 @@ use agentic_core::{
 use serde_json::Value;
 
 use super::{PlanExecutor, only};
+use crate::verify::is_unknown;
 
 /// The input in which an agent reads why the try before failed.
 const FAILED_BEFORE: &str = "failed_before";
@@ -13,8 +14,14 @@ const FAILED_BEFORE: &str = "failed_before";
 /// What came of a task.
 pub(super) struct Ended {
     pub(super) path: String,
-    pub(super) result: Result<Value, Failed>,
+    pub(super) result: Result<Done, Failed>,
     pub(super) spend: Spend,
+}
+
+/// What it gave, and what is said of criteria of which nobody could say whether they hold.
+pub(super) struct Done {
+    pub(super) output: Value,
+    pub(super) open: Vec<String>,
 }
 
 /// How it failed, the last time.
@@ -40,7 +47,7 @@ impl Job<'_> {
         loop {
             let tried = self.attempt(before.as_ref(), &mut spend).await;
             let error = match tried {
-                Ok(output) => return Ended { path: self.path, result: Ok(output), spend },
+                Ok(done) => return Ended { path: self.path, result: Ok(done), spend },
                 Err(error) => error,
             };
             let mut failed = Failed { error, reflection: None };
@@ -64,7 +71,7 @@ impl Job<'_> {
         }
     }
 
-    async fn attempt(&self, before: Option<&Failed>, spend: &mut Spend) -> Result<Value, AgentError> {
+    async fn attempt(&self, before: Option<&Failed>, spend: &mut Spend) -> Result<Done, AgentError> {
         let cx = self.cx.scope("try");
         // Who it is for was looked at before.
         let agent = self.executor.worker(&self.task).unwrap_or(&self.executor.agent);
@@ -81,7 +88,10 @@ impl Job<'_> {
         let outcome = self.executor.verifier.verify(&goal, worked?, &cx.scope("verify")).await?;
         match outcome.verdict {
             GoalVerdict::NotMet => Err(AgentError::not_met(&outcome)),
-            GoalVerdict::Met | GoalVerdict::Unverified => Ok(outcome.output),
+            GoalVerdict::Met | GoalVerdict::Unverified => {
+                let open = outcome.evidence.into_iter().filter(|line| is_unknown(line)).collect();
+                Ok(Done { output: outcome.output, open })
+            }
         }
     }
 

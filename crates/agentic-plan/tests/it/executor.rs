@@ -87,6 +87,18 @@ async fn a_task_whose_criteria_do_not_hold_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_whose_criteria_nobody_could_look_at_is_done_and_that_is_told() {
+    let rhymes = Criterion::Judged { rubric: "It rhymes.".into() };
+    let all = vec![Task::new("a", "do a", NONE).with_criterion(rhymes)];
+    let executor = executor(all, &Worker::default()).unwrap();
+    let outcome = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(outcome.verdict, GoalVerdict::Unverified);
+    let told = "task `a`: criterion 1 is not known to hold: nobody judges whether It rhymes.";
+    assert_eq!(outcome.evidence, [told]);
+    assert!(agentic_plan::is_unknown(told) && !agentic_plan::is_unknown("task `a` failed: no"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_names_its_tools_can_call_no_others() {
     let probe = |name: &str| Probe::named(name);
     let model = ScriptedModel::new()

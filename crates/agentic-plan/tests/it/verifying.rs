@@ -67,7 +67,7 @@ async fn tools_find_out_what_holds() {
     for (criterion, expected, evidence) in [
         (probes("good", ok.clone()), GoalVerdict::Met, "criterion 1 holds: `probe` gives"),
         (probes("good", Value::Null), GoalVerdict::Met, "holds"),
-        (probes("good", json!({"exit_code": 1})), GoalVerdict::NotMet, "not {\"exit_code\":1}"),
+        (probes("good", json!({"exit_code": 1})), GoalVerdict::NotMet, "\"fine\"}, not what is wanted"),
         (probes("bad", ok.clone()), GoalVerdict::NotMet, "`probe` failed"),
         (probes("hangs", ok.clone()), GoalVerdict::Unverified, "no answer in 5s"),
     ] {

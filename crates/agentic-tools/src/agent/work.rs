@@ -77,8 +77,8 @@ impl<'a> Work<'a> {
     /// Asks the model. Its answer is not yet part of the conversation.
     pub(crate) async fn ask(&mut self, cx: &RunContext) -> Result<ModelResponse, AgentError> {
         let mut request = self.request.clone();
-        if self.circles > 1 && self.has_results {
-            // What it asks for again and again it has: it is to answer.
+        if self.circles > 2 && self.has_results && !request.tools.is_empty() {
+            // Words drawn otherwise have not helped. What it asks for again and again it has: it is to answer.
             request.tool_choice = ToolChoice::None;
         } else if self.circles > 1 && request.sampling.temperature == Some(0.0) {
             // The likeliest words have led back to where it was; a fixed seed keeps the run repeatable.

@@ -105,9 +105,9 @@ pub(crate) fn turn_grammar(turn: &Turn<'_>) -> Option<Grammar> {
         }
         Answer::Plain(None) if ways.is_empty() => return None,
         Answer::Prose => {
-            // Nowhere `<tool`, which would be read as a call.
+            // What begins with `<` would be read as a call.
             ways.push("PROSE".into());
-            let _ = writeln!(rules, "PROSE: /[^<]([^<]|<[^t<]|<t[^o<]|<to[^o<]|<too[^l<])*/");
+            let _ = writeln!(rules, "PROSE: /[^<\\s](?s:.)*/");
         }
         Answer::Plain(None) => {
             // The first character decides: a turn that begins with `<` is a call.

@@ -172,7 +172,9 @@ impl<'a> Plan<'a> {
             ToolChoice::Auto => (tools.clone(), answer),
             ToolChoice::Required => (tools.clone(), Answer::Forbidden),
             // It knows of tools, and what it wrote like a call would be read as one.
-            ToolChoice::None if !tools.is_empty() && matches!(answer, Answer::Plain(None)) => {
+            ToolChoice::None
+                if !tools.is_empty() && request.stop.is_empty() && matches!(answer, Answer::Plain(None)) =>
+            {
                 (Vec::new(), Answer::Prose)
             }
             ToolChoice::None => (Vec::new(), answer),

@@ -31,7 +31,7 @@ const WHERE: &str = "import json, os, sys, sysconfig\n\
     folders = [folder for folder in folders if os.path.exists(folder)]\n\
     folders += [sysconfig.get_path(name) for name in ('stdlib', 'platstdlib', 'purelib', 'platlib')]\n\
     folders += [os.path.dirname(os.path.realpath(sys.executable))]\n\
-    print(json.dumps({'program': sys.executable, 'folders': folders}))";
+    print(json.dumps({'program': sys.executable, 'prefixes': sorted(prefixes), 'folders': folders}))";
 
 /// Everything that the program has of an environment. Tools that it starts are found, strings hash alike in all runs,
 /// and there is one thread for numbers, whose order does not change.
@@ -52,6 +52,7 @@ const OPTIONS: [&str; 5] = ["-s", "-B", "-u", "-X", "utf8"];
 #[derive(Deserialize)]
 struct Where {
     program: PathBuf,
+    prefixes: Vec<PathBuf>,
     folders: Vec<PathBuf>,
 }
 
@@ -126,6 +127,13 @@ fn ask(candidate: &Path, private: &[PathBuf]) -> Result<Where, String> {
     // Where a link leads has to be there too.
     let real: Vec<_> = found.folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     found.folders.extend(real);
+    // Where all of the system is installed others have their things too, beside it.
+    let shared = ["/", "/usr", "/usr/local"].map(Path::new);
+    for prefix in found.prefixes.iter().filter(|prefix| !shared.contains(&prefix.as_path())) {
+        if private.iter().any(|own| own.starts_with(prefix)) {
+            return Err(format!("lies in {}, with files that it must not see", prefix.display()));
+        }
+    }
     for folder in &found.folders {
         if private.iter().any(|own| own.starts_with(folder) && own != folder) {
             return Err(format!("lies in {}, with files that it must not see", folder.display()));

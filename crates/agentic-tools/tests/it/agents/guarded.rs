@@ -47,12 +47,16 @@ async fn out_of_a_circle_words_are_drawn_less_strictly() {
 async fn who_asks_again_and_again_for_what_it_has_is_to_answer() {
     let read = Canned::new("read", [json!("It costs 890.")]);
     let call = |model: ScriptedModel| model.calls("read", json!({"input": "a"}));
-    let model = call(call(call(ScriptedModel::new()))).says("890.");
+    let model = call(call(call(call(ScriptedModel::new())))).says("890.");
     let outcome = run(&model, &[read], "read it").await.unwrap();
     assert_eq!(outcome.text(), "890.");
     let choices: Vec<_> = model.requests().into_iter().map(|request| request.tool_choice).collect();
     let free = ToolChoice::Auto;
-    assert_eq!(choices, [free.clone(), free.clone(), free, ToolChoice::None], "a hint comes first");
+    assert_eq!(
+        choices,
+        [free.clone(), free.clone(), free.clone(), free, ToolChoice::None],
+        "hints come first"
+    );
 }
 
 #[tokio::test(start_paused = true)]

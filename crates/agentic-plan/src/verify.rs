@@ -39,7 +39,8 @@ enum Finding {
 /// A goal is [met](GoalVerdict::Met) if all its criteria hold, [not met](GoalVerdict::NotMet) if one does not, and
 /// [unverified](GoalVerdict::Unverified) if none fails and one can't be looked at, for want of a judge, a tool or time.
 /// Without criteria the verdict stays what it was, and one of not met stays in any case. The evidence has a line for each.
-/// Where a criterion that has the answer does not hold, the line does not say the answer: it may be read by who tries again.
+/// Where a value, a number, an answer or what a tool gives is not what is wanted, the line does not say what was: it may be read by
+/// who tries again. A pattern and a schema are told.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     judge: Option<Arc<dyn ChatModel>>,

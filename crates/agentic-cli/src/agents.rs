@@ -83,14 +83,14 @@ impl Agent for Worker {
     }
 }
 
-/// The agent that the settings ask for, and what it is made of. Tools and memory are opened before the model: they fail
-/// faster.
+/// The agent that the settings ask for, with these [tools](tools), and what it is made of. Memory is opened before the model: it
+/// fails faster.
 pub(crate) async fn open(
     settings: &Settings,
+    tools: Vec<Arc<dyn Tool>>,
     plan: Option<PlanRecipe>,
     care: CareRecipe,
 ) -> Result<(Worker, Recipe), Failure> {
-    let tools = tools(settings)?;
     let mut memory = settings.memory.clone();
     let memories = match &mut memory {
         Some(memory) => Some(memory.open().await?),

@@ -20,8 +20,11 @@ use crate::render::{self, Live};
 
 pub(crate) async fn chat(args: Chat, interrupt: &Cancellation) -> Result<u8, Failure> {
     let settings = Settings::of(args.agent)?;
-    let (Worker { agent, memories, .. }, _) =
-        interrupt::unless_raised(interrupt, agents::open(&settings, None, CareRecipe::default())).await?;
+    let (Worker { agent, memories, .. }, _) = interrupt::unless_raised(
+        interrupt,
+        agents::open(&settings, agents::tools(&settings)?, None, CareRecipe::default()),
+    )
+    .await?;
     let asks = std::io::stdin().is_terminal();
     if asks {
         render::note(&format!("{} — an empty line or Ctrl-D ends the conversation", settings.model));

@@ -62,7 +62,7 @@ pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation
         plan.check(&tools, &settings.rules)?;
     }
     let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
-    let opened = agents::open(&settings, start.plan, care);
+    let opened = agents::open(&settings, tools, start.plan, care);
     let (agent, mut recipe) = interrupt::unless_raised(interrupt, opened).await?;
     let (when, kept) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
     let agent = Budgeted::new(agent, when);

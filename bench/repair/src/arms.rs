@@ -187,12 +187,12 @@ impl Bench<'_> {
     }
 
     async fn ended(&self, answer: &Answer, answers: u64) -> Result<Ended, Failed> {
+        let cx = RunContext::ephemeral();
         let text = match answer {
             Ok(outcome) => outcome.text(),
-            Err(error) if lost(error) => return Err(error.clone().into()),
+            Err(error) if lost(error, &cx) => return Err(error.clone().into()),
             Err(error) => error.partial().map(|partial| partial.text.clone()).unwrap_or_default(),
         };
-        let cx = RunContext::ephemeral();
         let passed = passes(self.sandbox, self.task, self.task.tests, &text, &cx).await?;
         let solved = passed && passes(self.sandbox, self.task, self.task.held_out, &text, &cx).await?;
         Ok(Ended { passed, solved, answers })
@@ -200,11 +200,11 @@ impl Bench<'_> {
 }
 
 /// Whether there is nothing to be had any more, which is not the code's fault.
-fn lost(error: &AgentError) -> bool {
+fn lost(error: &AgentError, cx: &RunContext) -> bool {
     match error {
-        AgentError::Tries { error, .. } => lost(error),
+        AgentError::Tries { error, .. } => lost(error, cx),
         AgentError::Model { .. } => true,
-        error => error.ends_run(),
+        error => error.ends(cx),
     }
 }
 

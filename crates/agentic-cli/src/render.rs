@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 pub(crate) use bar::Bar;
-pub(crate) use json::{JsonLines, failed_before_the_run, json_line};
+pub(crate) use json::{JsonLines, failed, failed_before_the_run, json_line};
 pub(crate) use live::Live;
 pub(crate) use shown::Shown;
 pub(crate) use stopped::{Stopped, questions};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::budget::{BudgetError, Resource};
+use crate::budget::BudgetError;
 use crate::cancel::CancelReason;
 use crate::context::RunContext;
 use crate::goal::{Goal, Outcome};
@@ -68,7 +68,7 @@ pub enum AgentError {
         /// What there is so far.
         partial: Box<Partial>,
     },
-    /// A limit of the run's budget was reached.
+    /// A limit of the run's budget was reached, or of a scope of it.
     #[error("{limit}")]
     Budget {
         /// The limit.
@@ -234,15 +234,15 @@ impl AgentError {
         }
     }
 
-    /// Whether nothing else of the run can go on either: a limit of the whole run was reached, it was cancelled, or the
-    /// driver gave up. Anything else is the agent's own failure, which whoever called it can deal with.
-    pub fn ends_run(&self) -> bool {
+    /// Whether nothing else can go on here either: a limit of the run, or of a scope that this one is in, was reached, it was
+    /// cancelled, or the driver gave up. Anything else is the agent's own failure, which whoever called it can deal with.
+    pub fn ends(&self, cx: &RunContext) -> bool {
         match self {
-            // Agents nested too deep: the caller can do the work itself.
-            Self::Budget { limit, .. } => limit.what != Resource::Depth,
+            // Agents nested too deep, or a part of the run with limits of its own: the caller can do the work itself.
+            Self::Budget { limit, .. } => limit.ends(cx),
             Self::Cancelled { .. } => true,
-            Self::Step { error, .. } => error.ends_run(),
-            Self::Task { error, .. } | Self::Tries { error, .. } => error.ends_run(),
+            Self::Step { error, .. } => error.ends(cx),
+            Self::Task { error, .. } | Self::Tries { error, .. } => error.ends(cx),
             _ => false,
         }
     }
@@ -275,6 +275,15 @@ impl AgentError {
     pub fn with_partial(mut self, so_far: Partial) -> Self {
         if let Some(partial) = self.partial_mut() {
             *partial = so_far;
+        }
+        self
+    }
+
+    /// The same error after this was spent.
+    #[must_use]
+    pub fn with_spend(mut self, spend: Spend) -> Self {
+        if let Some(partial) = self.partial_mut() {
+            partial.spend = spend;
         }
         self
     }

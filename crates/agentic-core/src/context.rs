@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::agent::{Agent, AgentError};
 use crate::approval::{Approval, Decision};
-use crate::budget::{BudgetError, BudgetState, Reservation, Resource};
+use crate::budget::{Budget, BudgetError, BudgetState, Reservation, Resource};
 use crate::digest::Digest;
 use crate::driver::Driver;
 use crate::effect::{EffectClass, EffectContext};
@@ -78,6 +78,12 @@ impl RunContext {
         self.scope.path()
     }
 
+    /// Whether it is the scope at this path, or below it.
+    pub(crate) fn is_within(&self, path: &str) -> bool {
+        let rest = self.path().strip_prefix(path);
+        rest.is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// A child scope. It takes its ordinal now.
     pub fn scope(&self, name: &str) -> Self {
         self.within(self.scope.child(name))
@@ -93,6 +99,18 @@ impl RunContext {
     /// is which.
     pub fn keyed(&self, name: &str, key: impl fmt::Display) -> Self {
         self.scope(&format!("{name}:{key}"))
+    }
+
+    /// A child scope with an account of its own: what is taken in it, and in all scopes below, has to fit into these limits as
+    /// well as into all others. [`Budget::unlimited`] counts and limits nothing.
+    ///
+    /// What does not fit is refused with a [`BudgetError`] that names the scope, and ends nothing but what needed it: whoever
+    /// made the scope goes on without. Where calls in flight in the scope hold what a call needs it waits, and model calls of the
+    /// whole run that come after it wait too. These limits can't be raised. Time and depth are the run's and are not kept here.
+    pub fn limited(&self, name: &str, limits: Budget) -> Self {
+        let cx = self.scope(name);
+        self.driver.ledger().open(cx.path(), limits);
+        cx
     }
 
     fn within(&self, scope: Scope) -> Self {
@@ -289,8 +307,7 @@ impl RunContext {
         let (depth, limit) = (cx.scope.depth(), self.budget().limits.depth);
         if let Some(limit) = limit.filter(|limit| depth > *limit) {
             let (limit, spent) = (u64::from(limit), u64::from(depth) - 1);
-            let what = Resource::Depth;
-            return Err(StepError::Budget(BudgetError { what, limit, spent, reserved: 0, asked: 1 }).into());
+            return Err(StepError::Budget(BudgetError::new(Resource::Depth, limit, spent, 1)).into());
         }
         cx.emit(|| EventKind::AgentStarted { agent: agent.name().into() });
         let outcome = agent.run(goal, &cx).await;
@@ -369,6 +386,12 @@ impl RunContext {
     /// The budget of the whole run, and what is spent of it.
     pub fn budget(&self) -> BudgetState {
         self.driver.ledger().state()
+    }
+
+    /// The limits that hold here, the lowest of each, and what is taken in the nearest account: that of the innermost
+    /// [limited](Self::limited) scope, or the whole run's.
+    pub fn account(&self) -> BudgetState {
+        self.driver.ledger().at(self.path())
     }
 
     // ------------------------------------------------------------------------------------------ plumbing

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn an_error_has_the_class_of_what_failed() {
         let model = ModelError::new(ModelErrorKind::Unavailable, "a:b", "overloaded: try again");
-        let limit = |what| BudgetError { what, limit: 5, spent: 5, reserved: 0, asked: 1 };
+        let limit = |what| BudgetError::new(what, 5, 5, 1);
         let blocked =
             StepError::Blocked { guardrail: "secrets".into(), gate: Gate::Output, reason: "x".into() };
         let failed = StepError::Failed { step: StepId::new("a"), message: "model `x`: HTTP 500: no".into() };

@@ -14,8 +14,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::approval::Approval;
-use crate::budget::{BudgetError, Reservation, Resource};
+use crate::budget::{BudgetError, Reservation};
 use crate::cancel::CancelReason;
+use crate::context::RunContext;
 use crate::digest::Digest;
 use crate::driver::{Driver, Ticket};
 use crate::effect::{EffectClass, EffectContext, EffectGrant, inside_effect};
@@ -60,7 +61,7 @@ pub enum StepError {
     /// The tool failed.
     #[error(transparent)]
     Tool(ToolError),
-    /// A limit of the run would be passed.
+    /// A limit of the run, or of one of its scopes, would be passed.
     #[error(transparent)]
     Budget(#[from] BudgetError),
     /// The run was cancelled.
@@ -113,10 +114,10 @@ pub enum StepError {
 }
 
 impl StepError {
-    /// Whether no other step of the run can go on either.
-    pub fn ends_run(&self) -> bool {
+    /// Whether no other step can go on here either.
+    pub fn ends(&self, cx: &RunContext) -> bool {
         match self {
-            Self::Budget(limit) => limit.what != Resource::Depth,
+            Self::Budget(limit) => limit.ends(cx),
             Self::Cancelled(_) | Self::InsideEffect { .. } | Self::Decode { .. } | Self::Driver { .. } => {
                 true
             }

@@ -1,5 +1,6 @@
 //! The agent that executes plans.
 
+mod accounts;
 mod failure;
 mod only;
 mod run;
@@ -13,6 +14,7 @@ use agentic_core::{
     Agent, AgentError, Goal, Outcome, Plan, Planner, Reflector, RunContext, Spend, Task, async_trait,
 };
 
+use self::accounts::Accounts;
 use self::run::Execution;
 use self::writing::Writing;
 use crate::verify::Verifier;
@@ -61,7 +63,7 @@ pub struct PlanExecutor {
 pub struct Executed {
     /// The plan as it is in the end, with the results of its tasks.
     pub plan: Plan,
-    /// What its tasks took. What planning again and judging took is the run's alone.
+    /// What all of it took: tasks with all their tries, planning, reflecting and judging.
     pub spend: Spend,
     /// Why the planner has not written it to its end, where it has not.
     pub unwritten: Option<AgentError>,
@@ -144,7 +146,7 @@ impl PlanExecutor {
     /// # Cancel safety
     /// Dropping the future drops the tasks that are worked on.
     pub async fn execute(&self, plan: Plan, cx: &RunContext) -> Result<Executed, AgentError> {
-        Execution::new(self, plan, None, cx)?.run().await
+        Execution::new(self, plan, None, Accounts::new(cx), cx)?.run().await
     }
 
     /// Who works on a task.
@@ -160,8 +162,9 @@ impl Agent for PlanExecutor {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let (plan, writing) = Writing::begun(self, &goal, cx).await?;
-        let executed = Execution::new(self, plan, writing, cx)?.run().await?;
+        let mut accounts = Accounts::new(cx);
+        let (plan, writing) = Writing::begun(self, &goal, accounts.scope("plan")).await?;
+        let executed = Execution::new(self, plan, writing, accounts, cx)?.run().await?;
         let outcome = Outcome::new(executed.plan.result(), executed.spend);
         let mut outcome = self.verifier.verify(&goal, outcome, &cx.scope("verify")).await?;
         failure::tell(&executed, &mut outcome);

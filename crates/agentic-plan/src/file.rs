@@ -55,6 +55,7 @@ struct Written {
     #[serde(default)]
     criteria: Vec<Value>,
     retries: Option<u32>,
+    budget_share: Option<f64>,
     #[serde(default)]
     subtasks: Vec<Written>,
 }
@@ -66,6 +67,7 @@ impl Written {
         (task.agent, task.tools, task.inputs) = (self.agent, self.tools, self.inputs);
         let of = format!("task `{}`", path.replace(char::is_control, " "));
         (task.criteria, task.retries) = (criteria(self.criteria, &of)?, self.retries);
+        task.budget_share = self.budget_share;
         let subtasks = self.subtasks.into_iter().map(|written| written.task(&format!("{path}/")));
         Ok(task.split(subtasks.collect::<Result<Vec<_>, _>>()?))
     }

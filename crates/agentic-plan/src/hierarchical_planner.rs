@@ -113,7 +113,7 @@ impl HierarchicalPlanner {
                 tell("stays as it is", &reason);
                 return Ok(Vec::new());
             }
-            Err(error) if error.ends_run() => return Err(error),
+            Err(error) if error.ends(cx) => return Err(error),
             Err(error) => {
                 tell("stays as it is", &error.to_string());
                 return Ok(Vec::new());
@@ -124,7 +124,7 @@ impl HierarchicalPlanner {
             Ok(plan) if plan.tasks().len() > 1 => return Ok(plan.tasks().to_vec()),
             // One in its place is the same in other words.
             Ok(_) => "it was planned as a single task".to_owned(),
-            Err(error) if error.ends_run() => return Err(error),
+            Err(error) if error.ends(cx) => return Err(error),
             Err(error) => error.to_string(),
         };
         tell("stays as it is after all", &why);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
-    StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
+    Agent, AgentError, Budget, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial,
+    RunContext, StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
 };
 use serde_json::{Map, Value};
 
@@ -81,7 +81,7 @@ impl Verifier {
         self
     }
 
-    /// The outcome with a verdict, and what that rests on.
+    /// The outcome with a verdict, what that rests on, and what judging took in its spend.
     ///
     /// # Errors
     /// Only what ends the whole run: its budget, its cancellation. A judge that fails, and a tool that can't be asked, leave
@@ -100,11 +100,12 @@ impl Verifier {
         }
         let mut verdict = GoalVerdict::Met;
         for (n, criterion) in goal.criteria.iter().enumerate() {
-            let cx = cx.keyed("criterion", n + 1);
+            let cx = cx.limited(&format!("criterion:{}", n + 1), Budget::unlimited());
             let looked = cx.timeout(self.timeout, self.look(criterion, goal, &outcome, &cx)).await;
+            outcome.spend += cx.account().spent;
             let finding = match looked {
                 Ok(Some(Ok(finding))) => finding,
-                Ok(Some(Err(error))) | Err(error) if error.ends_run() => {
+                Ok(Some(Err(error))) | Err(error) if error.ends(&cx) => {
                     let so_far = Partial { text: outcome.text(), spend: outcome.spend };
                     return Err(AgentError::from_step(error, so_far));
                 }

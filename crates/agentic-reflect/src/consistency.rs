@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Goal, Outcome, Partial, RunContext, Spend, async_trait, normalised_answer,
+    Agent, AgentError, Budget, Goal, Outcome, Partial, RunContext, async_trait, normalised_answer,
 };
 use serde_json::Value;
 
 use crate::again::rank;
+use crate::spend::with_spend;
 
 /// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
 ///
@@ -50,29 +51,31 @@ impl Agent for SelfConsistencyAgent {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let cx = &cx.limited("samples", Budget::unlimited());
+        with_spend(self.most_frequent(&goal, cx).await, cx)
+    }
+}
+
+impl SelfConsistencyAgent {
+    async fn most_frequent(&self, goal: &Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let sampled = cx
             .all("sample", self.max_parallel, 1..=self.samples, |cx, _| {
                 let (agent, goal) = (self.agent.clone(), goal.clone());
                 async move { cx.call(agent.name(), &*agent, goal).await }
             })
             .await;
-        let (mut answers, mut spend, mut failure) = (Vec::<Outcome>::new(), Spend::default(), None);
-        let mut ended = None;
+        let (mut answers, mut failure, mut ended) = (Vec::<Outcome>::new(), None, None);
         for sample in sampled {
             match sample {
-                Ok(outcome) => {
-                    spend += outcome.spend;
-                    answers.push(outcome);
-                }
+                Ok(outcome) => answers.push(outcome),
                 Err(error) => {
-                    spend += error.spend();
-                    if error.ends_run() { &mut ended } else { &mut failure }.get_or_insert(error);
+                    if error.ends(cx) { &mut ended } else { &mut failure }.get_or_insert(error);
                 }
             }
         }
         if let Some(error) = ended {
             let text = answers.first().map(Outcome::text).unwrap_or_default();
-            return Err(error.with_partial(Partial { text, spend }));
+            return Err(error.with_partial(Partial { text, ..Partial::default() }));
         }
         let all = answers.len();
         if let Some(best) = answers.iter().map(|outcome| rank(outcome.verdict)).max() {
@@ -83,7 +86,6 @@ impl Agent for SelfConsistencyAgent {
         match (majority(&outputs), failure) {
             (Some((place, votes)), _) => {
                 let mut outcome = answers.swap_remove(place);
-                outcome.spend = spend;
                 outcome.evidence.push(format!("{votes} of {} tries gave this answer", self.samples));
                 if left_out > 0 {
                     outcome

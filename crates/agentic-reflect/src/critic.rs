@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
+    Agent, AgentError, Budget, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
     RunContext, Sampling, Score, Spend, async_trait,
 };
 use agentic_schema::{ExtractOptions, Schema, extract_value, lenient, repair};
 use serde_json::{Map, Value, json};
+
+use crate::spend::with_spend;
 
 const SYSTEM: &str = "You judge a result by criteria, as a strict expert who wants it to become better. For each criterion say \
     first in one sentence what is good or bad about it, naming the place, then give a score: 1 bad, 2 weak, 3 acceptable, 4 \
@@ -82,21 +84,14 @@ impl CriticAgent {
         self
     }
 
-    async fn judged(
-        &self,
-        asked: String,
-        schema: &Schema,
-        cx: &RunContext,
-    ) -> Result<(Value, Spend), AgentError> {
+    async fn judged(&self, asked: String, schema: &Schema, cx: &RunContext) -> Result<Value, AgentError> {
         match &self.judge {
             Judge::Model(model) => {
                 let messages = [Message::system(SYSTEM), Message::user(asked)].into_iter().collect();
                 let mut request = ModelRequest::new(messages);
                 request.sampling = self.sampling;
                 let options = ExtractOptions::default().with_name("critique").with_attempts(self.attempts);
-                let extracted = extract_value(cx, model, request, schema, &options).await?;
-                let (usage, model_calls) = (extracted.usage, u64::from(extracted.attempts));
-                Ok((extracted.value, Spend { usage, model_calls, ..Spend::default() }))
+                Ok(extract_value(cx, model, request, schema, &options).await?.value)
             }
             Judge::Agent(agent) => self.ask(&**agent, &asked, schema, cx).await,
         }
@@ -108,20 +103,18 @@ impl CriticAgent {
         asked: &str,
         schema: &Schema,
         cx: &RunContext,
-    ) -> Result<(Value, Spend), AgentError> {
+    ) -> Result<Value, AgentError> {
         let form = format!(
             "{SYSTEM}\n\n{asked}\n\nAnswer with one JSON value and nothing else, valid by this JSON Schema:\n{}",
             schema.as_value()
         );
-        let (mut goal, mut attempt, mut spend) = (Goal::new(&form), 1, Spend::default());
+        let (mut goal, mut attempt) = (Goal::new(&form), 1);
         loop {
-            let outcome = cx.call(agent.name(), agent, goal).await?;
-            spend += outcome.spend;
-            let text = outcome.text();
+            let text = cx.call(agent.name(), agent, goal).await?.text();
             let read = lenient::parse(&text).map_err(|error| error.to_string());
             let read = read.and_then(|value| repair(&value, schema).map_err(|invalid| invalid.to_string()));
             let problem = match read {
-                Ok(repaired) => return Ok((repaired.value, spend)),
+                Ok(repaired) => return Ok(repaired.value),
                 Err(problem) => problem,
             };
             if attempt >= self.attempts {
@@ -129,7 +122,7 @@ impl CriticAgent {
                     format!("`{}` gave no critique in {attempt} attempts, last: {problem}", agent.name());
                 return Err(AgentError::InvalidOutput {
                     message,
-                    partial: Box::new(Partial { text, spend }),
+                    partial: Box::new(Partial { text, ..Partial::default() }),
                 });
             }
             attempt += 1;
@@ -137,14 +130,11 @@ impl CriticAgent {
                 Goal::new(format!("{form}\n\nYou answered before:\n{text}\n\nThat is not valid: {problem}"));
         }
     }
+}
 
-    /// The judgement, and what it took. What it cost is the run's alone.
-    async fn judge(
-        &self,
-        goal: &Goal,
-        result: &str,
-        cx: &RunContext,
-    ) -> Result<(Critique, Spend), AgentError> {
+#[async_trait]
+impl Critic for CriticAgent {
+    async fn critique(&self, goal: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError> {
         let names: Vec<&str> = self.criteria.iter().map(|criterion| name(criterion)).collect();
         let schema =
             Schema::compile(&form(&names)).map_err(|error| AgentError::invalid_input(error.to_string()))?;
@@ -153,15 +143,7 @@ impl CriticAgent {
             goal.prompt(),
             self.criteria.join("\n- ")
         );
-        let (judged, spend) = self.judged(asked, &schema, cx).await?;
-        Ok((read(&judged, &names), spend))
-    }
-}
-
-#[async_trait]
-impl Critic for CriticAgent {
-    async fn critique(&self, goal: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError> {
-        self.judge(goal, result, cx).await.map(|(critique, _)| critique)
+        Ok(read(&self.judged(asked, &schema, cx).await?, &names))
     }
 }
 
@@ -181,10 +163,13 @@ impl Agent for CriticAgent {
                 ));
             }
         };
-        let (critique, spend) = self.judge(&goal, &result, cx).await?;
-        let output =
-            serde_json::to_value(&critique).map_err(|error| AgentError::invalid_input(error.to_string()))?;
-        Ok(Outcome::new(output, spend))
+        let cx = &cx.limited("critique", Budget::unlimited());
+        let judged = self.critique(&goal, &result, cx).await.and_then(|critique| {
+            let output = serde_json::to_value(&critique);
+            let output = output.map_err(|error| AgentError::invalid_input(error.to_string()))?;
+            Ok(Outcome::new(output, Spend::default()))
+        });
+        with_spend(judged, cx)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext};
+use agentic_core::{Agent, AgentError, Budget, Goal, Outcome, RunContext};
 use serde_json::Value;
 
 use crate::consistency::majority;
@@ -44,32 +44,35 @@ impl EqualCompute {
         Self { method: Arc::new(method), plain }
     }
 
-    /// Works on the goal in both ways. Calls are counted over the whole run, so nothing else may go on in it meanwhile.
+    /// Works on the goal in both ways.
     ///
     /// # Errors
     /// What ends the whole run: its budget, its cancellation.
     pub async fn compare(&self, goal: Goal, cx: &RunContext) -> Result<Compared, AgentError> {
-        let calls = || cx.budget().spent.model_calls;
-        let before = calls();
-        let own = going_on(cx.scope("own").call(self.method.name(), &*self.method, goal.clone()).await)?;
-        let (taken, before) = (calls() - before, calls());
-        let mut samples = Vec::new();
-        while samples.is_empty() || calls() - before < taken {
-            let cx = cx.scope("sample");
-            let so_far = calls();
-            samples.push(going_on(cx.call(self.plain.name(), &*self.plain, goal.clone()).await)?);
+        let own = cx.limited("own", Budget::unlimited());
+        let calls = |cx: &RunContext| cx.account().spent.model_calls;
+        let result = going_on(own.call(self.method.name(), &*self.method, goal.clone()).await, cx)?;
+        let (own, taken) = (result, calls(&own));
+        let (mut samples, mut sampled) = (Vec::new(), 0);
+        while samples.is_empty() || sampled < taken {
+            let sample = cx.limited("sample", Budget::unlimited());
+            samples.push(going_on(sample.call(self.plain.name(), &*self.plain, goal.clone()).await, cx)?);
             // An agent that calls no model would never have taken as many.
-            if calls() == so_far {
+            if calls(&sample) == 0 {
                 break;
             }
+            sampled += calls(&sample);
         }
         Ok(Compared { own, calls: taken, samples })
     }
 }
 
-fn going_on(result: Result<Outcome, AgentError>) -> Result<Result<Outcome, AgentError>, AgentError> {
+fn going_on(
+    result: Result<Outcome, AgentError>,
+    cx: &RunContext,
+) -> Result<Result<Outcome, AgentError>, AgentError> {
     match result {
-        Err(error) if error.ends_run() => Err(error),
+        Err(error) if error.ends(cx) => Err(error),
         result => Ok(result),
     }
 }

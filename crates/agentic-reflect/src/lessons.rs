@@ -70,7 +70,7 @@ pub(crate) fn is_of(known: &str, lesson: &str) -> bool {
 fn going_on<T>(given: Result<T, MemoryError>, what: &str, cx: &RunContext) -> Result<Option<T>, AgentError> {
     match given.map_err(StepError::from) {
         Ok(given) => Ok(Some(given)),
-        Err(error) if error.ends_run() => Err(error.into()),
+        Err(error) if error.ends(cx) => Err(error.into()),
         Err(error) => {
             cx.emit(|| EventKind::Note { text: format!("{what}: {error}") });
             Ok(None)

@@ -10,6 +10,7 @@ mod refinement;
 mod self_correction;
 mod share;
 mod signal;
+mod spend;
 
 // What looks back.
 pub use critic::CriticAgent;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Critic, Critique, EventKind, Goal, GoalVerdict, Outcome, Partial, RunContext, Spend,
-    async_trait,
+    Agent, AgentError, Budget, Critic, Critique, EventKind, Goal, GoalVerdict, Outcome, Partial, RunContext,
+    Spend, async_trait,
 };
 
 use crate::again::{again, rank};
@@ -85,6 +85,8 @@ pub struct Refined {
     pub best: usize,
     /// Why there is no further one.
     pub stopped: Stopped,
+    /// What all of it took: versions and critiques.
+    pub spend: Spend,
 }
 
 impl IterativeRefinementAgent {
@@ -129,8 +131,19 @@ impl IterativeRefinementAgent {
             let message = format!("a threshold is a score from 1 to 5, not {}", self.threshold);
             return Err(AgentError::invalid_input(message));
         }
-        let first = self.version(goal.clone(), &goal, 1, cx).await??;
-        let mut refined = Refined { iterations: vec![first], best: 0, stopped: Stopped::Iterations };
+        let cx = &cx.limited("refinement", Budget::unlimited());
+        let refined = self.versions(&goal, cx).await;
+        let spend = cx.account().spent;
+        match refined {
+            Ok(refined) => Ok(Refined { spend, ..refined }),
+            Err(error) => Err(error.with_spend(spend)),
+        }
+    }
+
+    async fn versions(&self, goal: &Goal, cx: &RunContext) -> Result<Refined, AgentError> {
+        let first = self.version(goal.clone(), goal, 1, cx).await??;
+        let (stopped, spend) = (Stopped::Iterations, Spend::default());
+        let mut refined = Refined { iterations: vec![first], best: 0, stopped, spend };
         let mut waited = 0;
         loop {
             let best = &refined.iterations[refined.best];
@@ -141,9 +154,9 @@ impl IterativeRefinementAgent {
             } else if refined.iterations.len() as u32 >= self.iterations {
                 Stopped::Iterations
             } else {
-                let next = again(&goal, Some(&best.outcome.text()), &best.told());
+                let next = again(goal, Some(&best.outcome.text()), &best.told());
                 let number = refined.iterations.len() as u32 + 1;
-                let version = self.version(next, &goal, number, cx).await;
+                let version = self.version(next, goal, number, cx).await;
                 match version.map_err(|error| refined.so_far(error))? {
                     Ok(version) => {
                         let rises = version.is_better(best);
@@ -172,7 +185,7 @@ impl IterativeRefinementAgent {
         let cx = cx.scope("version");
         let outcome = match cx.call(self.agent.name(), &*self.agent, asked).await {
             Ok(outcome) => outcome,
-            Err(error) if error.ends_run() => return Err(error),
+            Err(error) if error.ends(&cx) => return Err(error),
             Err(error) => return Ok(Err(error)),
         };
         match self.critic.critique(goal, &outcome.text(), &cx.scope("critique")).await {
@@ -180,9 +193,8 @@ impl IterativeRefinementAgent {
                 cx.emit(|| EventKind::Critiqued { iteration: number, critique: Box::new(critique.clone()) });
                 Ok(Ok(Iteration { outcome, critique }))
             }
-            Err(error) if error.ends_run() => {
-                let partial = Partial { text: outcome.text(), spend: outcome.spend + error.spend() };
-                Err(error.with_partial(partial))
+            Err(error) if error.ends(&cx) => {
+                Err(error.with_partial(Partial { text: outcome.text(), ..Partial::default() }))
             }
             Err(error) => Ok(Err(unjudged(&error, &outcome))),
         }
@@ -193,7 +205,7 @@ impl IterativeRefinementAgent {
 fn unjudged(error: &AgentError, outcome: &Outcome) -> AgentError {
     AgentError::InvalidOutput {
         message: format!("the answer could not be judged: {error}"),
-        partial: Box::new(Partial { text: outcome.text(), spend: outcome.spend }),
+        partial: Box::new(Partial { text: outcome.text(), ..Partial::default() }),
     }
 }
 
@@ -216,24 +228,14 @@ impl Refined {
 
     /// What ended the run, with the best version.
     fn so_far(&self, error: AgentError) -> AgentError {
-        let partial = Partial { text: self.best().outcome.text(), spend: self.spend() + error.spend() };
-        error.with_partial(partial)
-    }
-
-    fn spend(&self) -> Spend {
-        let failed = match &self.stopped {
-            Stopped::Failed(error) => error.spend(),
-            Stopped::Threshold | Stopped::NoBetter | Stopped::Iterations => Spend::default(),
-        };
-        self.iterations.iter().fold(failed, |sum, version| sum + version.outcome.spend)
+        error.with_partial(Partial { text: self.best().outcome.text(), ..Partial::default() })
     }
 
     /// The best version as an outcome, with how it was found.
     fn outcome(self, threshold: f64) -> Outcome {
-        let spend = self.spend();
         let best = self.best();
         let mut outcome = best.outcome.clone();
-        outcome.spend = spend;
+        outcome.spend = self.spend;
         if outcome.verdict == GoalVerdict::Unverified && best.score() < threshold {
             outcome.verdict = GoalVerdict::NotMet;
         }

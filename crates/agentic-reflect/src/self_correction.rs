@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector, RunContext,
-    Spend, async_trait,
+    Agent, AgentError, Budget, EventKind, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector,
+    RunContext, async_trait,
 };
 
 use crate::again::{again, with_lessons};
 use crate::equal_compute::Wraps;
 use crate::lessons::{Lessons, is_of};
+use crate::spend::with_spend;
 
 /// Has an agent try, a reflector look at what came of it, and the agent try again with what was learned, a few times.
 ///
@@ -72,9 +73,10 @@ impl SelfCorrectionAgent {
     /// # Cancel safety
     /// Dropping the future drops the try that is under way.
     pub async fn correct(&self, goal: Goal, cx: &RunContext) -> Corrected {
+        let cx = &cx.limited("correction", Budget::unlimited());
         let mut tries = Vec::new();
         let result = self.work(&goal, &mut tries, cx).await;
-        Corrected { result, tries }
+        Corrected { result: with_spend(result, cx), tries }
     }
 
     async fn work(&self, goal: &Goal, tries: &mut Vec<Try>, cx: &RunContext) -> Result<Outcome, AgentError> {
@@ -88,13 +90,13 @@ impl SelfCorrectionAgent {
             let result = cx.scope("try").call(self.agent.name(), &*self.agent, asked).await;
             match &result {
                 Ok(outcome) if outcome.verdict == GoalVerdict::Met => return self.good(result, None, tries),
-                Err(error) if error.ends_run() => return Err(so_far(error.clone(), tries)),
+                Err(error) if error.ends(cx) => return Err(so_far(error.clone(), tries)),
                 _ => {}
             }
             let number = tries.len() as u32 + 1;
             let (reflection, blind) = match self.reflect(goal, &result, number, cx).await {
                 Ok(reflection) => (Some(reflection), None),
-                Err(error) if error.ends_run() => {
+                Err(error) if error.ends(cx) => {
                     tries.push(Try { result, reflection: None });
                     return Err(so_far(error, tries));
                 }
@@ -156,13 +158,11 @@ impl SelfCorrectionAgent {
         reflection: Option<Reflection>,
         tries: &mut Vec<Try>,
     ) -> Result<Outcome, AgentError> {
-        let before = tries.iter().map(Try::spend).fold(Spend::default(), |sum, spend| sum + spend);
         let told =
             tries.iter().zip(1..).map(|(failed, n)| format!("try {n} was not good: {}", failed.problem()));
         let told: Vec<String> = told.collect();
         tries.push(Try { result: result.clone(), reflection });
         let mut outcome = result?;
-        outcome.spend += before;
         outcome.evidence.extend(told);
         Ok(outcome)
     }
@@ -195,13 +195,6 @@ impl Try {
             (None, None) => "nobody knows why".to_owned(),
         }
     }
-
-    fn spend(&self) -> Spend {
-        match &self.result {
-            Ok(outcome) => outcome.spend,
-            Err(error) => error.spend(),
-        }
-    }
 }
 
 /// What an outcome's verdict rests on.
@@ -217,8 +210,7 @@ fn evidence(outcome: &Outcome) -> String {
 fn so_far(error: AgentError, tries: &[Try]) -> AgentError {
     let own = error.partial().map(|partial| partial.text.clone()).filter(|text| !text.is_empty());
     let text = own.or_else(|| tries.iter().rev().find_map(Try::answer)).unwrap_or_default();
-    let spend = tries.iter().map(Try::spend).fold(error.spend(), |sum, spend| sum + spend);
-    error.with_partial(Partial { text, spend })
+    error.with_partial(Partial { text, ..Partial::default() })
 }
 
 /// No try was good.
@@ -235,11 +227,10 @@ fn exhausted(tries: &[Try]) -> AgentError {
         None => AgentError::invalid_input("nothing was tried"),
     };
     let text = error.partial().map(|partial| partial.text.clone()).unwrap_or_default();
-    let spend = tries.iter().map(Try::spend).fold(Spend::default(), |sum, spend| sum + spend);
     AgentError::Tries {
         tries: tries.len() as u32,
         error: Box::new(error),
-        partial: Box::new(Partial { text, spend }),
+        partial: Box::new(Partial { text, ..Partial::default() }),
     }
 }
 

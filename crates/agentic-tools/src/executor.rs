@@ -372,7 +372,7 @@ impl ActionExecutor {
                     Ok(outcome) => (Ok(outcome.output), outcome.spend),
                     Err(error) => {
                         let spend = error.spend();
-                        match ends_the_run(error) {
+                        match of_agent(error, cx) {
                             // The agent's failure is this agent's to deal with.
                             StepError::Tool(error) => (Err(error), spend),
                             error => return Err(Ends { error, spend }),
@@ -427,19 +427,19 @@ async fn admitted(
     Ok(Ok(call))
 }
 
-/// An agent's failure as its caller's step: what ends the whole run ends the caller, the rest is a result.
-fn ends_the_run(error: agentic_core::AgentError) -> StepError {
+/// An agent's failure as its caller's step: what ends the caller too ends it, the rest is a result.
+fn of_agent(error: agentic_core::AgentError, cx: &RunContext) -> StepError {
     use agentic_core::AgentError as E;
-    let ends = error.ends_run();
+    let ends = error.ends(cx);
     match error {
         E::Budget { limit, .. } if ends => StepError::Budget(limit),
         E::Cancelled { reason, .. } => StepError::Cancelled(reason),
         E::Step { error, .. } if ends => error,
-        // Agents nested too deep: this one still has its turns, and can do the work itself.
+        // Agents nested too deep, or with nothing left of a share: this one still has its turns, and can do the work itself.
         E::Budget { limit, .. } => {
             StepError::Tool(ToolError::new(ToolErrorKind::LimitReached, limit.to_string()))
         }
-        E::Task { error, .. } if ends => ends_the_run(*error),
+        E::Task { error, .. } | E::Tries { error, .. } if ends => of_agent(*error, cx),
         other => StepError::Tool(ToolError::failed(format!("the agent failed: {other}"))),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agentic::core::{Cancellation, Goal, Plan, Planner, Spend};
 use agentic::plan::{Mermaid, Tree};
+use agentic::runtime::RunReport;
 use agentic::{Agent, AgentError, ChatModel, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
 
@@ -69,7 +70,12 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
             let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await?;
             match made(recipe.planner(&model, &tools), &model, goal, &settings, interrupt).await? {
                 Ok(plan) => plan,
-                Err(code) => return Ok(code),
+                Err(report) => {
+                    if args.output == Output::Json {
+                        render::failed(&report);
+                    }
+                    return Ok(exit::code(&report));
+                }
             }
         }
     };
@@ -81,14 +87,14 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
     Ok(exit::OK)
 }
 
-/// The plan of a model, or the exit code if there is none.
+/// The plan of a model, or how the run ended that made none.
 async fn made(
     planner: Arc<dyn Planner>,
     model: &Arc<dyn ChatModel>,
     goal: Goal,
     settings: &Settings,
     interrupt: &Cancellation,
-) -> Result<Result<Plan, u8>, Failure> {
+) -> Result<Result<Plan, Box<RunReport>>, Failure> {
     agents::has_a_price(settings.budget_usd.is_some(), &**model)?;
     let live = Arc::new(Live::new(None).quiet());
     let budget = agents::budget(settings, &Spend::default(), Duration::ZERO);
@@ -96,7 +102,7 @@ async fn made(
     let report = run.run(&Plans(planner), goal).await;
     let Ok(outcome) = &report.result else {
         live.finish(&report);
-        return Ok(Err(exit::code(&report)));
+        return Ok(Err(Box::new(report)));
     };
     live.stop();
     serde_json::from_value(outcome.output.clone()).map(Ok).map_err(Failure::failed)

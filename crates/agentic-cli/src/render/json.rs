@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agentic::core::{Event, EventKind, EventSink, GoalVerdict, Spend};
-
+use agentic::runtime::RunReport;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -35,6 +35,19 @@ pub(crate) fn json_line(value: &impl Serialize) {
     if let Ok(line) = serde_json::to_string(value) {
         super::result(&line);
     }
+}
+
+/// The last line where a run that is told in no events has failed.
+pub(crate) fn failed(report: &RunReport) {
+    json_line(&EventKind::RunFinished {
+        status: report.status,
+        reason: report.reason,
+        output: serde_json::Value::Null,
+        goal: report.verdict(),
+        evidence: Vec::new(),
+        usage: report.spend,
+        error: report.result.as_ref().err().map(ToString::to_string),
+    });
 }
 
 /// The last line where there was no run: the same form, so that readers have one thing to look for.

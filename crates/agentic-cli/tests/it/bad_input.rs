@@ -138,6 +138,9 @@ fn json_output_always_ends_with_run_finished() {
         (&["run", "hi", "--model", "scripted:missing.yaml"], "failed", "invalid_input"),
         (&["run"], "failed", "invalid_input"),
         (&["run", "hi", "--max-turns", "none"], "failed", "invalid_input"),
+        (&["plan", "hi", "--max-tasks", "none"], "failed", "invalid_input"),
+        (&["plan", "hi", "--model", "acme:x"], "failed", "invalid_input"),
+        (&["plan", "hi", "--model", "scripted:script.yaml"], "failed", "model_error"),
         (
             &["run", "hi", "--model", "scripted:script.yaml", "--budget-tokens", "1"],
             "failed",

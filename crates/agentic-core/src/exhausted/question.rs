@@ -23,7 +23,7 @@ impl Question {
     }
 
     pub(super) fn approval(&self, expires_after: Option<Duration>) -> Approval {
-        let BudgetError { what, limit, spent, reserved, asked } = self.refused;
+        let BudgetError { what, limit, spent, reserved, asked, .. } = self.refused;
         let of = what.limit(limit);
         let held = match reserved {
             0 => String::new(),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn refused(what: Resource, limit: u64, spent: u64, reserved: u64, asked: u64) -> BudgetError {
-        BudgetError { what, limit, spent, reserved, asked }
+        BudgetError { reserved, ..BudgetError::new(what, limit, spent, asked) }
     }
 
     #[test]

@@ -107,6 +107,9 @@ fn check_level(tasks: &[Task], above: &str) -> Result<(), PlanError> {
         if !task.criteria.is_empty() && ends(&task.subtasks).count() > 1 {
             return Err(PlanError::Criteria { task: path(&task.id) });
         }
+        if let Some(share) = task.budget_share.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return Err(PlanError::BudgetShare { task: path(&task.id), share: share.to_string() });
+        }
         check_level(&task.subtasks, &path(&task.id))
     })
 }

@@ -63,6 +63,16 @@ pub enum PlanError {
         /// The task's path.
         task: String,
     },
+    /// A task's share of the budget is none.
+    #[error(
+        "task `{task}` has a budget share of {share}; write a number above 0 and up to 1, as 0.25 for a quarter"
+    )]
+    BudgetShare {
+        /// The task's path.
+        task: String,
+        /// What it says.
+        share: String,
+    },
     /// There is no such task to go on with.
     #[error(
         "there is no task `{task}` in the plan that is worked on itself; name one without subtasks by its path"

@@ -64,6 +64,10 @@ pub struct Task {
     /// How often it is tried again when it fails; `None` leaves it to whoever executes the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
+    /// The most that it may take of each limit of the budget, as a share above 0 and up to 1: all its tries together, and all its
+    /// subtasks. `None` is no other limit than what the whole has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_share: Option<f64>,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
@@ -118,6 +122,13 @@ impl Task {
     #[must_use]
     pub fn with_retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
+        self
+    }
+
+    /// The same task with at most this share of the budget.
+    #[must_use]
+    pub fn with_budget_share(mut self, share: f64) -> Self {
+        self.budget_share = Some(share);
         self
     }
 

@@ -159,7 +159,7 @@ fn rules_that_say_more_than_is_known_are_refused() {
 
 #[test]
 fn errors_survive_a_journal() {
-    let limit = BudgetError { what: Resource::Tokens, limit: 100, spent: 90, reserved: 0, asked: 58 };
+    let limit = BudgetError::new(Resource::Tokens, 100, 90, 58);
     let written = json!({"what": "tokens", "limit": 100, "spent": 90, "reserved": 0, "asked": 58});
     check(&StepError::Budget(limit.clone()), json!({"error": "budget", "detail": written}));
     check(

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use agentic_core::{
-    AgentError, Approval, Decision, EventKind, Extension, Partial, Plan, PlanError, RunContext, Spend,
-    StepError, Task, TaskStatus,
+    AgentError, Approval, Decision, EventKind, Extension, Partial, Plan, PlanError, RunContext, StepError,
+    Task, TaskStatus,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::accounts::Accounts;
 use super::failure::{done, failed};
 use super::task::{Done, Ended, Failed, Job};
 use super::writing::{Writing, Written};
@@ -46,7 +47,7 @@ pub(super) struct Execution<'a> {
     /// How often was planned anew, and how many tasks were done then.
     replans: u32,
     done: usize,
-    spend: Spend,
+    accounts: Accounts,
 }
 
 impl<'a> Execution<'a> {
@@ -54,6 +55,7 @@ impl<'a> Execution<'a> {
         executor: &'a PlanExecutor,
         plan: Plan,
         writing: Option<Writing<'a>>,
+        accounts: Accounts,
         cx: &'a RunContext,
     ) -> Result<Self, AgentError> {
         let mut execution = Self {
@@ -68,7 +70,7 @@ impl<'a> Execution<'a> {
             failed: BTreeMap::new(),
             replans: 0,
             done: 0,
-            spend: Spend::default(),
+            accounts,
         };
         execution.plan.reopen();
         execution.adopted()?;
@@ -93,7 +95,12 @@ impl<'a> Execution<'a> {
                 },
             }
         }
-        Ok(Executed { plan: self.plan, spend: self.spend, unwritten: self.unwritten, open: self.open })
+        Ok(Executed {
+            spend: self.accounts.spent(),
+            plan: self.plan,
+            unwritten: self.unwritten,
+            open: self.open,
+        })
     }
 
     /// Has the planner go on, if it is not at its end.
@@ -105,7 +112,7 @@ impl<'a> Execution<'a> {
     fn written(&mut self, (extension, writing): Written<'a>) -> Result<(), AgentError> {
         match extension.and_then(|extension| self.extended(extension)) {
             Ok(is_whole) => self.write((!is_whole).then_some(writing)),
-            Err(error) if error.ends_run() || self.executor.on_failure == OnFailure::Abort => {
+            Err(error) if error.ends(self.cx) || self.executor.on_failure == OnFailure::Abort => {
                 return Err(self.unwritten(error));
             }
             Err(error) => self.unwritten = Some(error),
@@ -121,8 +128,7 @@ impl<'a> Execution<'a> {
     }
 
     fn unwritten(&self, error: AgentError) -> AgentError {
-        let mut partial = self.partial();
-        partial.spend += error.spend();
+        let partial = self.partial();
         match error {
             // It has no place for what there is.
             AgentError::InvalidInput { message } => {
@@ -155,14 +161,13 @@ impl<'a> Execution<'a> {
         if task.status == TaskStatus::Pending {
             self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
         }
-        let (executor, cx) = (self.executor, self.cx.keyed("task", &path));
+        let (executor, cx) = (self.executor, self.accounts.task(&self.plan, &path));
         self.running.push(Job { executor, path, task, cx }.run().map(Next::Ended).boxed());
         self.at_work += 1;
         Ok(())
     }
 
-    fn ended(&mut self, Ended { path, result, spend }: Ended) -> Result<(), AgentError> {
-        self.spend += spend;
+    fn ended(&mut self, Ended { path, result }: Ended) -> Result<(), AgentError> {
         let failed = match result {
             Ok(Done { output, open }) => {
                 let result = self.change(&path, TaskStatus::Completed, |plan| plan.complete(&path, output));
@@ -173,7 +178,7 @@ impl<'a> Execution<'a> {
             }
             Err(failed) => failed,
         };
-        if failed.error.ends_run() || self.executor.on_failure == OnFailure::Abort {
+        if failed.error.ends(self.cx) || self.executor.on_failure == OnFailure::Abort {
             return Err(self.fails_with(path, failed.error));
         }
         if self.executor.on_failure == OnFailure::Ask {
@@ -224,10 +229,10 @@ impl<'a> Execution<'a> {
             return Err(self.last_failure());
         }
         let context = self.context();
-        let cx = self.cx.scope("replan");
+        let cx = self.accounts.scope("replan");
         let next = match self.executor.planner.replan(&self.plan, &context, &cx).await {
             Ok(next) => next,
-            Err(error) if error.ends_run() => return Err(self.unwritten(error)),
+            Err(error) if error.ends(self.cx) => return Err(self.unwritten(error)),
             Err(error) => {
                 self.cx.emit(|| EventKind::Note { text: format!("the rest is not planned again: {error}") });
                 return Err(self.last_failure());
@@ -269,15 +274,17 @@ impl<'a> Execution<'a> {
     fn fails_with(&self, task: String, error: AgentError) -> AgentError {
         let partial = self.partial();
         match error {
-            // These are the run's, not the task's.
-            error @ (AgentError::Budget { .. } | AgentError::Cancelled { .. }) => error.with_partial(partial),
+            // These are not the task's.
+            error @ (AgentError::Budget { .. } | AgentError::Cancelled { .. }) if error.ends(self.cx) => {
+                error.with_partial(partial)
+            }
             error => AgentError::Task { task, error: Box::new(error), partial: Box::new(partial) },
         }
     }
 
     fn partial(&self) -> Partial {
         let text = crate::render::Tree(&self.plan).to_string();
-        Partial { text, spend: self.spend }
+        Partial { text, spend: self.accounts.spent() }
     }
 
     /// The plan with this change, which is told.

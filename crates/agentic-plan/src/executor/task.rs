@@ -1,7 +1,7 @@
 //! One task: its tries.
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, GoalVerdict, Reflection, RunContext, Spend, Task, TaskStatus,
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Reflection, RunContext, Task, TaskStatus,
 };
 use serde_json::Value;
 
@@ -15,7 +15,6 @@ const FAILED_BEFORE: &str = "failed_before";
 pub(super) struct Ended {
     pub(super) path: String,
     pub(super) result: Result<Done, Failed>,
-    pub(super) spend: Spend,
 }
 
 /// What it gave, and what is said of criteria of which nobody could say whether they hold.
@@ -43,26 +42,27 @@ impl Job<'_> {
     /// Works on it, and again where it fails, as often as it may.
     pub(super) async fn run(self) -> Ended {
         let tries = self.task.retries.unwrap_or(self.executor.retries);
-        let (mut spend, mut left, mut before) = (Spend::default(), tries, None);
+        let (mut left, mut before) = (tries, None);
         loop {
-            let tried = self.attempt(before.as_ref(), &mut spend).await;
+            let tried = self.attempt(before.as_ref()).await;
             let error = match tried {
-                Ok(done) => return Ended { path: self.path, result: Ok(done), spend },
+                Ok(done) => return Ended { path: self.path, result: Ok(done) },
                 Err(error) => error,
             };
             let mut failed = Failed { error, reflection: None };
-            if failed.error.ends_run() {
-                return Ended { path: self.path, result: Err(failed), spend };
+            // That its share is used up ends its tries, and not the plan.
+            if failed.error.ends(&self.cx) {
+                return Ended { path: self.path, result: Err(failed) };
             }
             failed.reflection = match self.reflect(&failed.error).await {
                 Ok(reflection) => reflection,
                 Err(error) => {
-                    return Ended { path: self.path, result: Err(Failed { error, ..failed }), spend };
+                    return Ended { path: self.path, result: Err(Failed { error, ..failed }) };
                 }
             };
             let retries = failed.reflection.as_ref().is_none_or(|reflection| reflection.should_retry);
             if left == 0 || !retries {
-                return Ended { path: self.path, result: Err(failed), spend };
+                return Ended { path: self.path, result: Err(failed) };
             }
             left -= 1;
             let (task, error) = (self.path.clone(), Some(failed.error.to_string()));
@@ -71,7 +71,7 @@ impl Job<'_> {
         }
     }
 
-    async fn attempt(&self, before: Option<&Failed>, spend: &mut Spend) -> Result<Done, AgentError> {
+    async fn attempt(&self, before: Option<&Failed>) -> Result<Done, AgentError> {
         let cx = self.cx.scope("try");
         // Who it is for was looked at before.
         let agent = self.executor.worker(&self.task).unwrap_or(&self.executor.agent);
@@ -80,12 +80,8 @@ impl Job<'_> {
             goal.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
         }
         let within = only::context(&self.task, cx.clone());
-        let worked = within.call(agent.name(), &**agent, goal.clone()).await;
-        *spend += match &worked {
-            Ok(outcome) => outcome.spend,
-            Err(error) => error.spend(),
-        };
-        let outcome = self.executor.verifier.verify(&goal, worked?, &cx.scope("verify")).await?;
+        let worked = within.call(agent.name(), &**agent, goal.clone()).await?;
+        let outcome = self.executor.verifier.verify(&goal, worked, &cx.scope("verify")).await?;
         match outcome.verdict {
             GoalVerdict::NotMet => Err(AgentError::not_met(&outcome)),
             GoalVerdict::Met | GoalVerdict::Unverified => {
@@ -107,7 +103,7 @@ impl Job<'_> {
         let cx = self.cx.scope("reflect");
         match reflector.reflect(&self.goal(), &self.task.description, &error.to_string(), &cx).await {
             Ok(reflection) => Ok(Some(reflection)),
-            Err(error) if error.ends_run() => Err(error),
+            Err(error) if error.ends(&self.cx) => Err(error),
             Err(error) => {
                 cx.emit(|| EventKind::Note { text: format!("there is no reflection: {error}") });
                 Ok(None)

@@ -22,9 +22,9 @@ impl<'a> Writing<'a> {
     pub(super) async fn begun(
         executor: &'a PlanExecutor,
         goal: &Goal,
-        cx: &RunContext,
+        cx: RunContext,
     ) -> Result<(Plan, Option<Self>), AgentError> {
-        let mut writing = Self { executor, goal: goal.clone(), so_far: Vec::new(), cx: cx.scope("plan") };
+        let mut writing = Self { executor, goal: goal.clone(), so_far: Vec::new(), cx };
         let Extension { tasks, is_whole } = writing.asked().await?;
         let plan = Plan::new(goal.clone(), tasks.clone())
             .map_err(|error| AgentError::invalid_input(error.to_string()))?;

@@ -134,7 +134,7 @@ fn answered<T>(
     for (place, answer) in answers.into_iter().enumerate() {
         match answer {
             Ok(answer) => good.push((place, answer)),
-            Err(error) if error.ends_run() => return Err(error),
+            Err(error) if error.ends(cx) => return Err(error),
             Err(error) => {
                 cx.emit(|| EventKind::Note { text: format!("{what}: {error}") });
                 last = Some(error);

@@ -89,7 +89,7 @@ pub trait Proposer: Debug + Send + Sync + 'static {
     /// Next steps from a state, the best guess first, `most` of them at most; none if no step helps.
     ///
     /// # Errors
-    /// An [`AgentError`]. One that does not [end the run](AgentError::ends_run) leaves out this state alone.
+    /// An [`AgentError`]. One that does not [end all](AgentError::ends) leaves out this state alone.
     async fn propose(
         &self,
         state: &SearchState<'_>,

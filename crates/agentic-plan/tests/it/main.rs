@@ -15,6 +15,7 @@ mod random;
 mod replan;
 mod schedule;
 mod search;
+mod shares;
 mod streaming;
 mod verifying;
 mod worker;

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{
-    Agent, AgentError, Critic, Critique, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector,
-    RunContext, Score, Spend, async_trait,
+    Agent, AgentError, ChatModel, Critic, Critique, Goal, GoalVerdict, Message, ModelRequest, Outcome,
+    Partial, Reflection, Reflector, RunContext, Score, Spend, async_trait,
 };
+use agentic_testkit::ScriptedModel;
 
 type Results = Vec<Result<Outcome, AgentError>>;
 
@@ -38,30 +39,36 @@ impl Agent for Gives {
         "gives"
     }
 
-    async fn run(&self, goal: Goal, _: &RunContext) -> Result<Outcome, AgentError> {
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         self.asked.lock().unwrap().push(goal);
-        self.results.lock().unwrap().pop().expect("asked more often than told")
+        let result = self.results.lock().unwrap().pop().expect("asked more often than told");
+        if !matches!(result, Err(AgentError::Cancelled { .. })) {
+            call(cx).await;
+        }
+        result
     }
 }
 
-pub(crate) fn one_turn() -> Spend {
-    Spend { model_calls: 1, turns: 1, ..Spend::default() }
+/// Asks a model, as a real one would.
+async fn call(cx: &RunContext) {
+    let model: Arc<dyn ChatModel> = Arc::new(ScriptedModel::new().says("so"));
+    cx.model(&model, ModelRequest::new([Message::user("how?")].into_iter().collect())).await.unwrap();
 }
 
 /// An answer that nobody checked.
 pub(crate) fn answer(text: &str) -> Result<Outcome, AgentError> {
-    Ok(Outcome::new(text, one_turn()))
+    Ok(Outcome::new(text, Spend::default()))
 }
 
 /// An answer that was checked.
 pub(crate) fn checked(text: &str, verdict: GoalVerdict, evidence: &str) -> Result<Outcome, AgentError> {
-    let mut outcome = Outcome::new(text, one_turn());
+    let mut outcome = Outcome::new(text, Spend::default());
     (outcome.verdict, outcome.evidence) = (verdict, vec![evidence.to_owned()]);
     Ok(outcome)
 }
 
 pub(crate) fn fails(message: &str) -> Result<Outcome, AgentError> {
-    let partial = Box::new(Partial { text: "half of it".into(), spend: one_turn() });
+    let partial = Box::new(Partial { text: "half of it".into(), ..Partial::default() });
     Err(AgentError::InvalidOutput { message: message.into(), partial })
 }
 
@@ -90,8 +97,9 @@ impl Reflector for Says {
         _: &Goal,
         action: &str,
         result: &str,
-        _: &RunContext,
+        cx: &RunContext,
     ) -> Result<Reflection, AgentError> {
+        call(cx).await;
         let said = self.0.lock().unwrap().pop().expect("asked more often than told");
         let (should_retry, improvement) = said.ok_or_else(|| AgentError::invalid_input("no words"))?;
         Ok(Reflection {
@@ -119,7 +127,8 @@ impl Judges {
 
 #[async_trait]
 impl Critic for Judges {
-    async fn critique(&self, _: &Goal, result: &str, _: &RunContext) -> Result<Critique, AgentError> {
+    async fn critique(&self, _: &Goal, result: &str, cx: &RunContext) -> Result<Critique, AgentError> {
+        call(cx).await;
         let score = self.0.lock().unwrap().pop().expect("asked more often than told");
         let Some(score) = score else { return Err(AgentError::invalid_input("no judgement")) };
         Ok(Critique {

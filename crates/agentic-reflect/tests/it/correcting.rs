@@ -32,7 +32,7 @@ async fn the_next_try_reads_the_answer_what_was_wrong_and_all_that_was_learned()
     let outcome =
         SelfCorrectionAgent::new(agent.clone(), says).run(goal, &RunContext::ephemeral()).await.unwrap();
     assert_eq!((outcome.output.as_str(), outcome.verdict), (Some("4"), GoalVerdict::Met));
-    assert_eq!(outcome.spend.model_calls, 3, "of all tries");
+    assert_eq!(outcome.spend.model_calls, 5, "of all tries, and of two reflections");
     assert_eq!(outcome.evidence[0], "it is 4");
     assert!(outcome.evidence[1].starts_with("try 1 was not good: criterion 1 does not hold"));
     let asked = agent.asked();
@@ -58,7 +58,7 @@ async fn a_last_try_that_is_no_good_is_a_failure_and_says_so() {
         "no good result in 2 tries, the last: the model's output can't be used: it is 6"
     );
     let AgentError::Tries { tries: 2, partial, .. } = &error else { panic!("{error:?}") };
-    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("6", 2));
+    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("6", 4));
     let reflections: Vec<_> =
         corrected.tries.iter().filter_map(|tried| tried.reflection.clone()?.improvement).collect();
     assert_eq!(reflections, ["count", "count again"], "all are kept");
@@ -118,5 +118,5 @@ async fn what_ends_the_run_is_not_tried_again() {
     let (agent, says) = (Gives::new([answer("first"), Err(ends())]), Says::new(&[(true, "again")]));
     let error = SelfCorrectionAgent::new(agent, says).run("g".into(), &RunContext::ephemeral()).await;
     let partial = error.unwrap_err().partial().unwrap().clone();
-    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("first", 1), "what there was is kept");
+    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("first", 2), "what there was is kept");
 }

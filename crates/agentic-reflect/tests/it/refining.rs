@@ -37,7 +37,7 @@ async fn the_best_version_is_kept_not_the_last() {
     let (_, falling) = agent(&["a", "b", "c"], &[3, 2]);
     let outcome = run(&falling).await;
     assert_eq!((outcome.output.as_str(), outcome.verdict), (Some("a"), GoalVerdict::NotMet));
-    assert_eq!(outcome.spend.model_calls, 2, "of all versions");
+    assert_eq!(outcome.spend.model_calls, 4, "of all versions and critiques");
     assert_eq!(
         outcome.evidence,
         [
@@ -113,5 +113,5 @@ async fn a_run_that_is_ended_leaves_the_best_version() {
     let error = agent.run("write".into(), &RunContext::ephemeral()).await.unwrap_err();
     assert!(matches!(error, AgentError::Cancelled { .. }), "{error:?}");
     let partial = error.partial().unwrap();
-    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("a", 1));
+    assert_eq!((partial.text.as_str(), partial.spend.model_calls), ("a", 2));
 }

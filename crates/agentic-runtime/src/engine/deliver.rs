@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use agentic_core::{Delivered, Done, Failed, Json, StepError, Ticket, Timestamp};
 
-use super::slots::{Arrival, Arrived, Outcome};
+use super::slots::{Answered, Arrival, Arrived, Outcome};
 use super::{Engine, Halt, Patience, State};
 use crate::driven::Deliver;
 use crate::journal::EntryKind;
@@ -240,9 +240,9 @@ impl Engine {
         wakers: &mut Vec<Waker>,
     ) -> bool {
         let Outcome { ticket, answer, spend, told } = outcome;
-        let Some((held, waker)) = state.slots.answer(ticket, answer) else { return false };
+        let Some(Answered { id, held, waker }) = state.slots.answer(ticket, answer) else { return false };
         self.passes(state, at);
-        self.ledger.settle(held, spend);
+        self.ledger.settle(&id, held, spend);
         told.into_iter().for_each(|told| self.watch.tell(|| told));
         wakers.extend(waker);
         self.begin_queued(state);

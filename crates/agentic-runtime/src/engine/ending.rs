@@ -137,7 +137,7 @@ impl Engine {
             }),
         }
         given.into_iter().for_each(|given| self.watch.tell(|| given));
-        self.ledger.settle(held, spend);
+        self.ledger.settle(&id, held, spend);
         if let Some((mailbox, message)) = message {
             if let Some(record) = &mut state.record {
                 record.mailboxes.entry(mailbox.clone()).or_default().push_front(message);

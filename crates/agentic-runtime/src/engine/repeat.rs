@@ -33,9 +33,9 @@ impl Engine {
                 let ticket = self.met(state, &step)?;
                 let slot = ticket.and_then(|ticket| state.slots.get_mut(ticket));
                 let before = slot.map(|slot| std::mem::replace(&mut slot.held, held));
-                self.ledger.settle(before.unwrap_or_default(), lost);
+                self.ledger.settle(&step, before.unwrap_or_default(), lost);
                 if before.is_some() {
-                    self.ledger.hold(held);
+                    self.ledger.hold(&step, held);
                 }
             }
             EntryKind::Outcome { step, kind, error, spend, value, .. } => {

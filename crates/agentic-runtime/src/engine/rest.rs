@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use agentic_core::{CancelReason, Held, StepKind, Timestamp};
+use agentic_core::{CancelReason, StepKind, Timestamp};
 
 use super::record::Ending;
 use super::slots::Arrived;
@@ -123,7 +123,7 @@ impl Engine {
             }
             let lost = record.replay.lost();
             record.goes_live();
-            self.ledger.settle(Held::default(), lost);
+            self.ledger.book(lost);
         }
         // Somebody may have said what became of an effect, or asked for the end.
         while self.take_input(&mut state) {}

@@ -162,6 +162,14 @@ pub(super) struct Outcome {
     pub(super) told: Vec<EntryKind>,
 }
 
+/// A step that was answered: what it held, and whom to wake.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) id: StepId,
+    pub(super) held: Held,
+    pub(super) waker: Option<Waker>,
+}
+
 /// What a step leaves behind whose outcome nobody hears.
 #[derive(Debug)]
 pub(super) struct Unheard {
@@ -246,18 +254,18 @@ impl Slots {
 
     // ------------------------------------------------------------------------------------------- outcomes
 
-    /// Answers a step: it is booked and told. Gives what it held, and whom to wake.
+    /// Answers a step: it is booked and told.
     pub(super) fn answer(
         &mut self,
         ticket: Ticket,
         answer: Result<Delivered, StepError>,
-    ) -> Option<(Held, Option<Waker>)> {
+    ) -> Option<Answered> {
         let slot = self.awaited(ticket)?;
         slot.stage = Stage::Settled;
         slot.answer = Some(answer);
         slot.task = None;
         slot.request = None;
-        Some((std::mem::take(&mut slot.held), slot.waker.take()))
+        Some(Answered { id: slot.id.clone(), held: std::mem::take(&mut slot.held), waker: slot.waker.take() })
     }
 
     /// Answers a step with an error before its outcome is delivered, and cuts its effect off if that may be.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     Approval, BudgetError, CancelReason, Delivered, EffectClass, EffectGrant, Held, Json, Reservation,
-    Resource, Spend, StepError, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind, Withheld,
+    Resource, Spend, StepError, StepId, StepKind, StepRequest, Ticket, ToolError, ToolErrorKind, Withheld,
 };
 use tokio::runtime::Handle;
 
@@ -41,7 +41,7 @@ impl Engine {
                 Ok(known) => {
                     // As it was when it began.
                     let held = known.unwrap_or_default();
-                    self.ledger.hold(held);
+                    self.ledger.hold(&id, held);
                     if let Some(slot) = state.slots.get_mut(ticket) {
                         slot.held = held;
                     }
@@ -77,10 +77,11 @@ impl Engine {
             return self.refuse(state, ticket, refused);
         }
         let Some(slot) = state.slots.get_mut(ticket) else { return };
+        let step = slot.id.clone();
         let Some(reservation) = slot.request.as_ref().map(|request| request.reservation) else { return };
         // No call overtakes one that waits, or one that asks for much would never get it.
         let queues = !state.slots.queued.is_empty() && matches!(reservation, Reservation::Model { .. });
-        match if queues { Admission::Waits } else { self.admit(&reservation) } {
+        match if queues { Admission::Waits } else { self.admit(&step, &reservation) } {
             Admission::Granted(held) => self.granted(state, ticket, held, tokio),
             Admission::Waits => state.slots.queued.push_back(ticket),
             Admission::Refused(error) => self.refuse(state, ticket, error),
@@ -113,8 +114,8 @@ impl Engine {
         }
         while let Some(ticket) = state.slots.queued.front().copied() {
             let slot = state.slots.get_mut(ticket);
-            match slot.and_then(|slot| slot.request.as_ref()).map(|request| self.admit(&request.reservation))
-            {
+            let request = slot.and_then(|slot| slot.request.as_ref());
+            match request.map(|request| self.admit(&request.id, &request.reservation)) {
                 Some(Admission::Waits) => return,
                 Some(Admission::Granted(held)) => {
                     state.slots.queued.pop_front();
@@ -142,7 +143,7 @@ impl Engine {
     }
 
     /// Whether the step may start, and with what.
-    fn admit(&self, reservation: &Reservation) -> Admission {
+    fn admit(&self, step: &StepId, reservation: &Reservation) -> Admission {
         if let Some(reason) = self.cancellation.reason() {
             return Admission::Refused(StepError::Cancelled(reason));
         }
@@ -152,11 +153,10 @@ impl Engine {
             if spent >= limit {
                 let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 let (what, limit, spent) = (Resource::WallTimeMs, ms(limit), ms(spent));
-                let error = BudgetError { what, limit, spent, reserved: 0, asked: 0 };
-                return Admission::Refused(error.into());
+                return Admission::Refused(BudgetError::new(what, limit, spent, 0).into());
             }
         }
-        match self.ledger.reserve(reservation) {
+        match self.ledger.reserve(step, reservation) {
             Ok(held) => Admission::Granted(held),
             Err(error) if error.may_fit_later() => Admission::Waits,
             Err(error) => Admission::Refused(error.into()),
@@ -166,9 +166,8 @@ impl Engine {
     /// The step may take this: it is written down, and its effect starts, at once or when that is durable.
     fn granted(self: &Arc<Self>, state: &mut State, ticket: Ticket, held: Held, tokio: &Handle) {
         let now = self.sources.now();
-        let Some(slot) = state.slots.get_mut(ticket) else {
-            return self.ledger.settle(held, Spend::default());
-        };
+        // It was there when this was granted, under the same lock.
+        let Some(slot) = state.slots.get_mut(ticket) else { return };
         slot.held = held;
         let restarts = slot.attempt > 1;
         let may_be_cut = slot.may_be_cut;
@@ -392,13 +391,13 @@ impl Engine {
             StepKind::Model | StepKind::Embed => Spend { turns: 0, ..slot.held.all() },
             _ => Spend::default(),
         };
-        self.ledger.settle(std::mem::take(&mut slot.held), lost);
+        self.ledger.settle(&slot.id, std::mem::take(&mut slot.held), lost);
         (slot.attempt, slot.stage) = (attempt, Stage::Waiting);
         let (step, kind) = (slot.id.clone(), slot.kind);
         let admission = if self.ends_if_out_of_time(state) {
             Admission::Refused(StepError::Cancelled(CancelReason::TimedOut))
         } else {
-            self.admit(reservation)
+            self.admit(&step, reservation)
         };
         match admission {
             Admission::Granted(held) => {

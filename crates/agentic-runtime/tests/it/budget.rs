@@ -222,3 +222,59 @@ async fn an_exhausted_budget_is_the_reason_of_the_run() {
     let report = run.run(&agent, "go").await;
     assert_eq!(report.reason, Some(Reason::BudgetExhausted));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_keeps_limits_of_its_own_and_ends_nothing_but_itself() {
+    let model: Arc<dyn ChatModel> = Arc::new((0..8).fold(ScriptedModel::new(), |model, _| model.says("x")));
+    let cx = under(Budget::unlimited().with_model_calls(5));
+    let small = cx.limited("small", Budget::unlimited().with_model_calls(2));
+    let below = small.scope("deep").scope("deeper");
+    for _ in 0..2 {
+        below.model(&model, ask(10)).await.unwrap();
+    }
+    let refused = below.model(&model, ask(10)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "budget of 2 model calls for `small` is exhausted: 2 spent, 0 reserved, 1 more asked for; raise it or ask for less"
+    );
+    assert!(refused.ends(&small) && refused.ends(&below) && !refused.ends(&cx));
+    let StepError::Budget(limit) = &refused else { panic!("{refused:?}") };
+    assert!(!limit.fits_if_raised(), "a share is not raised");
+
+    let beside = cx.limited("smaller", Budget::unlimited());
+    beside.model(&model, ask(10)).await.unwrap();
+    assert_eq!(beside.account().spent.model_calls, 1, "what is taken elsewhere does not count");
+    assert_eq!(beside.account().limits.model_calls, Some(5), "the run's limit holds everywhere");
+    assert_eq!((small.account().spent.model_calls, cx.budget().spent.model_calls), (2, 3));
+    for _ in 0..2 {
+        beside.model(&model, ask(10)).await.unwrap();
+    }
+    let refused = beside.model(&model, ask(10)).await.unwrap_err();
+    assert!(refused.ends(&cx), "the run's own limit: {refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_a_share_is_smaller_still() {
+    let cx = under(Budget::unlimited().with_tokens(10_000).with_tool_calls(3));
+    let half = cx.limited("half", cx.account().limits.share(0.5));
+    let quarter = half.limited("half", half.account().limits.share(0.5));
+    let limits = quarter.account().limits;
+    assert_eq!((limits.tokens, limits.tool_calls), (Some(2_500), Some(1)));
+    assert_eq!(limits.model_calls, None, "of what has no limit there is no share");
+    assert_eq!(cx.account().limits.share(7.0).tokens, Some(10_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_what_another_holds_of_its_scope() {
+    let usage = Usage { input_tokens: 20, output_tokens: 40, ..Usage::default() };
+    let late = Duration::from_millis(50);
+    let script = ScriptedModel::new().says("first").using(usage).after(late).says("second").using(usage);
+    let model: Arc<dyn ChatModel> = Arc::new(script.clone());
+    let cx = under(Budget::unlimited().with_tokens(10_000));
+    let scope = cx.limited("scope", Budget::unlimited().with_tokens(200));
+    let (one, other) = futures_util::join!(scope.model(&model, ask(100)), scope.model(&model, ask(100)));
+    assert_eq!((one.unwrap().text(), other.unwrap().text()), ("first".into(), "second".into()));
+    let granted: Vec<_> = script.requests().iter().map(|request| request.max_output_tokens).collect();
+    assert_eq!(granted, [Some(100), Some(200 - 60 - PROMPT)]);
+    assert_eq!((scope.account().spent.tokens(), scope.account().held.tokens()), (120, 0));
+}

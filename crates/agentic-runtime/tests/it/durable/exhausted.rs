@@ -54,6 +54,32 @@ fn some_calls() -> Budget {
 }
 
 #[test]
+fn scopes_with_limits_of_their_own() {
+    let proof = Check::new(|| {
+        subject(WhenExhausted::stop(), Budget::unlimited(), |cx, world| async move {
+            let sides = (0..2u64).map(|side| {
+                let cx = cx.limited(&format!("side:{side}"), Budget::unlimited().with_tool_calls(2 + side));
+                let calls = (0..5).map(|n| {
+                    let class = if n % 2 == 0 { Keyed } else { Unsafe };
+                    cx.keyed("call", n).tool(&world.tool(&format!("tool{side}{n}"), class), json!({"n": n}))
+                });
+                let calls = join_all(calls.collect::<Vec<_>>());
+                async move {
+                    let done = calls.await.iter().flatten().count();
+                    (done, cx.account().spent.tool_calls)
+                }
+            });
+            let sides = join_all(sides.collect::<Vec<_>>()).await;
+            assert_eq!(sides, [(2, 2), (3, 3)], "of five calls each");
+            let last = cx.tool(&world.tool("last", Keyed), json!({})).await.is_ok();
+            Ok(format!("{sides:?} {last} {}", cx.budget().spent.tool_calls))
+        })
+    })
+    .run();
+    assert!(proof.crashes > 100, "{proof:?}");
+}
+
+#[test]
 fn a_budget_that_a_person_raises() {
     let proof = Check::new(|| subject(WhenExhausted::ask(), some_calls(), tools)).run();
     assert!(proof.crashes > 100, "{proof:?}");

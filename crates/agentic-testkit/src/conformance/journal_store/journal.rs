@@ -32,8 +32,7 @@ fn one_of_each() -> Vec<EntryKind> {
     let digest = Some(Digest::of("request").expect("a text has a digest"));
     let (step, kind) = (read::<StepId>(json!("task:t2/turn@3/ask")), StepKind::Tool);
     let held = || read(json!({ "spend": { "input_tokens": 5, "output_tokens": 7 }, "limited": true }));
-    let error =
-        StepError::Budget(BudgetError { what: Resource::Turns, limit: 5, spent: 4, reserved: 1, asked: 1 });
+    let error = StepError::Budget(BudgetError { reserved: 1, ..BudgetError::new(Resource::Turns, 5, 4, 1) });
     let rule = ApprovalRule::deny("ask", "größer").having(read(json!({ "n": 1.5, "of": [null, "🦀"] })));
     let finished = |status, reason, error: Option<&str>| EntryKind::Finished {
         status,

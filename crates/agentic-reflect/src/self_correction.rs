@@ -19,7 +19,8 @@ use crate::spend::with_spend;
 /// try; where the reflector itself fails it is taken as it is, and the evidence says so. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do.
 ///
 /// Each try reads the answer of the one before, what is wrong with it, and what was learned from all of them: the method of
-/// Reflexion (Shinn et al. 2023), within one goal and, with [`lessons`](Self::lessons), from one goal to the next.
+/// Reflexion (Shinn et al. 2023), within one goal and, with [`lessons`](Self::lessons), from one goal to the next. An answer that
+/// was given before is not shown again: small models copy what they read.
 #[derive(Clone, Debug)]
 pub struct SelfCorrectionAgent {
     agent: Arc<dyn Agent>,
@@ -119,7 +120,9 @@ impl SelfCorrectionAgent {
             };
             let gives_up = reflection.as_ref().is_some_and(|reflection| !reflection.should_retry);
             let failed = Try { result, reflection };
-            next = again(goal, failed.answer().as_deref(), &failed.problem());
+            // Who gave the same answer again copies it as long as it is read.
+            let shown = failed.answer().filter(|answer| !tries.iter().any(|tried| tried.gave(answer)));
+            next = again(goal, shown.as_deref(), &failed.problem());
             tries.push(failed);
             learning.map_err(|error| so_far(error, tries))?;
             if gives_up || number >= self.tries {
@@ -175,6 +178,10 @@ impl Try {
             Ok(outcome) => Some(outcome.text()),
             Err(error) => error.partial().map(|partial| partial.text.clone()),
         }
+    }
+
+    fn gave(&self, answer: &str) -> bool {
+        self.answer().is_some_and(|given| given.trim() == answer.trim())
     }
 
     /// What is wrong with it, in words.

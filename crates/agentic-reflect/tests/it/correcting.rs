@@ -47,6 +47,19 @@ async fn the_next_try_reads_the_answer_what_was_wrong_and_all_that_was_learned()
 }
 
 #[tokio::test]
+async fn an_answer_that_was_given_before_is_not_shown_again() {
+    let agent =
+        Gives::new([checked("5", BAD, "wrong"), checked(" 5\n", BAD, "wrong"), checked("6", BAD, "wrong")]);
+    let says = Says::new(&[(true, "count"), (true, "count well"), (true, "count again")]);
+    let corrected =
+        SelfCorrectionAgent::new(agent.clone(), says).correct("2+2".into(), &RunContext::ephemeral()).await;
+    assert_eq!(corrected.tries.len(), 3);
+    let asked: Vec<_> = agent.asked().iter().map(|goal| goal.text.clone()).collect();
+    assert!(asked[1].contains("This was answered before:\n5\n"), "{}", asked[1]);
+    assert!(asked[2].contains("This was tried before, and failed: wrong\ncount well\n"), "{}", asked[2]);
+}
+
+#[tokio::test]
 async fn a_last_try_that_is_no_good_is_a_failure_and_says_so() {
     let agent = Gives::new([checked("5", BAD, "it is 5"), checked("6", BAD, "it is 6")]);
     let says = Says::new(&[(true, "count"), (true, "count again")]);

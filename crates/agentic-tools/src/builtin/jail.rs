@@ -199,9 +199,24 @@ impl Jail {
         if names.is_empty() {
             return about(what, path.display(), error);
         }
+        let but = self.alike(path).map(|alike| format!(", `{}` does", alike.display())).unwrap_or_default();
         let (path, names) = (path.display(), names.join(", "));
-        let message = format!("{what} `{path}`: it does not exist; the folder `.` holds: {names}");
+        let message = format!("{what} `{path}`: it does not exist{but}; the folder `.` holds: {names}");
         ToolError::new(ToolErrorKind::NotFound, message).with_source(error)
+    }
+
+    /// What there is under this path but for upper and lower case, which models change.
+    fn alike(&self, path: &Path) -> Option<PathBuf> {
+        let mut found = PathBuf::new();
+        for component in path.components() {
+            let Component::Normal(name) = component else { return None };
+            let folder = if found.as_os_str().is_empty() { Path::new(".") } else { &found };
+            let wanted = name.to_string_lossy().to_lowercase();
+            let mut alike = self.dir().read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+            let name = alike.find(|name| name.to_string_lossy().to_lowercase() == wanted)?;
+            found.push(name);
+        }
+        Some(found)
     }
 
     /// Some names in the root, folders with a slash, in order.

@@ -50,6 +50,11 @@ async fn lists_folders_first() {
         error.message(),
         "can't list `nowhere`: it does not exist; the folder `.` holds: a.txt, b.txt, empty/, z/"
     );
+    let error = list(json!({ "path": "Z/Inner.TXT" })).await.expect_err("in other letters");
+    assert_eq!(
+        error.message(),
+        "can't list `Z/Inner.TXT`: it does not exist, `z/inner.txt` does; the folder `.` holds: a.txt, b.txt, empty/, z/"
+    );
     let error = list(json!({ "path": "a.txt" })).await.expect_err("a file");
     assert_eq!(error.kind(), ToolErrorKind::InvalidArguments, "{error}");
 }

@@ -6,6 +6,7 @@
 mod account;
 mod error;
 mod ledger;
+mod open;
 mod reservation;
 mod resource;
 
@@ -17,6 +18,7 @@ pub use self::account::BudgetState;
 pub(crate) use self::account::Raised;
 pub use self::error::BudgetError;
 pub use self::ledger::Ledger;
+pub(crate) use self::open::OpenAccount;
 pub use self::reservation::{Held, Reservation};
 pub use self::resource::Resource;
 use crate::usage::NanoUsd;
@@ -124,8 +126,8 @@ impl Budget {
     ///
     /// A share below 0 counts as 0, one above 1 as 1.
     pub fn share(&self, share: f64) -> Self {
-        // A limit is far below what a float can't tell from its neighbours, and its share is no more than that.
-        let of = |limit: u64| (limit as f64 * share.clamp(0.0, 1.0)).ceil() as u64;
+        // Without what a product of floats has too much: 0.07 of 100 is 7.
+        let of = |limit: u64| (limit as f64 * share.clamp(0.0, 1.0) * (1.0 - 1e-12)).ceil() as u64;
         Self {
             tokens: self.tokens.map(of),
             cost: self.cost.map(|cost| NanoUsd(of(cost.0))),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::agent::{Agent, AgentError};
 use crate::approval::{Approval, Decision};
-use crate::budget::{Budget, BudgetError, BudgetState, Reservation, Resource};
+use crate::budget::{Budget, BudgetError, BudgetState, OpenAccount, Reservation, Resource};
 use crate::digest::Digest;
 use crate::driver::Driver;
 use crate::effect::{EffectClass, EffectContext};
@@ -49,6 +49,8 @@ pub struct RunContext {
     exhausted: Option<Arc<Policy>>,
     /// What holds here, if anything does.
     guards: Option<Arc<Guards>>,
+    /// Keeps the account open of the innermost scope that has one.
+    account: Option<Arc<OpenAccount>>,
 }
 
 impl fmt::Debug for RunContext {
@@ -65,7 +67,7 @@ const GATES_OF_TOOLS: [Gate; 2] = [Gate::ToolCall, Gate::ToolResult];
 impl RunContext {
     /// The root context of a run. Programs get theirs from a driver (`agentic-runtime`).
     pub fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { driver, scope: Arc::new(Scope::root()), exhausted: None, guards: None }
+        Self { driver, scope: Arc::new(Scope::root()), exhausted: None, guards: None, account: None }
     }
 
     /// The run.
@@ -76,12 +78,6 @@ impl RunContext {
     /// The scope's path; empty at the root.
     pub fn path(&self) -> &str {
         self.scope.path()
-    }
-
-    /// Whether it is the scope at this path, or below it.
-    pub(crate) fn is_within(&self, path: &str) -> bool {
-        let rest = self.path().strip_prefix(path);
-        rest.is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'))
     }
 
     /// A child scope. It takes its ordinal now.
@@ -102,15 +98,20 @@ impl RunContext {
     }
 
     /// A child scope with an account of its own: what is taken in it, and in all scopes below, has to fit into these limits as
-    /// well as into all others. [`Budget::unlimited`] counts and limits nothing.
+    /// well as into all others.
     ///
     /// What does not fit is refused with a [`BudgetError`] that names the scope, and ends nothing but what needed it: whoever
-    /// made the scope goes on without. Where calls in flight in the scope hold what a call needs it waits, and model calls of the
-    /// whole run that come after it wait too. These limits can't be raised. Time and depth are the run's and are not kept here.
+    /// made the scope goes on without. Where calls in flight in the scope hold what a call needs it waits, and so do model calls
+    /// in the scope that come after it. These limits can't be raised. Time and depth are the run's and are not kept here.
     pub fn limited(&self, name: &str, limits: Budget) -> Self {
         let cx = self.scope(name);
-        self.driver.ledger().open(cx.path(), limits);
-        cx
+        let account = OpenAccount::new(self.driver.clone(), cx.path(), limits, self.account.clone());
+        Self { account: Some(Arc::new(account)), ..cx }
+    }
+
+    /// A child scope in which is counted what it takes, as [`spent`](Self::spent) tells.
+    pub fn counted(&self, name: &str) -> Self {
+        self.limited(name, Budget::unlimited())
     }
 
     fn within(&self, scope: Scope) -> Self {
@@ -388,10 +389,15 @@ impl RunContext {
         self.driver.ledger().state()
     }
 
-    /// The limits that hold here, the lowest of each, and what is taken in the nearest account: that of the innermost
-    /// [limited](Self::limited) scope, or the whole run's.
-    pub fn account(&self) -> BudgetState {
-        self.driver.ledger().at(self.path())
+    /// The limits that hold here: of each the lowest, of the run and of the [limited](Self::limited) scopes that this one is in.
+    pub fn limits(&self) -> Budget {
+        self.driver.ledger().limits(self.path())
+    }
+
+    /// What was taken in the innermost [limited](Self::limited) or [counted](Self::counted) scope that this one is in; else in the
+    /// whole run.
+    pub fn spent(&self) -> Spend {
+        self.driver.ledger().spent(self.path())
     }
 
     // ------------------------------------------------------------------------------------------ plumbing

@@ -21,7 +21,7 @@ pub(crate) use self::policy::Policy;
 /// - [`ask`](Self::ask): a person is asked to raise the limit, and the step is taken again. One question for all steps
 ///   that a limit refuses meanwhile.
 /// - [`degrade_to`](Self::degrade_to): a model call that tokens or money do not suffice for goes to another model, and so
-///   do all later calls of the first. A guardrail's judge is never another one than it was meant to be.
+///   do all later calls of the first, where it was the limit of a scope those in the scope. A guardrail's judge is never another one than it was meant to be.
 ///
 /// What was given up or denied stays so while the [agent](Budgeted) that this is said of is at work; called again, it
 /// begins anew. A limit that was raised is raised for the rest of the run.
@@ -53,7 +53,7 @@ impl WhenExhausted {
     /// Approving raises the limit, an edited `raise` by that much. Anything else is a no: the steps that wait for the answer
     /// fail, and so do later ones that this limit refuses, without another question.
     ///
-    /// Time and depth can't be raised, and a price that nobody knows fits under no limit: such steps fail at once.
+    /// Time, depth and the limits of [scopes](RunContext::limited) can't be raised, and a price that nobody knows fits under no limit: such steps fail at once.
     pub fn ask() -> Self {
         Self::stop().then_ask()
     }

@@ -41,6 +41,12 @@ impl StepId {
     }
 }
 
+/// Whether a path is this scope's, or of what is below it; all are below the root.
+pub(crate) fn is_within(path: &str, scope: &str) -> bool {
+    let rest = path.strip_prefix(scope);
+    rest.is_some_and(|rest| scope.is_empty() || rest.is_empty() || rest.starts_with('/'))
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

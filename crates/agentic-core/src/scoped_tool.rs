@@ -29,7 +29,8 @@ pub trait ScopedTool: Debug + Send + Sync + 'static {
     /// Calls the tool. The arguments are valid by the spec's schema.
     ///
     /// # Errors
-    /// [`StepError::Tool`], whose message a model gets to read and can act on; any other ends the work of the agent that calls.
+    /// [`StepError::Tool`], whose message a model gets to read and can act on. So is a refusal by limits that the
+    /// tool has set itself ([`RunContext::limited`]). Any other ends the work of the agent that calls.
     ///
     /// # Cancel safety
     /// May be dropped at any await, as an agent may.

@@ -37,7 +37,8 @@ pub enum OnFailure {
 
 /// Plans a goal and executes the plan.
 ///
-/// A task starts the moment what it needs is done, while the planner may still [write](Planner::extend) others, in a scope of its own, `task:PATH`; so a plan takes as long as its longest
+/// A task starts the moment what it needs is done, while the planner may still [write](Planner::extend) others, in a scope of its own, `task:PATH`, within
+/// that of its [share](Task::budget_share) if it has one, `share:PATH`; so a plan takes as long as its longest
 /// chain of tasks, where [`max_parallel`](Self::max_parallel) is at least its width. What comes of it does not depend on the
 /// order in which tasks end.
 ///
@@ -141,7 +142,7 @@ impl PlanExecutor {
     ///
     /// # Errors
     /// [`AgentError::Task`] with the task that the plan failed with, [`AgentError::InvalidInput`] if a task names an agent that
-    /// there is not, and what ends the whole run: its budget, its cancellation.
+    /// there is not, and what [ends](AgentError::ends) all here: the budget, a cancellation.
     ///
     /// # Cancel safety
     /// Dropping the future drops the tasks that are worked on.
@@ -163,7 +164,8 @@ impl Agent for PlanExecutor {
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let mut accounts = Accounts::new(cx);
-        let (plan, writing) = Writing::begun(self, &goal, accounts.scope("plan")).await?;
+        let begun = Writing::begun(self, &goal, accounts.scope("plan")).await;
+        let (plan, writing) = begun.map_err(|error| error.with_spend(accounts.spent()))?;
         let executed = Execution::new(self, plan, writing, accounts, cx)?.run().await?;
         let outcome = Outcome::new(executed.plan.result(), executed.spend);
         let mut outcome = self.verifier.verify(&goal, outcome, &cx.scope("verify")).await?;

@@ -2,21 +2,25 @@
 
 mod draft;
 mod more;
+mod named;
 mod prompt;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agentic_core::{
     AgentError, ChatModel, Goal, Message, ModelRequest, Plan, PlanError, Planner, RunContext, Sampling, Task,
     async_trait,
 };
-use agentic_schema::{ExtractOptions, Schema, extract_with};
+use agentic_schema::{ExtractError, ExtractOptions, Schema, extract_with};
 
 use self::draft::{Draft, Names};
 
 /// Has a model split goals into tasks, as JSON by a schema. A plan that is none is sent back with what is wrong with it, a few
 /// times.
+///
+/// So is one that has lost a name of the goal: a file, an address, an identifier that no task has as it is written in the goal.
+/// Workers read their tasks and never the goal. Where no other plan comes, the first of these is taken.
 ///
 /// The model knows the agents and tools that it is told of here, and no others: where a model keeps to schemas it can't name
 /// others, else such a plan is sent back too.
@@ -96,6 +100,7 @@ impl LlmPlanner {
         asked: String,
         names: &Names,
         make: impl Fn(Vec<Task>) -> Result<Plan, PlanError>,
+        flaw: fn(&Plan) -> Option<String>,
         cx: &RunContext,
     ) -> Result<Plan, AgentError> {
         let schema = draft::schema(names, self);
@@ -105,11 +110,21 @@ impl LlmPlanner {
         let mut request = ModelRequest::new(messages);
         request.sampling = self.sampling;
         let options = ExtractOptions::default().with_name("plan").with_attempts(self.attempts);
+        // Worth asking again, and no reason to have no plan in the end.
+        let flawed = Mutex::new(None);
         let read = |value| {
             let draft: Draft = serde_json::from_value(value).map_err(|error| error.to_string())?;
-            make(draft.tasks(names)).map_err(|error| error.to_string())
+            let plan = make(draft.tasks(names)).map_err(|error| error.to_string())?;
+            let Some(flaw) = flaw(&plan) else { return Ok(plan) };
+            flawed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(plan);
+            Err(flaw)
         };
-        Ok(extract_with(cx, &self.model, request, &schema, &options, read).await?.value)
+        let error = match extract_with(cx, &self.model, request, &schema, &options, read).await {
+            Ok(extracted) => return Ok(extracted.value),
+            Err(error @ ExtractError::Step { .. }) => return Err(error.into()),
+            Err(error) => error,
+        };
+        flawed.into_inner().unwrap_or_else(PoisonError::into_inner).ok_or_else(|| error.into())
     }
 }
 
@@ -121,13 +136,21 @@ impl Planner for LlmPlanner {
         }
         let asked = prompt::first(self, goal, context);
         let names = Names::first(self.max_tasks);
-        self.ask(prompt::system(self), asked, &names, |tasks| Plan::new(goal.clone(), tasks), cx).await
+        self.ask(prompt::system(self), asked, &names, |tasks| Plan::new(goal.clone(), tasks), named::lost, cx)
+            .await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         let names = Names::after(plan, self.max_tasks);
         let asked = prompt::again(self, plan, &names, context);
-        self.ask(prompt::system_again(self), asked, &names, |tasks| plan.next_version(context, tasks), cx)
-            .await
+        self.ask(
+            prompt::system_again(self),
+            asked,
+            &names,
+            |tasks| plan.next_version(context, tasks),
+            |_| None,
+            cx,
+        )
+        .await
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, Budget, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial,
-    RunContext, StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
+    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
+    StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
 };
 use serde_json::{Map, Value};
 
@@ -84,8 +84,9 @@ impl Verifier {
     /// The outcome with a verdict, what that rests on, and what judging took in its spend.
     ///
     /// # Errors
-    /// Only what ends the whole run: its budget, its cancellation. A judge that fails, and a tool that can't be asked, leave
-    /// their criterion unknown; of a tool that was asked and fails it does not hold.
+    /// Only what ends the whole run: its budget, its cancellation. A judge that fails, a tool that can't be asked, and either for
+    /// which a [part of the budget](RunContext::limited) does not suffice leave their criterion unknown; of a tool that was asked
+    /// and fails it does not hold.
     ///
     /// # Cancel safety
     /// Dropping the future drops the step that is under way.
@@ -100,11 +101,15 @@ impl Verifier {
         }
         let mut verdict = GoalVerdict::Met;
         for (n, criterion) in goal.criteria.iter().enumerate() {
-            let cx = cx.limited(&format!("criterion:{}", n + 1), Budget::unlimited());
+            let cx = cx.counted(&format!("criterion:{}", n + 1));
             let looked = cx.timeout(self.timeout, self.look(criterion, goal, &outcome, &cx)).await;
-            outcome.spend += cx.account().spent;
+            outcome.spend += cx.spent();
             let finding = match looked {
                 Ok(Some(Ok(finding))) => finding,
+                // What a part of the budget does not suffice for is open: the work itself is done.
+                Ok(Some(Err(StepError::Budget(limit)))) if !limit.scope.is_empty() => {
+                    Finding::Unknown(limit.to_string())
+                }
                 Ok(Some(Err(error))) | Err(error) if error.ends(&cx) => {
                     let so_far = Partial { text: outcome.text(), spend: outcome.spend };
                     return Err(AgentError::from_step(error, so_far));

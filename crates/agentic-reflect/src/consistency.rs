@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use agentic_core::{
-    Agent, AgentError, Budget, Goal, Outcome, Partial, RunContext, async_trait, normalised_answer,
-};
+use agentic_core::{Agent, AgentError, Goal, Outcome, Partial, RunContext, async_trait, normalised_answer};
 use serde_json::Value;
 
 use crate::again::rank;
@@ -51,7 +49,7 @@ impl Agent for SelfConsistencyAgent {
     }
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
-        let cx = &cx.limited("samples", Budget::unlimited());
+        let cx = &cx.counted("samples");
         with_spend(self.most_frequent(&goal, cx).await, cx)
     }
 }

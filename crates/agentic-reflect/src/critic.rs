@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Budget, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
+    Agent, AgentError, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
     RunContext, Sampling, Score, Spend, async_trait,
 };
 use agentic_schema::{ExtractOptions, Schema, extract_value, lenient, repair};
@@ -163,7 +163,7 @@ impl Agent for CriticAgent {
                 ));
             }
         };
-        let cx = &cx.limited("critique", Budget::unlimited());
+        let cx = &cx.counted("critique");
         let judged = self.critique(&goal, &result, cx).await.and_then(|critique| {
             let output = serde_json::to_value(&critique);
             let output = output.map_err(|error| AgentError::invalid_input(error.to_string()))?;

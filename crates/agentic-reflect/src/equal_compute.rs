@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use agentic_core::{Agent, AgentError, Budget, Goal, Outcome, RunContext};
+use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext};
 use serde_json::Value;
 
 use crate::consistency::majority;
@@ -47,15 +47,15 @@ impl EqualCompute {
     /// Works on the goal in both ways.
     ///
     /// # Errors
-    /// What ends the whole run: its budget, its cancellation.
+    /// What [ends](AgentError::ends) all here: the budget, a cancellation.
     pub async fn compare(&self, goal: Goal, cx: &RunContext) -> Result<Compared, AgentError> {
-        let own = cx.limited("own", Budget::unlimited());
-        let calls = |cx: &RunContext| cx.account().spent.model_calls;
+        let own = cx.counted("own");
+        let calls = |cx: &RunContext| cx.spent().model_calls;
         let result = going_on(own.call(self.method.name(), &*self.method, goal.clone()).await, cx)?;
         let (own, taken) = (result, calls(&own));
         let (mut samples, mut sampled) = (Vec::new(), 0);
         while samples.is_empty() || sampled < taken {
-            let sample = cx.limited("sample", Budget::unlimited());
+            let sample = cx.counted("sample");
             samples.push(going_on(sample.call(self.plain.name(), &*self.plain, goal.clone()).await, cx)?);
             // An agent that calls no model would never have taken as many.
             if calls(&sample) == 0 {

@@ -39,7 +39,7 @@ impl Lessons {
     /// The lessons for a goal like this, the best first.
     ///
     /// # Errors
-    /// What ends the whole run: its budget, its cancellation.
+    /// What [ends](AgentError::ends) all here: the budget, a cancellation.
     pub async fn on(&self, goal: &Goal, cx: &RunContext) -> Result<Vec<String>, AgentError> {
         let query = MemoryQuery::new(self.scope.clone(), &goal.text, self.limit)
             .kinds([MemoryKind::Thought])

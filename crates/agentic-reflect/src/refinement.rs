@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Budget, Critic, Critique, EventKind, Goal, GoalVerdict, Outcome, Partial, RunContext,
-    Spend, async_trait,
+    Agent, AgentError, Critic, Critique, EventKind, Goal, GoalVerdict, Outcome, Partial, RunContext, Spend,
+    async_trait,
 };
 
 use crate::again::{again, rank};
@@ -121,8 +121,8 @@ impl IterativeRefinementAgent {
     ///
     /// # Errors
     /// [`AgentError::InvalidInput`] for a threshold that no score can have, the agent's error if there is no first version, the
-    /// critic's, with the version in it, if that could not be judged, and what ends the whole run: its budget, its
-    /// cancellation.
+    /// critic's, with the version in it, if that could not be judged, and what [ends](AgentError::ends) all here: the
+    /// budget, a cancellation.
     ///
     /// # Cancel safety
     /// Dropping the future drops the version that is under way.
@@ -131,9 +131,9 @@ impl IterativeRefinementAgent {
             let message = format!("a threshold is a score from 1 to 5, not {}", self.threshold);
             return Err(AgentError::invalid_input(message));
         }
-        let cx = &cx.limited("refinement", Budget::unlimited());
+        let cx = &cx.counted("refinement");
         let refined = self.versions(&goal, cx).await;
-        let spend = cx.account().spent;
+        let spend = cx.spent();
         match refined {
             Ok(refined) => Ok(Refined { spend, ..refined }),
             Err(error) => Err(error.with_spend(spend)),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Budget, EventKind, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector,
-    RunContext, async_trait,
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Outcome, Partial, Reflection, Reflector, RunContext,
+    async_trait,
 };
 
 use crate::again::{again, with_lessons};
@@ -74,7 +74,7 @@ impl SelfCorrectionAgent {
     /// # Cancel safety
     /// Dropping the future drops the try that is under way.
     pub async fn correct(&self, goal: Goal, cx: &RunContext) -> Corrected {
-        let cx = &cx.limited("correction", Budget::unlimited());
+        let cx = &cx.counted("correction");
         let mut tries = Vec::new();
         let result = self.work(&goal, &mut tries, cx).await;
         Corrected { result: with_spend(result, cx), tries }

@@ -7,7 +7,7 @@ pub(crate) fn with_spend(
     result: Result<Outcome, AgentError>,
     cx: &RunContext,
 ) -> Result<Outcome, AgentError> {
-    let spend = cx.account().spent;
+    let spend = cx.spent();
     match result {
         Ok(mut outcome) => {
             outcome.spend = spend;

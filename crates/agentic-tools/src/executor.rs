@@ -353,18 +353,24 @@ impl ActionExecutor {
                 let name = &entry.spec.name;
                 let note = Notes { cx, quiet: cx.is_guarded(Gate::ToolCall) };
                 note.tell(&format!("calling `{name}`"), &render(arguments.clone(), NOTED).0);
-                let result = match tool.call(arguments.clone(), &cx.scope("tool")).await {
+                let within = cx.counted("tool");
+                let called = tool.call(arguments.clone(), &within).await;
+                let spend = within.spent();
+                let result = match called {
                     Ok(value) => Ok(value),
                     Err(StepError::Tool(error)) => Err(error),
-                    Err(error) => return Err(error.into()),
+                    // A part of the budget that the tool has set apart is the tool's to deal with, not its caller's end.
+                    Err(StepError::Budget(limit)) if !limit.ends(cx) => {
+                        Err(ToolError::new(ToolErrorKind::LimitReached, limit.to_string()))
+                    }
+                    Err(error) => return Err(Ends { error, spend }),
                 };
                 let result = admitted.give(result).await;
                 match &result {
                     Ok(value) => note.tell(&format!("`{name}` gave"), &render(value.clone(), NOTED).0),
                     Err(error) => note.tell(&format!("`{name}` failed"), &error.to_string()),
                 }
-                // What its steps spend is the run's, and none of the calling agent's own.
-                (result, Spend::default(), changes)
+                (result, spend, changes)
             }
             Callable::Agent { agent, .. } => {
                 let goal = Goal::new(arguments["goal"].as_str().unwrap_or_default());

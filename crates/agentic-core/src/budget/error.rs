@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::resource::Resource;
 use crate::context::RunContext;
+use crate::id::{StepId, is_within};
 
 /// A limit would be passed. Nothing was done and nothing was spent.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -40,9 +41,11 @@ impl fmt::Display for BudgetError {
             _ => {
                 let [spent, reserved, asked] = [*spent, *reserved, *asked].map(|number| what.amount(number));
                 let (limit, of) = (what.limit(*limit), Of(scope));
+                // A scope's limit is what it is once the scope is there.
+                let advice = if scope.is_empty() { "raise it" } else { "give it more" };
                 write!(
                     f,
-                    "budget of {limit}{of} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; raise it or ask for less",
+                    "budget of {limit}{of} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; {advice} or ask for less",
                 )
             }
         }
@@ -70,10 +73,20 @@ impl BudgetError {
         self
     }
 
+    /// Whether its scope is that of the other one, or below it.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        is_within(&self.scope, &other.scope)
+    }
+
+    /// Whether it is a limit of the scope that this step is in, or of one above.
+    pub fn holds_for(&self, step: &StepId) -> bool {
+        is_within(step.as_str(), &self.scope)
+    }
+
     /// Whether nothing else can go on here either: it is a limit of the run, or of a scope that this one is in, and not one of
     /// how deep agents nest.
     pub fn ends(&self, cx: &RunContext) -> bool {
-        cx.is_within(&self.scope) && self.what != Resource::Depth
+        is_within(cx.path(), &self.scope) && self.what != Resource::Depth
     }
 
     /// Whether it fits once calls in flight have given back what they hold: only tokens and money are given back.

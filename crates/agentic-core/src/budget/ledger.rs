@@ -51,15 +51,23 @@ impl Ledger {
         self.lock().scopes.entry(path.into()).or_insert(Account::new(limits));
     }
 
-    /// The limits that hold in the scope at this path, the lowest of each, and what is taken in its account, or in the nearest
-    /// above it.
-    pub(crate) fn at(&self, path: &str) -> BudgetState {
+    /// Closes it again, when nobody is in it any more. What it took stays booked in the others.
+    pub(crate) fn close(&self, path: &str) {
+        self.lock().scopes.remove(path);
+    }
+
+    /// The limits that hold in the scope at this path: the lowest of each.
+    pub(crate) fn limits(&self, path: &str) -> Budget {
         let state = self.lock();
         let scopes = above(path).chain([path]).filter_map(|path| state.scopes.get(path));
-        scopes.map(Account::state).fold(state.run.state(), |outer, inner| BudgetState {
-            limits: outer.limits.lowest(&inner.limits),
-            ..inner
-        })
+        scopes.fold(state.run.limits, |lowest, scope| lowest.lowest(&scope.limits))
+    }
+
+    /// What is settled in the account of the scope at this path, or in the nearest above it.
+    pub(crate) fn spent(&self, path: &str) -> Spend {
+        let state = self.lock();
+        let nearest = above(path).chain([path]).filter_map(|path| state.scopes.get(path)).last();
+        nearest.unwrap_or(&state.run).state().spent
     }
 
     /// Raises a limit for the rest of the run. What has no limit has none after it; time and depth stay as they are, and so
@@ -81,18 +89,31 @@ impl Ledger {
     /// flight hold never makes a grant smaller.
     ///
     /// # Errors
-    /// [`BudgetError`] if a limit would be passed; then nothing is held.
+    /// [`BudgetError`] if a limit would be passed; then nothing is held. Of several the one that nothing helps against: a
+    /// scope's before the run's, and one that calls in flight [make room](BudgetError::may_fit_later) for last.
     pub fn reserve(&self, step: &StepId, reservation: &Reservation) -> Result<Held, BudgetError> {
         let mut state = self.lock();
-        let mut output = u64::MAX;
-        let mut limited = false;
+        let (mut output, mut limited, mut refused) = (u64::MAX, false, None);
         for (path, account) in state.accounts(step) {
-            output = output.min(account.output(reservation).map_err(|refused| refused.of(path))?);
+            match account.output(reservation) {
+                Ok(granted) => output = output.min(granted),
+                Err(error) => refused = Some(error.of(path)),
+            }
             limited |= account.limits.tokens.is_some() || account.limits.cost.is_some();
         }
         let spend = reservation.granted(output);
+        let mut waits = None;
         for (path, account) in state.accounts(step) {
-            account.room(&spend).map_err(|refused| refused.of(path))?;
+            match account.room(&spend).map_err(|error| error.of(path)) {
+                Ok(()) => {}
+                Err(error) if error.may_fit_later() => waits = waits.or(Some(error)),
+                Err(error) => {
+                    refused = refused.filter(|inner: &BudgetError| inner.is_within(&error)).or(Some(error))
+                }
+            }
+        }
+        if let Some(error) = refused.or(waits) {
+            return Err(error);
         }
         state.each(step, |account| account.hold(spend));
         Ok(Held::new(spend, limited))

@@ -22,8 +22,15 @@ pub(crate) struct Policy {
     models: Vec<Arc<dyn ChatModel>>,
     asks: Option<Asks>,
     /// Models whose calls did not fit any more.
-    given_up: Mutex<Vec<Arc<str>>>,
+    given_up: Mutex<Vec<GivenUp>>,
     questions: Arc<Questions>,
+}
+
+/// A model that was given up, for the steps that this limit holds for.
+#[derive(Clone, Debug)]
+struct GivenUp {
+    model: Arc<str>,
+    limit: BudgetError,
 }
 
 /// Whether limits are raised: what is asked now, and what was denied.
@@ -115,7 +122,10 @@ impl Policy {
                 }
             };
             let other = self.other(&copy, &error);
-            unaffordable.extend(copy.model_called().map(|model| model.info().id.clone()));
+            unaffordable.extend(copy.model_called().map(|model| {
+                let (model, limit) = (model.info().id.clone(), error.clone());
+                GivenUp { model, limit }
+            }));
             let refused = Refused { request: copy, error };
             let refused = match least.take() {
                 Some(before) if !refused.is_nearer_than(&before) => before,
@@ -133,7 +143,11 @@ impl Policy {
         let Some(asked) = request.model_called() else { return request };
         let given_up = self.given_up();
         let mut model = asked;
-        while let Some(next) = self.next(model).filter(|_| given_up.contains(&model.info().id)) {
+        let is_given_up = |model: &Arc<dyn ChatModel>| {
+            let mut known = given_up.iter().filter(|given_up| given_up.model == model.info().id);
+            known.any(|given_up| given_up.limit.holds_for(&request.id))
+        };
+        while let Some(next) = self.next(model).filter(|_| is_given_up(model)) {
             model = next;
         }
         let model = model.clone();
@@ -150,17 +164,20 @@ impl Policy {
     }
 
     /// A call did fit, unlike those of models before it: from now on they are not tried.
-    fn give_up(&self, cx: &RunContext, unaffordable: Vec<Arc<str>>, fits: &StepRequest) {
+    fn give_up(&self, cx: &RunContext, unaffordable: Vec<GivenUp>, fits: &StepRequest) {
         let Some(model) = fits.model_called() else { return };
-        for id in unaffordable {
+        for GivenUp { model: id, limit } in unaffordable {
             let mut given_up = self.given_up();
-            if given_up.contains(&id) {
+            if given_up.iter().any(|known| known.model == id && limit.is_within(&known.limit)) {
                 continue;
             }
-            given_up.push(id.clone());
+            let of = if limit.scope.is_empty() { String::new() } else { format!(" in `{}`", limit.scope) };
+            given_up.push(GivenUp { model: id.clone(), limit });
             drop(given_up);
-            let text =
-                format!("no budget for a call of {id}: {} was asked, and is from here on", model.info().id);
+            let text = format!(
+                "no budget for a call of {id}{of}: {} was asked, and is from here on",
+                model.info().id
+            );
             cx.emit(|| EventKind::Note { text });
         }
     }
@@ -185,7 +202,7 @@ impl Policy {
         if raised { Ok(()) } else { Err(refused.into()) }
     }
 
-    fn given_up(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+    fn given_up(&self) -> MutexGuard<'_, Vec<GivenUp>> {
         lock(&self.given_up)
     }
 }

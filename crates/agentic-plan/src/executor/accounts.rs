@@ -2,63 +2,67 @@
 
 use std::collections::BTreeMap;
 
-use agentic_core::{Budget, Plan, RunContext, Spend};
+use agentic_core::{Plan, RunContext, Spend};
 
 /// The scopes of one execution, each with an account.
 pub(super) struct Accounts {
     cx: RunContext,
-    /// Of split tasks with a share, by their paths: their subtasks have it together.
-    shared: BTreeMap<String, RunContext>,
+    /// The shares of tasks, by their paths: each has one, whatever becomes of it. Subtasks are in that of the whole.
+    shares: BTreeMap<String, Share>,
     /// All that are in no other one.
     outermost: Vec<RunContext>,
 }
 
+struct Share {
+    of: f64,
+    cx: RunContext,
+}
+
 impl Accounts {
     pub(super) fn new(cx: &RunContext) -> Self {
-        Self { cx: cx.clone(), shared: BTreeMap::new(), outermost: Vec::new() }
+        Self { cx: cx.clone(), shares: BTreeMap::new(), outermost: Vec::new() }
     }
 
-    /// The scope for a task.
+    /// A scope for a task.
     pub(super) fn task(&mut self, plan: &Plan, path: &str) -> RunContext {
         let above = path.match_indices('/').map(|(at, _)| &path[..at]);
         let mut within = None;
-        for above in above {
-            let Some(share) = plan.task(above).and_then(|task| task.budget_share) else { continue };
-            let shared = self.shared.get(above).cloned();
-            let shared = shared.unwrap_or_else(|| self.open(within.as_ref(), "part", above, Some(share)));
-            self.shared.insert(above.to_owned(), shared.clone());
-            within = Some(shared);
+        for part in above.chain([path]) {
+            if let Some(of) = plan.task(part).and_then(|task| task.budget_share) {
+                within = Some(self.share(within.as_ref(), part, of));
+            }
         }
-        let share = plan.task(path).and_then(|task| task.budget_share);
-        self.open(within.as_ref(), "task", path, share)
-    }
-
-    /// A scope for what is no task.
-    pub(super) fn scope(&mut self, name: &str) -> RunContext {
-        let scope = self.cx.limited(name, Budget::unlimited());
-        self.outermost.push(scope.clone());
-        scope
-    }
-
-    fn open(
-        &mut self,
-        within: Option<&RunContext>,
-        name: &str,
-        path: &str,
-        share: Option<f64>,
-    ) -> RunContext {
-        let cx = within.unwrap_or(&self.cx);
-        // Of what may be taken there: a share of a part's share is smaller still.
-        let limits = share.map(|share| cx.account().limits.share(share));
-        let scope = cx.limited(&format!("{name}:{path}"), limits.unwrap_or_else(Budget::unlimited));
+        let scope = within.as_ref().unwrap_or(&self.cx).counted(&format!("task:{path}"));
         if within.is_none() {
             self.outermost.push(scope.clone());
         }
         scope
     }
 
+    /// A scope for what is no task.
+    pub(super) fn scope(&mut self, name: &str) -> RunContext {
+        let scope = self.cx.counted(name);
+        self.outermost.push(scope.clone());
+        scope
+    }
+
+    /// The share of a task: of what may be taken where it is, so a share of a share is smaller still. Where another version of the
+    /// plan says another one, it is a new one.
+    fn share(&mut self, within: Option<&RunContext>, path: &str, of: f64) -> RunContext {
+        if let Some(share) = self.shares.get(path).filter(|share| share.of == of) {
+            return share.cx.clone();
+        }
+        let outer = within.unwrap_or(&self.cx);
+        let cx = outer.limited(&format!("share:{path}"), outer.limits().share(of));
+        if within.is_none() {
+            self.outermost.push(cx.clone());
+        }
+        self.shares.insert(path.to_owned(), Share { of, cx: cx.clone() });
+        cx
+    }
+
     /// What was taken in all of them.
     pub(super) fn spent(&self) -> Spend {
-        self.outermost.iter().fold(Spend::default(), |sum, scope| sum + scope.account().spent)
+        self.outermost.iter().fold(Spend::default(), |sum, scope| sum + scope.spent())
     }
 }

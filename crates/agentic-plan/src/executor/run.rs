@@ -147,7 +147,7 @@ impl<'a> Execution<'a> {
             match self.assigned(&path) {
                 Ok(task) => self.work_on(path, task)?,
                 // A result is there and has not the part that is referred to.
-                Err(error) => self.gave_up(path, Failed { error, reflection: None })?,
+                Err(error) => self.gave_up(path, Failed { error, reflection: None, is_over: false })?,
             }
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<'a> Execution<'a> {
             self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
         }
         let (executor, cx) = (self.executor, self.accounts.task(&self.plan, &path));
-        self.running.push(Job { executor, path, task, cx }.run().map(Next::Ended).boxed());
+        self.running.push(Job { executor, path, task, cx, whole: self.cx }.run().map(Next::Ended).boxed());
         self.at_work += 1;
         Ok(())
     }
@@ -181,7 +181,7 @@ impl<'a> Execution<'a> {
         if failed.error.ends(self.cx) || self.executor.on_failure == OnFailure::Abort {
             return Err(self.fails_with(path, failed.error));
         }
-        if self.executor.on_failure == OnFailure::Ask {
+        if self.executor.on_failure == OnFailure::Ask && !failed.is_over {
             let question = format!("Task `{path}` failed: {}. Try it again?", failed.error);
             let asked = self.cx.keyed("ask", &path).approve(Approval::new(question));
             let decided = async move { Next::Decided { path, failed, decision: asked.await } };
@@ -271,7 +271,9 @@ impl<'a> Execution<'a> {
         self.fails_with(path, error)
     }
 
-    fn fails_with(&self, task: String, error: AgentError) -> AgentError {
+    fn fails_with(&mut self, task: String, error: AgentError) -> AgentError {
+        // What is cut off is booked.
+        self.running.clear();
         let partial = self.partial();
         match error {
             // These are not the task's.

@@ -27,6 +27,8 @@ pub(super) struct Done {
 pub(super) struct Failed {
     pub(super) error: AgentError,
     pub(super) reflection: Option<Reflection>,
+    /// Whether no other try can get anywhere: nothing is left of its share of the budget.
+    pub(super) is_over: bool,
 }
 
 /// A task that is to be worked on.
@@ -36,6 +38,8 @@ pub(super) struct Job<'a> {
     /// As it is [assigned](agentic_core::Plan::assigned).
     pub(super) task: Task,
     pub(super) cx: RunContext,
+    /// The scope of the whole plan.
+    pub(super) whole: &'a RunContext,
 }
 
 impl Job<'_> {
@@ -49,19 +53,18 @@ impl Job<'_> {
                 Ok(done) => return Ended { path: self.path, result: Ok(done) },
                 Err(error) => error,
             };
-            let mut failed = Failed { error, reflection: None };
-            // That its share is used up ends its tries, and not the plan.
-            if failed.error.ends(&self.cx) {
-                return Ended { path: self.path, result: Err(failed) };
-            }
-            failed.reflection = match self.reflect(&failed.error).await {
-                Ok(reflection) => reflection,
-                Err(error) => {
-                    return Ended { path: self.path, result: Err(Failed { error, ..failed }) };
+            let is_over = error.ends(&self.cx);
+            let mut failed = Failed { error, reflection: None, is_over };
+            if !is_over {
+                match self.reflect(&failed.error).await {
+                    Ok(reflection) => failed.reflection = reflection,
+                    Err(error) if error.ends(self.whole) => failed.error = error,
+                    // How the try failed is what counts.
+                    Err(_) => failed.is_over = true,
                 }
-            };
+            }
             let retries = failed.reflection.as_ref().is_none_or(|reflection| reflection.should_retry);
-            if left == 0 || !retries {
+            if left == 0 || !retries || failed.is_over || failed.error.ends(self.whole) {
                 return Ended { path: self.path, result: Err(failed) };
             }
             left -= 1;

@@ -1,7 +1,12 @@
 //! Plans survive crashes.
 
-use agentic_core::{Agent, AgentError, Goal, Message, ModelRequest, Outcome, RunContext, Spend, async_trait};
-use agentic_plan::{HierarchicalPlanner, LlmPlanner, PlanExecutor, SearchPlanner, StreamingPlanner};
+use agentic_core::{
+    Agent, AgentError, Budget, EffectClass::Keyed, Goal, Message, ModelRequest, Outcome, RunContext, Spend,
+    Task, async_trait,
+};
+use agentic_plan::{
+    HierarchicalPlanner, LlmPlanner, OnFailure, PlanExecutor, SearchPlanner, StaticPlanner, StreamingPlanner,
+};
 use agentic_testkit::durability::{Check, Subject, World};
 use agentic_testkit::{RuleModel, Says};
 use serde_json::json;
@@ -128,4 +133,42 @@ fn split() -> Subject {
 fn a_plan_of_several_levels_comes_to_the_same_wherever_it_crashes() {
     let proof = Check::new(split).run();
     assert!(proof.crashes > 100, "{proof:?}");
+}
+
+/// Calls a tool as often as its task says.
+#[derive(Clone, Debug)]
+struct Calls(World);
+
+#[async_trait]
+impl Agent for Calls {
+    fn name(&self) -> &str {
+        "calls"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let times: u64 = goal.text.parse().map_err(|_| AgentError::invalid_input("no number"))?;
+        for n in 0..times {
+            cx.tool(&self.0.tool(&format!("tool of {times}"), Keyed), json!({"n": n})).await?;
+        }
+        Ok(Outcome::new(times, Spend::default()))
+    }
+}
+
+/// Of ten calls the first task may make two and wants four; the parts of the second may make five together.
+fn shared() -> Subject {
+    let world = World::new();
+    let parts = [Task::new("x", "2", [""; 0]), Task::new("y", "3", ["x"]), Task::new("z", "1", ["y"])];
+    let tasks = vec![
+        Task::new("a", "4", [""; 0]).with_budget_share(0.2),
+        Task::new("b", "parts", [""; 0]).split(parts).with_budget_share(0.5),
+    ];
+    let executor = PlanExecutor::new(StaticPlanner::new(tasks).unwrap(), Calls(world.clone()));
+    let executor = executor.on_failure(OnFailure::Skip);
+    Subject::new(executor, "all of it", world).with_budget(Budget::unlimited().with_tool_calls(10))
+}
+
+#[test]
+fn shares_of_the_budget_are_the_same_wherever_it_crashes() {
+    let proof = Check::new(shared).run();
+    assert!(proof.crashes > 50, "{proof:?}");
 }

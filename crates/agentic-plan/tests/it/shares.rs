@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use agentic_core::{
     Agent, AgentError, Budget, ChatModel, Criterion, Goal, GoalVerdict, Message, ModelRequest, Outcome, Plan,
-    PlanError, Reason, RunContext, Spend, Task, async_trait,
+    PlanError, Reason, Reflection, Reflector, RunContext, Spend, Task, async_trait,
 };
 use agentic_plan::{OnFailure, PlanExecutor, StaticPlanner, Verifier, read_plan};
-use agentic_runtime::Ephemeral;
+use agentic_runtime::{ApproveAll, Ephemeral};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use serde_json::json;
 
@@ -32,6 +32,14 @@ impl Agent for Asks {
         }
         // What an agent says that it took is not what counts.
         Ok(Outcome::new(json!(times), Spend::default()))
+    }
+}
+
+#[async_trait]
+impl Reflector for Asks {
+    async fn reflect(&self, _: &Goal, _: &str, _: &str, cx: &RunContext) -> Result<Reflection, AgentError> {
+        self.run(Goal::new("1"), cx).await?;
+        panic!("there is nothing left for it")
     }
 }
 
@@ -61,8 +69,8 @@ async fn a_task_that_has_used_up_its_share_fails_and_the_others_go_on() {
     assert_eq!(
         outcome.evidence,
         [
-            "task `greedy` failed: budget of 3 model calls for `task:greedy` is exhausted: 3 spent, 0 reserved, 1 more asked \
-          for; raise it or ask for less"
+            "task `greedy` failed: budget of 3 model calls for `share:greedy` is exhausted: 3 spent, 0 reserved, 1 more asked \
+          for; give it more or ask for less"
         ]
     );
     assert_eq!(
@@ -85,11 +93,49 @@ async fn subtasks_have_the_share_of_the_whole_together() {
     // Of ten the whole may take three, and of these b two; a took two.
     let evidence = outcome.unwrap().evidence;
     assert!(
-        evidence[0].contains("`whole/b` failed: budget of 3 model calls for `part:whole` is"),
+        evidence[0].contains("`whole/b` failed: budget of 3 model calls for `share:whole` is"),
         "{evidence:?}"
     );
     let (outcome, spent) = run(vec![whole], OnFailure::Skip, 20).await;
     assert_eq!((outcome.unwrap().output, spent), (json!(2), 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_not_asked_whether_to_try_what_has_no_share_left() {
+    let all =
+        || vec![Task::new("greedy", "50", NONE).with_budget_share(0.25), Task::new("modest", "3", NONE)];
+    let executor = PlanExecutor::new(StaticPlanner::new(all()).unwrap(), Asks).on_failure(OnFailure::Ask);
+    let run = Ephemeral::new().sources(FakeSources::seeded(1)).approver(ApproveAll);
+    let run = run.budget(Budget::unlimited().with_model_calls(12));
+    let report = run.run(&executor, Goal::new("g")).await;
+    assert_eq!((report.result.unwrap().verdict, report.spend.model_calls), (GoalVerdict::NotMet, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_try_failed_is_told_though_its_share_has_no_reflection_left() {
+    let missed = Criterion::Near { value: 9.0, tolerance: 0.0 };
+    let task = Task::new("a", "3", NONE).with_budget_share(0.25).with_criterion(missed);
+    let executor = PlanExecutor::new(StaticPlanner::new(vec![task]).unwrap(), Asks)
+        .on_failure(OnFailure::Skip)
+        .reflector(Asks);
+    let outcome =
+        executor.run(Goal::new("g"), &under(Budget::unlimited().with_model_calls(12))).await.unwrap();
+    assert!(outcome.evidence[0].contains("criterion 1 does not hold"), "{:?}", outcome.evidence);
+    assert_eq!(outcome.spend.model_calls, 3, "and there is no other try");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_is_kept_though_its_share_has_no_judge_left() {
+    let rubric = Criterion::Judged { rubric: "It is a number.".into() };
+    let task = Task::new("a", "3", NONE).with_budget_share(0.25).with_criterion(rubric);
+    let executor = PlanExecutor::new(StaticPlanner::new(vec![task]).unwrap(), Asks)
+        .verifier(Verifier::new().judge(ScriptedModel::new()));
+    let outcome =
+        executor.run(Goal::new("g"), &under(Budget::unlimited().with_model_calls(12))).await.unwrap();
+    assert_eq!(outcome.output, json!(3));
+    let open =
+        "task `a`: criterion 1 is not known to hold: budget of 3 model calls for `share:a` is exhausted";
+    assert!(outcome.evidence[0].starts_with(open), "{:?}", outcome.evidence);
 }
 
 #[tokio::test(start_paused = true)]

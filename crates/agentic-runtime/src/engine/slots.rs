@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use agentic_core::{
-    Approval, ApprovalRule, CancelReason, Delivered, Digest, Done, Failed, Held, ModelErrorKind, Spend,
-    StepError, StepId, StepKind, StepRequest, Ticket, Timestamp, Withheld,
+    Approval, ApprovalRule, BudgetError, CancelReason, Delivered, Digest, Done, Failed, Held, ModelErrorKind,
+    Spend, StepError, StepId, StepKind, StepRequest, Ticket, Timestamp, Withheld,
 };
 use tokio::task::AbortHandle;
 
@@ -193,6 +193,22 @@ pub(super) struct Unheard {
     pub(super) waker: Option<Waker>,
 }
 
+/// A step that waits for its share.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) ticket: Ticket,
+    /// The limit under which it does not fit yet; without one the run is about to end, which answers it.
+    pub(super) limit: Option<BudgetError>,
+}
+
+impl Queued {
+    /// Whether this step has to wait behind it: no call overtakes one that waits for the same, or one that asks for much would
+    /// never get it.
+    pub(super) fn is_before(&self, step: &StepId) -> bool {
+        self.limit.as_ref().is_none_or(|limit| limit.holds_for(step))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     last: u64,
@@ -200,7 +216,7 @@ pub(super) struct Slots {
     open: BTreeMap<Ticket, Box<Slot>>,
     pub(super) arrivals: VecDeque<Arrival>,
     /// Steps that fit once calls in flight have given back what they hold.
-    pub(super) queued: VecDeque<Ticket>,
+    pub(super) queued: VecDeque<Queued>,
     /// Effects at work that must not be cut off.
     pub(super) uncut: usize,
     /// Who delivers: the run's root, else whichever task completes a step first.
@@ -284,7 +300,7 @@ impl Slots {
     /// outcome was delivered.
     pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Unheard> {
         let late = self.take_arrival(ticket);
-        self.queued.retain(|queued| *queued != ticket);
+        self.queued.retain(|queued| queued.ticket != ticket);
         let mut slot = self.close(ticket)?;
         (slot.stage != Stage::Settled).then(|| slot.unheard(late))
     }

@@ -9,7 +9,7 @@ use agentic_core::{
 use tokio::runtime::Handle;
 
 use super::effect::{Effect, perform};
-use super::slots::{Arrival, Arrived, Outcome, Slot, Stage};
+use super::slots::{Arrival, Arrived, Outcome, Queued, Slot, Stage};
 use super::{Engine, Halt, Record, State};
 use crate::divergence::Divergence;
 use crate::fork::ForkEffects;
@@ -19,8 +19,8 @@ use crate::journal::{EntryKind, Seq};
 enum Admission {
     /// It may take this.
     Granted(Held),
-    /// It fits once calls in flight have given back what they hold.
-    Waits,
+    /// It fits under this limit once calls in flight have given back what they hold.
+    Waits(BudgetError),
     Refused(StepError),
 }
 
@@ -71,7 +71,7 @@ impl Engine {
     pub(super) fn begin(self: &Arc<Self>, state: &mut State, ticket: Ticket, tokio: &Handle) {
         if self.ends_if_out_of_time(state) {
             // The run's end, which comes first, answers it.
-            return state.slots.queued.push_back(ticket);
+            return state.slots.queued.push_back(Queued { ticket, limit: None });
         }
         if let Some(refused) = self.refused_in_a_fork(state, ticket) {
             return self.refuse(state, ticket, refused);
@@ -79,11 +79,15 @@ impl Engine {
         let Some(slot) = state.slots.get_mut(ticket) else { return };
         let step = slot.id.clone();
         let Some(reservation) = slot.request.as_ref().map(|request| request.reservation) else { return };
-        // No call overtakes one that waits, or one that asks for much would never get it.
-        let queues = !state.slots.queued.is_empty() && matches!(reservation, Reservation::Model { .. });
-        match if queues { Admission::Waits } else { self.admit(&step, &reservation) } {
+        if matches!(reservation, Reservation::Model { .. })
+            && let Some(before) = state.slots.queued.iter().find(|queued| queued.is_before(&step))
+        {
+            let limit = before.limit.clone();
+            return state.slots.queued.push_back(Queued { ticket, limit });
+        }
+        match self.admit(&step, &reservation) {
             Admission::Granted(held) => self.granted(state, ticket, held, tokio),
-            Admission::Waits => state.slots.queued.push_back(ticket),
+            Admission::Waits(limit) => state.slots.queued.push_back(Queued { ticket, limit: Some(limit) }),
             Admission::Refused(error) => self.refuse(state, ticket, error),
         }
     }
@@ -112,20 +116,34 @@ impl Engine {
         if !state.slots.queued.is_empty() && self.ends_if_out_of_time(state) {
             return;
         }
-        while let Some(ticket) = state.slots.queued.front().copied() {
-            let slot = state.slots.get_mut(ticket);
-            let request = slot.and_then(|slot| slot.request.as_ref());
-            match request.map(|request| self.admit(&request.id, &request.reservation)) {
-                Some(Admission::Waits) => return,
-                Some(Admission::Granted(held)) => {
-                    state.slots.queued.pop_front();
+        let mut place = 0;
+        while let Some(ticket) = state.slots.queued.get(place).map(|queued| queued.ticket) {
+            let asked = state.slots.get_mut(ticket).and_then(|slot| slot.request.as_ref());
+            let Some((step, reservation)) = asked.map(|asked| (asked.id.clone(), asked.reservation)) else {
+                state.slots.queued.remove(place);
+                continue;
+            };
+            if state.slots.queued.iter().take(place).any(|queued| queued.is_before(&step)) {
+                place += 1;
+                continue;
+            }
+            match self.admit(&step, &reservation) {
+                Admission::Waits(limit) => {
+                    let all_wait = limit.scope.is_empty();
+                    state.slots.queued[place].limit = Some(limit);
+                    if all_wait {
+                        return;
+                    }
+                    place += 1;
+                }
+                Admission::Granted(held) => {
+                    state.slots.queued.remove(place);
                     self.granted(state, ticket, held, tokio);
                 }
-                Some(Admission::Refused(error)) => {
-                    state.slots.queued.pop_front();
+                Admission::Refused(error) => {
+                    state.slots.queued.remove(place);
                     self.refuse(state, ticket, error);
                 }
-                None => drop(state.slots.queued.pop_front()),
             }
         }
     }
@@ -158,7 +176,7 @@ impl Engine {
         }
         match self.ledger.reserve(step, reservation) {
             Ok(held) => Admission::Granted(held),
-            Err(error) if error.may_fit_later() => Admission::Waits,
+            Err(error) if error.may_fit_later() => Admission::Waits(error),
             Err(error) => Admission::Refused(error.into()),
         }
     }
@@ -409,9 +427,9 @@ impl Engine {
                 self.launch_when_durable(state, ticket, seq);
             }
             // What was lost is booked; the rest is as if it began now.
-            Admission::Waits => {
+            Admission::Waits(limit) => {
                 self.note(state, || EntryKind::Restarted { step, attempt, lost, held: Held::default() });
-                state.slots.queued.push_back(ticket);
+                state.slots.queued.push_back(Queued { ticket, limit: Some(limit) });
             }
             Admission::Refused(error) => {
                 let outcome = EntryKind::Outcome {

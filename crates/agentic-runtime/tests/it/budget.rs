@@ -235,17 +235,17 @@ async fn a_scope_keeps_limits_of_its_own_and_ends_nothing_but_itself() {
     let refused = below.model(&model, ask(10)).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "budget of 2 model calls for `small` is exhausted: 2 spent, 0 reserved, 1 more asked for; raise it or ask for less"
+        "budget of 2 model calls for `small` is exhausted: 2 spent, 0 reserved, 1 more asked for; give it more or ask for less"
     );
     assert!(refused.ends(&small) && refused.ends(&below) && !refused.ends(&cx));
     let StepError::Budget(limit) = &refused else { panic!("{refused:?}") };
     assert!(!limit.fits_if_raised(), "a share is not raised");
 
-    let beside = cx.limited("smaller", Budget::unlimited());
+    let beside = cx.counted("smaller");
     beside.model(&model, ask(10)).await.unwrap();
-    assert_eq!(beside.account().spent.model_calls, 1, "what is taken elsewhere does not count");
-    assert_eq!(beside.account().limits.model_calls, Some(5), "the run's limit holds everywhere");
-    assert_eq!((small.account().spent.model_calls, cx.budget().spent.model_calls), (2, 3));
+    assert_eq!(beside.spent().model_calls, 1, "what is taken elsewhere does not count");
+    assert_eq!(beside.limits().model_calls, Some(5), "the run's limit holds everywhere");
+    assert_eq!((small.spent().model_calls, cx.budget().spent.model_calls), (2, 3));
     for _ in 0..2 {
         beside.model(&model, ask(10)).await.unwrap();
     }
@@ -256,12 +256,12 @@ async fn a_scope_keeps_limits_of_its_own_and_ends_nothing_but_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_share_of_a_share_is_smaller_still() {
     let cx = under(Budget::unlimited().with_tokens(10_000).with_tool_calls(3));
-    let half = cx.limited("half", cx.account().limits.share(0.5));
-    let quarter = half.limited("half", half.account().limits.share(0.5));
-    let limits = quarter.account().limits;
+    let half = cx.limited("half", cx.limits().share(0.5));
+    let quarter = half.limited("half", half.limits().share(0.5));
+    let limits = quarter.limits();
     assert_eq!((limits.tokens, limits.tool_calls), (Some(2_500), Some(1)));
     assert_eq!(limits.model_calls, None, "of what has no limit there is no share");
-    assert_eq!(cx.account().limits.share(7.0).tokens, Some(10_000));
+    assert_eq!(cx.limits().share(7.0).tokens, Some(10_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,5 +276,49 @@ async fn a_call_waits_for_what_another_holds_of_its_scope() {
     assert_eq!((one.unwrap().text(), other.unwrap().text()), ("first".into(), "second".into()));
     let granted: Vec<_> = script.requests().iter().map(|request| request.max_output_tokens).collect();
     assert_eq!(granted, [Some(100), Some(200 - 60 - PROMPT)]);
-    assert_eq!((scope.account().spent.tokens(), scope.account().held.tokens()), (120, 0));
+    assert_eq!((scope.spent().tokens(), cx.budget().held.tokens()), (120, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_scope_lets_others_pass() {
+    let late = Duration::from_secs(10);
+    let slow: Arc<dyn ChatModel> = Arc::new(ScriptedModel::new().says("first").after(late).says("second"));
+    let quick: Arc<dyn ChatModel> = Arc::new(ScriptedModel::new().says("quick").says("of the scope"));
+    let cx = under(Budget::unlimited().with_tokens(10_000));
+    let scope = cx.limited("scope", Budget::unlimited().with_tokens(PROMPT + 100));
+    let (one, other) = (scope.model(&slow, ask(100)), scope.model(&slow, ask(100)));
+    let elsewhere = async {
+        let answer = cx.model(&quick, ask(100)).await.unwrap().text();
+        (answer, cx.budget().held.model_calls)
+    };
+    let (one, other, elsewhere) = futures_util::join!(one, other, elsewhere);
+    assert_eq!(elsewhere, ("quick".into(), 1), "while the first call of the scope is at work");
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_fit_is_refused_at_once() {
+    let late = Duration::from_secs(10);
+    let model: Arc<dyn ChatModel> = Arc::new(ScriptedModel::new().says("x").says("slow").after(late));
+    let cx = under(Budget::unlimited().with_tokens(PROMPT + 200));
+    let scope = cx.limited("scope", Budget::unlimited().with_model_calls(1));
+    scope.model(&model, ask(10)).await.unwrap();
+    let mut holds = cx.model(&model, ask(150));
+    assert!(futures_util::poll!(&mut holds).is_pending());
+    // The run's tokens are held by another call, and the scope has no call left, whoever gives back what.
+    let mut refused = scope.model(&model, ask(100));
+    let told = cx.timeout(Duration::from_secs(1), &mut refused).await.unwrap();
+    let Some(Err(StepError::Budget(error))) = told else { panic!("{told:?}") };
+    assert_eq!((error.what, error.scope.as_str()), (Resource::ModelCalls, "scope"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_is_there_as_long_as_anybody_is_in_its_scope() {
+    let model: Arc<dyn ChatModel> = Arc::new((0..3).fold(ScriptedModel::new(), |model, _| model.says("x")));
+    let cx = under(Budget::unlimited());
+    let below = cx.limited("outer", Budget::unlimited().with_model_calls(1)).counted("inner").scope("deep");
+    below.model(&model, ask(10)).await.unwrap();
+    let refused = below.model(&model, ask(10)).await.unwrap_err();
+    assert!(refused.to_string().contains("for `outer` is exhausted"), "{refused}");
+    assert_eq!((below.spent().model_calls, below.limits().model_calls), (1, Some(1)));
 }

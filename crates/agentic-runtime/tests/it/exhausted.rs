@@ -363,6 +363,54 @@ async fn calls_at_the_same_time_degrade_together_and_other_models_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_a_scope_can_not_afford_is_given_up_there_alone() {
+    let (large, small) = (priced("test:large", 10.0, 9), priced("test:small", 1.0, 9));
+    let budget = Budget::unlimited().with_cost(NanoUsd(10_000_000));
+    let model = shared(&large);
+    let (report, log) = runs(WhenExhausted::degrade_to(small), budget, &Person::silent(), move |cx| {
+        let model = model.clone();
+        async move {
+            let part = cx.limited("part", Budget::unlimited().with_cost(NanoUsd(500_000)));
+            let mut asked = Vec::new();
+            for cx in [&part, &part.scope("deep"), &cx] {
+                asked.push(bill(&cx.model(&model, ask()).await?).0);
+            }
+            Ok(asked.join(" "))
+        }
+    })
+    .await;
+    assert_eq!(report.result.unwrap().text(), "test:small test:small test:large");
+    assert_eq!(
+        notes(&log),
+        ["no budget for a call of test:large in `part`: test:small was asked, and is from here on"]
+    );
+    assert_eq!(
+        steps(&log).iter().filter(|step| step.ends_with("refused")).count(),
+        1,
+        "it is not tried again there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_about_the_limit_of_a_scope() {
+    let person = Person::who(Decision::Approve);
+    // The run has no call left either, and raising its limit would help nobody.
+    let (report, _) = runs(WhenExhausted::ask(), one_call(), &person, |cx| async move {
+        let (tool, part) = (World::new().tool("tool", Pure), cx.limited("part", one_call()));
+        part.tool(&tool, json!({})).await?;
+        let refused = part.tool(&tool, json!({})).await.unwrap_err();
+        assert!(
+            refused.to_string().starts_with("budget of 1 tool calls for `part` is exhausted"),
+            "{refused}"
+        );
+        cx.tool(&tool, json!({})).await?;
+        Ok("raised".into())
+    })
+    .await;
+    assert_eq!((report.result.unwrap().text(), person.asked().len()), ("raised".into(), 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_model_fits_the_budget_error_stays() {
     let (large, small) = (priced("test:large", 10.0, 9), priced("test:small", 5.0, 9));
     let budget = Budget::unlimited().with_cost(NanoUsd(200_000));

@@ -66,7 +66,7 @@ fn scopes_with_limits_of_their_own() {
                 let calls = join_all(calls.collect::<Vec<_>>());
                 async move {
                     let done = calls.await.iter().flatten().count();
-                    (done, cx.account().spent.tool_calls)
+                    (done, cx.spent().tool_calls)
                 }
             });
             let sides = join_all(sides.collect::<Vec<_>>()).await;
@@ -77,6 +77,31 @@ fn scopes_with_limits_of_their_own() {
     })
     .run();
     assert!(proof.crashes > 100, "{proof:?}");
+}
+
+/// What a crash has lost is booked in the scope too, so only what it can afford twice is sure to be done.
+#[test]
+fn model_calls_in_a_scope_with_limits() {
+    let proof = Check::new(|| {
+        subject(WhenExhausted::stop(), Budget::unlimited(), |cx, world| async move {
+            let model: Arc<dyn ChatModel> = Arc::new(RuleModel::new(|_| Says::text("said")));
+            let part = cx.limited("part", Budget::unlimited().with_model_calls(40).with_tokens(100_000));
+            for n in 0..3 {
+                let messages = [Message::user(format!("say {n}"))].into_iter().collect();
+                part.model(&model, ModelRequest::new(messages).with_max_output_tokens(50)).await?;
+                cx.tool(&world.tool(&format!("tool{n}"), Keyed), json!({"n": n})).await?;
+            }
+            let (spent, all) = (part.spent(), cx.budget().spent);
+            assert_eq!(
+                (spent.model_calls, spent.usage),
+                (all.model_calls, all.usage),
+                "booked in both alike"
+            );
+            Ok("done".into())
+        })
+    })
+    .run();
+    assert!(proof.crashes > 50, "{proof:?}");
 }
 
 #[test]

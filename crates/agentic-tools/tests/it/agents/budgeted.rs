@@ -1,13 +1,15 @@
 //! Budgets of agents: what is left of their work, and who pays.
 
+use std::sync::Arc;
+
 use agentic_core::{
-    Agent, AgentError, Budget, Budgeted, ChatModel, NanoUsd, Part, Price, Reason, ToolCall, Usage,
-    WhenExhausted,
+    Agent, AgentError, Budget, Budgeted, ChatModel, NanoUsd, Part, Price, Reason, RunContext, ScopedTool,
+    StepError, Tool, ToolCall, ToolSpec, Usage, WhenExhausted, async_trait,
 };
 use agentic_runtime::{Ephemeral, RunError, RunReport};
 use agentic_testkit::{FakeSources, ScriptedModel};
 use agentic_tools::FunctionCallingAgent;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Canned;
 
@@ -99,4 +101,39 @@ async fn a_called_agent_is_stopped_by_the_budget_of_its_caller() {
     };
     assert_eq!(partial.spend, report.spend, "the stopped one's part is in it");
     assert_eq!(helper.left(), 1);
+}
+
+/// A tool of steps, which sets a call apart for itself and needs more.
+#[derive(Clone, Debug)]
+struct Sparing(Canned);
+
+#[async_trait]
+impl ScopedTool for Sparing {
+    fn spec(&self) -> &Arc<ToolSpec> {
+        self.0.spec()
+    }
+
+    async fn call(&self, arguments: Value, cx: &RunContext) -> Result<Value, StepError> {
+        let tool: Arc<dyn Tool> = Arc::new(self.0.clone());
+        let part = cx.limited("part", Budget::unlimited().with_tool_calls(1));
+        part.tool(&tool, arguments.clone()).await?;
+        part.tool(&tool, arguments).await
+    }
+}
+
+#[tokio::test]
+async fn what_a_tool_has_set_apart_for_itself_is_not_the_end_of_its_caller() {
+    let model = looks(ScriptedModel::new()).says("It has not enough.").using(usage());
+    let tool = Sparing(Canned::new("tool", [json!("y"), json!("never")]));
+    let agent = FunctionCallingAgent::builder().model(model.clone()).scoped_tool(tool).build().unwrap();
+    let report = Ephemeral::new().run(&agent, "look").await;
+    let outcome = report.result.unwrap();
+    assert_eq!(outcome.text(), "It has not enough.");
+    let read = format!("{:?}", model.requests()[1].messages.last());
+    assert!(read.contains("budget of 1 tool calls for") && read.contains("give it more"), "{read}");
+    assert_eq!(
+        (outcome.spend.tool_calls, report.spend.tool_calls),
+        (1, 1),
+        "what its steps took is the agent's too"
+    );
 }

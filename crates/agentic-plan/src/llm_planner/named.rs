@@ -1,0 +1,68 @@
+//! Names that a goal has and a plan must not lose: workers read their tasks, and never the goal.
+
+use agentic_core::{Plan, Task};
+
+/// What is wrong with a plan none of whose tasks has a name of its goal as it is written there, if one is missing.
+pub(super) fn lost(plan: &Plan) -> Option<String> {
+    let missing = names(&plan.goal().text).find(|name| !plan.tasks().iter().any(|task| has(task, name)))?;
+    Some(format!(
+        "no task names `{missing}`, as the goal does; write names in tasks exactly as they are in the goal"
+    ))
+}
+
+fn has(task: &Task, name: &str) -> bool {
+    let in_input = || task.inputs.values().any(|input| input.to_string().contains(name));
+    task.description.contains(name) || in_input() || task.subtasks.iter().any(|task| has(task, name))
+}
+
+/// Files, addresses and identifiers: words with an ending like `.txt`, or with `_` within. Names of people and places are none
+/// of them, as they may be written in other ways.
+fn names(goal: &str) -> impl Iterator<Item = &str> {
+    goal.split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|word| is_name(word))
+}
+
+fn is_name(word: &str) -> bool {
+    let has_ending = word.rsplit_once('.').is_some_and(|(stem, ending)| {
+        !stem.is_empty() && ending.len() > 1 && ending.chars().all(char::is_alphanumeric)
+    });
+    let is_number = word.chars().all(|c| !c.is_alphabetic());
+    !is_number && (has_ending || word.contains("://") || word.trim_matches('_').contains('_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use agentic_core::Goal;
+
+    use super::*;
+
+    fn lost_of(goal: &str, descriptions: &[&str]) -> Option<String> {
+        let tasks = descriptions.iter().enumerate();
+        let tasks = tasks.map(|(n, text)| Task::new(format!("t{n}"), *text, Vec::<String>::new())).collect();
+        lost(&Plan::new(Goal::new(goal), tasks).unwrap())
+    }
+
+    #[test]
+    fn a_name_in_other_letters_is_lost() {
+        let goal = "What do the trips in bergen.txt and oslo.txt cost?";
+        assert_eq!(lost_of(goal, &["Read bergen.txt.", "Read oslo.txt."]), None);
+        let problem = lost_of(goal, &["Read bergen.txt.", "Read Oslo.txt."]).unwrap();
+        assert!(problem.starts_with("no task names `oslo.txt`, as the goal does"), "{problem}");
+    }
+
+    #[test]
+    fn names_are_files_addresses_and_identifiers() {
+        let found = |text| names(text).collect::<Vec<_>>();
+        assert_eq!(
+            found("Fix (src/main.rs), \"a_b.md\"; see https://x.example/y."),
+            ["src/main.rs", "a_b.md", "https://x.example/y"]
+        );
+        assert_eq!(found("rename max_tasks in lib.rs:12"), ["max_tasks"]);
+        for none in
+            ["Compare Oslo with Bergen, e.g. by price.", "It costs 3.50 or 12.000.", "and/or __ ... U.S.A."]
+        {
+            assert_eq!(found(none), Vec::<&str>::new(), "{none}");
+        }
+    }
+}

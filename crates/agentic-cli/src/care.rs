@@ -2,16 +2,55 @@
 
 use std::sync::Arc;
 
-use agentic::core::{Approval, ApprovalRule, Criterion, Tool};
+use agentic::core::{Approval, ApprovalRule, Criterion, Task, Tool};
 use agentic::plan::read_criteria;
 use agentic::{
     Agent, ChatModel, CriticAgent, IterativeRefinementAgent, LlmReflector, SelfCorrectionAgent, Verifier,
     VerifyingAgent,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::args::Care;
 use crate::exit::Failure;
+
+/// Refuses what a task asks for and the run does not have: its tools, those of what it remembers by `others`, and agents. `of` says
+/// which task.
+pub(crate) fn check_task(
+    of: &str,
+    task: &Task,
+    tools: &[Arc<dyn Tool>],
+    others: &[&str],
+    rules: &[ApprovalRule],
+) -> Result<(), Failure> {
+    if let Some(agent) = &task.agent {
+        let why = "and the command line has one agent, without a name; leave `agent` out";
+        return Err(Failure::usage(format!("{of}it is for agent `{agent}`, {why}")));
+    }
+    for tool in task.tools.iter().flatten().filter(|tool| !others.contains(&tool.as_str())) {
+        if let Err(why) = is_had(tool, &Value::Null, tools, rules) {
+            return Err(Failure::usage(format!("{of}it names the tool `{tool}`, {why}")));
+        }
+    }
+    check(of, &task.criteria, tools, rules)
+}
+
+/// Why the run can't call this tool, if it can't.
+fn is_had(
+    tool: &str,
+    arguments: &Value,
+    tools: &[Arc<dyn Tool>],
+    rules: &[ApprovalRule],
+) -> Result<(), String> {
+    if !tools.iter().any(|known| known.spec().name == *tool) {
+        return Err(format!("which the run does not have; add --tool {tool}"));
+    }
+    let call = Approval::of_tool(tool, arguments.clone());
+    match rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
+        true => Err("which a rule of the run denies; leave one of the two out".to_owned()),
+        false => Ok(()),
+    }
+}
 
 /// Refuses criteria that call a tool which the run does not have, or which its rules deny. `of` says whose they are.
 pub(crate) fn check(
@@ -22,14 +61,8 @@ pub(crate) fn check(
 ) -> Result<(), Failure> {
     for (criterion, number) in criteria.iter().zip(1..) {
         let Criterion::Tool { tool, arguments, .. } = criterion else { continue };
-        let refused =
-            |why: &str| Err(Failure::usage(format!("{of}criterion {number} calls `{tool}`, {why}")));
-        if !tools.iter().any(|known| known.spec().name == *tool) {
-            return refused(&format!("which the run does not have; add --tool {tool}"));
-        }
-        let call = Approval::of_tool(tool, arguments.clone());
-        if rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
-            return refused("which a rule of the run denies; leave one of the two out");
+        if let Err(why) = is_had(tool, arguments, tools, rules) {
+            return Err(Failure::usage(format!("{of}criterion {number} calls `{tool}`, {why}")));
         }
     }
     Ok(())

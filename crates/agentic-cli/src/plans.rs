@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agentic::core::{ApprovalRule, Plan, Planner, Task, Tool};
+use agentic::core::{Plan, Planner, Task, Tool};
 use agentic::plan::read_plan;
 use agentic::{Agent, ChatModel, HierarchicalPlanner, LlmPlanner, PlanExecutor, StaticPlanner};
 use serde::{Deserialize, Serialize};
 
 use crate::args;
 use crate::care::{self, CareRecipe};
+use crate::config::Settings;
 use crate::exit::Failure;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,20 +36,23 @@ impl PlanRecipe {
     }
 
     /// Refuses what the tasks of a written plan ask of tools that the run does not have.
-    pub(crate) fn check(&self, tools: &[Arc<dyn Tool>], rules: &[ApprovalRule]) -> Result<(), Failure> {
+    pub(crate) fn check(&self, tools: &[Arc<dyn Tool>], settings: &Settings) -> Result<(), Failure> {
         fn below(
             tasks: &[Task],
             above: &str,
-            tools: &[Arc<dyn Tool>],
-            rules: &[ApprovalRule],
+            check: &impl Fn(&str, &Task) -> Result<(), Failure>,
         ) -> Result<(), Failure> {
             tasks.iter().try_for_each(|task| {
                 let path = format!("{above}{}", task.id);
-                care::check(&format!("task `{path}`: "), &task.criteria, tools, rules)?;
-                below(&task.subtasks, &format!("{path}/"), tools, rules)
+                check(&path, task)?;
+                below(&task.subtasks, &format!("{path}/"), check)
             })
         }
-        self.plan.as_ref().map_or(Ok(()), |plan| below(plan.tasks(), "", tools, rules))
+        let others: &[&str] = if settings.memory.is_some() { &["remember", "recall"] } else { &[] };
+        let check = |path: &str, task: &Task| {
+            care::check_task(&format!("task `{path}`: "), task, tools, others, &settings.rules)
+        };
+        self.plan.as_ref().map_or(Ok(()), |plan| below(plan.tasks(), "", &check))
     }
 
     /// Has the model plan for a worker with these tools.

@@ -1,6 +1,6 @@
 //! Plans that people write: YAML files.
 
-use agentic_core::{Criterion, Goal, Plan, PlanError, Task};
+use agentic_core::{Criterion, Goal, Plan, PlanError, Task, TaskStatus};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -38,6 +38,9 @@ pub enum PlanFileError {
 struct File {
     goal: Value,
     tasks: Vec<Written>,
+    /// A plan that was written down as JSON is a file too.
+    #[serde(rename = "version")]
+    _version: Option<u32>,
 }
 
 /// A task as people write it: a field that there is not is a slip of the pen.
@@ -57,12 +60,23 @@ struct Written {
     retries: Option<u32>,
     budget_share: Option<f64>,
     #[serde(default)]
+    status: TaskStatus,
+    #[serde(default)]
     subtasks: Vec<Written>,
 }
 
 impl Written {
     fn task(self, above: &str) -> Result<Task, PlanFileError> {
         let path = format!("{above}{}", self.id);
+        if self.status != TaskStatus::Pending {
+            return Err(PlanError::Status { task: path, status: self.status }.into());
+        }
+        if let Some(reference) = reference_in(&self.description) {
+            let problem =
+                "references stand in inputs, whose values the task reads; write it there".to_owned();
+            let (input, reference) = ("description".to_owned(), reference.to_owned());
+            return Err(PlanError::Reference { task: path, input, reference, problem }.into());
+        }
         let mut task = Task::new(self.id, self.description, self.dependencies);
         (task.agent, task.tools, task.inputs) = (self.agent, self.tools, self.inputs);
         let of = format!("task `{}`", path.replace(char::is_control, " "));
@@ -71,6 +85,13 @@ impl Written {
         let subtasks = self.subtasks.into_iter().map(|written| written.task(&format!("{path}/")));
         Ok(task.split(subtasks.collect::<Result<Vec<_>, _>>()?))
     }
+}
+
+/// The first reference in a text.
+fn reference_in(text: &str) -> Option<&str> {
+    let from = text.find("{{")?;
+    let length = text[from..].find("}}")?;
+    Some(&text[from..from + length + 2])
 }
 
 #[derive(Deserialize)]

@@ -19,8 +19,8 @@ use self::draft::{Draft, Names};
 /// Has a model split goals into tasks, as JSON by a schema. A plan that is none is sent back with what is wrong with it, a few
 /// times.
 ///
-/// So is one that has lost a name of the goal: a file, an address, an identifier that no task has as it is written in the goal.
-/// Workers read their tasks and never the goal. Where no other plan comes, the first of these is taken.
+/// Workers read their tasks and never the goal. So names of the goal, of files, addresses and identifiers, are written in tasks as
+/// they are written there, and a first plan that has lost one is sent back too; where no other comes, it is taken all the same.
 ///
 /// The model knows the agents and tools that it is told of here, and no others: where a model keeps to schemas it can't name
 /// others, else such a plan is sent back too.
@@ -136,21 +136,15 @@ impl Planner for LlmPlanner {
         }
         let asked = prompt::first(self, goal, context);
         let names = Names::first(self.max_tasks);
-        self.ask(prompt::system(self), asked, &names, |tasks| Plan::new(goal.clone(), tasks), named::lost, cx)
-            .await
+        let make = |tasks| Plan::new(goal.clone(), named::restored(tasks, goal));
+        self.ask(prompt::system(self), asked, &names, make, named::lost, cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         let names = Names::after(plan, self.max_tasks);
         let asked = prompt::again(self, plan, &names, context);
-        self.ask(
-            prompt::system_again(self),
-            asked,
-            &names,
-            |tasks| plan.next_version(context, tasks),
-            |_| None,
-            cx,
-        )
-        .await
+        let make = |tasks| plan.next_version(context, named::restored(tasks, plan.goal()));
+        // What is left to do may need less than the whole goal names.
+        self.ask(prompt::system_again(self), asked, &names, make, |_| None, cx).await
     }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation
     let tools = agents::tools(&settings)?;
     care::check("", &goal.criteria, &tools, &settings.rules)?;
     if let Some(plan) = &start.plan {
-        plan.check(&tools, &settings.rules)?;
+        plan.check(&tools, &settings)?;
     }
     let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
     let opened = agents::open(&settings, tools, start.plan, care);

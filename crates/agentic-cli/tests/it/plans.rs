@@ -39,6 +39,45 @@ fn plans_of_people_are_shown_and_executed() {
 }
 
 #[test]
+fn what_a_plan_asks_for_and_the_run_does_not_have_is_refused_before_it_begins() {
+    let place = Place::new();
+    place.file("script.yaml", SCRIPT);
+    for (task, more, expected) in [
+        (
+            "tools: [read_fil]",
+            &[][..],
+            "task `a/x`: it names the tool `read_fil`, which the run does not have",
+        ),
+        (
+            "tools: [shell]",
+            &["--tool", "shell", "--deny", "shell"],
+            "task `a/x`: it names the tool `shell`, which a rule",
+        ),
+        ("tools: [recall]", &[], "task `a/x`: it names the tool `recall`, which the run does not have"),
+        ("agent: coder", &[], "task `a/x`: it is for agent `coder`, and the command line has one agent"),
+    ] {
+        let written = format!(
+            "goal: g\ntasks:\n  - {{id: a, description: d, subtasks: [{{id: x, description: d, {task}}}]}}"
+        );
+        place.file("plan.yaml", written);
+        let args = ["plan", "--file", "plan.yaml", "--execute", "--model", "scripted:script.yaml"];
+        let refused = place.run(&[&args[..], more].concat());
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.err.contains(expected), "{expected}: {}", refused.err);
+    }
+}
+
+#[test]
+fn a_plan_of_a_model_can_be_kept_and_executed_later() {
+    let place = Place::new();
+    place.file("script.yaml", SCRIPT);
+    let planned = place.run(&["plan", "Pack", "--model", "scripted:script.yaml", "--output", "json"]);
+    place.file("plan.json", &planned.out);
+    let done = place.run(&["plan", "--file", "plan.json", "--execute", "--model", "scripted:script.yaml"]);
+    assert_eq!((done.code, done.out.as_str()), (0, "An umbrella.\n"), "{done:?}");
+}
+
+#[test]
 fn plans_of_models_are_shown_and_executed() {
     let place = Place::new();
     place.file("script.yaml", SCRIPT);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::draft::{self, Draft, Names};
-use super::{LlmPlanner, prompt};
+use super::{LlmPlanner, named, prompt};
 
 #[derive(Deserialize)]
 struct Piece {
@@ -45,7 +45,7 @@ impl LlmPlanner {
         let options = ExtractOptions::default().with_name("tasks").with_attempts(self.attempts);
         let read = |value: Value| {
             let piece: Piece = serde_json::from_value(value).map_err(|error| error.to_string())?;
-            let tasks = piece.draft.tasks(&names);
+            let tasks = named::restored(piece.draft.tasks(&names), goal);
             let whole = so_far.iter().chain(&tasks).cloned().collect();
             Plan::new(goal.clone(), whole).map_err(|error| error.to_string())?;
             Ok(Extension { is_whole: piece.complete || tasks.len() == left, tasks })

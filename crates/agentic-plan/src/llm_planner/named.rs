@@ -1,6 +1,6 @@
 //! Names that a goal has and a plan must not lose: workers read their tasks, and never the goal.
 
-use agentic_core::{Plan, Task};
+use agentic_core::{Goal, Plan, Task};
 
 /// What is wrong with a plan none of whose tasks has a name of its goal as it is written there, if one is missing.
 pub(super) fn lost(plan: &Plan) -> Option<String> {
@@ -8,6 +8,32 @@ pub(super) fn lost(plan: &Plan) -> Option<String> {
     Some(format!(
         "no task names `{missing}`, as the goal does; write names in tasks exactly as they are in the goal"
     ))
+}
+
+/// The tasks with the names of the goal as they are written there, where a model has changed upper and lower case.
+pub(super) fn restored(mut tasks: Vec<Task>, goal: &Goal) -> Vec<Task> {
+    for name in names(&goal.text) {
+        for task in &mut tasks {
+            task.description = spelled(&task.description, name);
+        }
+    }
+    tasks
+}
+
+/// A text in which this name is spelled like this.
+fn spelled(text: &str, name: &str) -> String {
+    // Lower case of ASCII has the same places.
+    let (lower, wanted) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let mut spelled = text.to_owned();
+    for (at, found) in lower.match_indices(&wanted) {
+        let end = at + found.len();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let is_part = text[..at].ends_with(is_word) || text[end..].starts_with(is_word);
+        if !is_part {
+            spelled.replace_range(at..end, name);
+        }
+    }
+    spelled
 }
 
 fn has(task: &Task, name: &str) -> bool {
@@ -33,8 +59,6 @@ fn is_name(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use agentic_core::Goal;
-
     use super::*;
 
     fn lost_of(goal: &str, descriptions: &[&str]) -> Option<String> {
@@ -49,6 +73,21 @@ mod tests {
         assert_eq!(lost_of(goal, &["Read bergen.txt.", "Read oslo.txt."]), None);
         let problem = lost_of(goal, &["Read bergen.txt.", "Read Oslo.txt."]).unwrap();
         assert!(problem.starts_with("no task names `oslo.txt`, as the goal does"), "{problem}");
+    }
+
+    #[test]
+    fn a_name_in_other_letters_is_spelled_as_the_goal_spells_it() {
+        for (text, expected) in [
+            ("Read Bergen.txt.", "Read bergen.txt."),
+            ("BERGEN.TXT and `Bergen.Txt`", "bergen.txt and `bergen.txt`"),
+            (
+                "Read old_Bergen.txt, Bergen.txt2 and æBergen.txt",
+                "Read old_Bergen.txt, Bergen.txt2 and æBergen.txt",
+            ),
+            ("Å Bergen.txt ø", "Å bergen.txt ø"),
+        ] {
+            assert_eq!(spelled(text, "bergen.txt"), expected);
+        }
     }
 
     #[test]

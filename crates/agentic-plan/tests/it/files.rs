@@ -106,3 +106,33 @@ fn people_write_criteria() {
         assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_plan_that_was_written_down_as_json_is_read_again() {
+    let plan = read_plan("
+goal: {text: pack, criteria: [{type: matches, pattern: x}], inputs: {days: 3}}
+tasks:
+  - {id: a, description: look it up, retries: 1, tools: [search], budget_share: 0.5}
+  - {id: b, description: write it, inputs: {rain: '{{a.result}}'}, subtasks: [{id: x, description: all of it}]}
+")
+    .unwrap();
+    assert_eq!(read_plan(&serde_json::to_string_pretty(&plan).unwrap()).unwrap(), plan);
+    let done =
+        read_plan("{goal: g, version: 1, tasks: [{id: a, description: d, status: completed}]}").unwrap_err();
+    assert_eq!(done.to_string(), "task `a` is Completed already; a task begins and ends once");
+}
+
+#[test]
+fn a_reference_in_a_description_is_refused() {
+    let error = read_plan(
+        "
+goal: g
+tasks: [{id: a, description: d}, {id: b, description: 'Use {{a.result}}'}]
+",
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "input `description` of task `b` has the reference `{{a.result}}`: references stand in inputs, whose values the task reads; write it there"
+    );
+}

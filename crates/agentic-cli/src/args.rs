@@ -73,10 +73,8 @@ pub(crate) struct Run {
     pub(crate) goal: String,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
-    /// What to do when a budget is exhausted: `stop`; `ask` somebody to raise it, as a call is approved; or the address of a
-    /// cheaper model that is asked from there on [default: stop]
-    #[arg(long, value_name = "stop|ask|URL", env = "AGENTIC_WHEN_EXHAUSTED")]
-    pub(crate) when_exhausted: Option<Exhausted>,
+    #[command(flatten)]
+    pub(crate) exhaustion: Exhaustion,
     #[command(flatten)]
     pub(crate) care: Care,
     /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends, Ctrl-C cancels it, and what nobody can approve is denied
@@ -88,12 +86,20 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Exhaustion {
+    /// What to do when a budget is exhausted: `stop`; `ask` somebody to raise it, as a call is approved; or the address of a
+    /// cheaper model that is asked from there on [default: stop]
+    #[arg(long, value_name = "stop|ask|URL", env = "AGENTIC_WHEN_EXHAUSTED")]
+    pub(crate) when_exhausted: Option<Exhausted>,
+}
+
+#[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Plan {
     /// What is to be achieved; with --file the goal of the file, if it is left out
     #[arg(required_unless_present = "file")]
     pub(crate) goal: Option<String>,
-    /// Take the plan from this YAML file instead of having the model make one
+    /// Take the plan from this file, YAML or JSON, instead of having the model make one; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Execute the plan; without this it is only shown
@@ -115,6 +121,8 @@ pub(crate) struct Plan {
     pub(crate) care: Care,
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
+    #[command(flatten)]
+    pub(crate) exhaustion: Exhaustion,
     /// Keep nothing of the run, what is remembered excepted: it is gone when the program ends
     #[arg(long, requires = "execute")]
     pub(crate) ephemeral: bool,

@@ -116,10 +116,14 @@ impl Planner for Written {
     }
 }
 
-/// What a file says.
+/// What a file says; `-` is standard input.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    read.map_err(|error| Failure::usage(format!("can't read {}: {error}", path.display())))
 }
 
 /// The plan in a file.

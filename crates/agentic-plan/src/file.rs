@@ -104,6 +104,17 @@ struct WrittenGoal {
     criteria: Vec<Value>,
 }
 
+/// What criteria of each type have.
+const FIELDS: [(&str, &[&str]); 7] = [
+    ("equals", &["value"]),
+    ("matches", &["pattern"]),
+    ("schema", &["schema"]),
+    ("near", &["value", "tolerance"]),
+    ("answer", &["any_of"]),
+    ("tool", &["tool", "arguments", "gives"]),
+    ("judged", &["rubric"]),
+];
+
 /// Criteria as people write them: a field that there is not is a slip of the pen here too.
 fn criteria(written: Vec<Value>, of: &str) -> Result<Vec<Criterion>, PlanFileError> {
     let read = |(place, written): (usize, Value)| {
@@ -112,18 +123,22 @@ fn criteria(written: Vec<Value>, of: &str) -> Result<Vec<Criterion>, PlanFileErr
             let problem = problem.replace(char::is_control, " ");
             PlanFileError::Criterion { of: of.to_owned(), number: place + 1, problem }
         };
+        let kind = written.get("type").and_then(Value::as_str);
+        let Some((kind, fields)) = kind.and_then(|kind| FIELDS.iter().find(|(known, _)| *known == kind))
+        else {
+            let kinds = FIELDS.map(|(kind, _)| kind).join(", ");
+            return Err(wrong(format!("is none; write {{type: T, …}}, and for T one of: {kinds}")));
+        };
+        let mut names = written.as_object().into_iter().flat_map(serde_json::Map::keys);
+        if let Some(name) = names.find(|name| *name != "type" && !fields.contains(&name.as_str())) {
+            let fields = fields.join(", ");
+            return Err(wrong(format!("has a field `{name}`; criteria of the type `{kind}` have: {fields}")));
+        }
         let criterion =
             Criterion::deserialize(&written).map_err(|error| wrong(format!("can't be read: {error}")))?;
-        let known = serde_json::to_value(&criterion).unwrap_or_default();
-        let unknown = written.as_object().into_iter().flatten().find(|(name, _)| known.get(name).is_none());
-        match unknown {
-            Some((name, _)) => {
-                Err(wrong(format!("has a field `{name}`, which criteria like it do not have")))
-            }
-            None => match predicate::flaw(&criterion) {
-                Some(flaw) => Err(wrong(format!("can't be used: {flaw}"))),
-                None => Ok(criterion),
-            },
+        match predicate::flaw(&criterion) {
+            Some(flaw) => Err(wrong(format!("can't be used: {flaw}"))),
+            None => Ok(criterion),
         }
     };
     written.into_iter().enumerate().map(read).collect()
@@ -151,6 +166,7 @@ pub fn read_criteria(text: &str) -> Result<Vec<Criterion>, PlanFileError> {
 fn yaml<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, PlanFileError> {
     serde_saphyr::from_str(text).map_err(|error| {
         let message = error.to_string().lines().next().unwrap_or_default().to_owned();
+        let message = message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message);
         PlanFileError::Form { what, message }
     })
 }
@@ -189,4 +205,31 @@ pub fn read_plan(text: &str) -> Result<Plan, PlanFileError> {
     };
     let tasks = file.tasks.into_iter().map(|written| written.task("")).collect::<Result<_, _>>()?;
     Ok(Plan::new(goal, tasks)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn criteria_have_the_fields_that_are_listed() {
+        let all = [
+            Criterion::Equals { value: 1.into() },
+            Criterion::Matches { pattern: "x".into() },
+            Criterion::Schema { schema: true.into() },
+            Criterion::Near { value: 1.0, tolerance: 0.0 },
+            Criterion::Answer { any_of: vec!["x".into()] },
+            Criterion::Tool { tool: "t".into(), arguments: 1.into(), gives: 1.into() },
+            Criterion::Judged { rubric: "x".into() },
+        ];
+        for (criterion, (kind, fields)) in all.iter().zip(FIELDS) {
+            let written = serde_json::to_value(criterion).unwrap();
+            let mut has: Vec<_> = written.as_object().unwrap().keys().map(String::as_str).collect();
+            has.retain(|name| *name != "type");
+            let mut listed = fields.to_vec();
+            has.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!((written["type"].as_str(), has), (Some(kind), listed));
+        }
+    }
 }

@@ -48,7 +48,7 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         let start = Start {
             agent: args.agent,
             goal,
-            when_exhausted: None,
+            when_exhausted: args.exhaustion.when_exhausted,
             care: args.care,
             ephemeral: args.ephemeral,
             plan,

@@ -35,7 +35,8 @@ async fn begin(args: Run, interrupt: &Cancellation) -> Result<u8, Failure> {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
     let (goal, plan) = (Goal::new(goal), None);
-    let Run { agent, when_exhausted, care, ephemeral, output, .. } = args;
+    let Run { agent, exhaustion, care, ephemeral, output, .. } = args;
+    let when_exhausted = exhaustion.when_exhausted;
     start(Start { agent, goal, when_exhausted, care, ephemeral, plan }, output, interrupt).await
 }
 

@@ -38,11 +38,15 @@ impl fmt::Display for BudgetError {
                 f,
                 "a budget of money refuses a model whose price is unknown; name its price, or limit its tokens instead"
             ),
+            _ if *spent == 0 && *reserved == 0 => {
+                let (limit, of, asked) = (what.limit(*limit), Of(scope), what.amount(*asked));
+                let advice = advice(scope);
+                write!(f, "budget of {limit}{of} is too small: {asked} asked for; {advice} or ask for less")
+            }
             _ => {
                 let [spent, reserved, asked] = [*spent, *reserved, *asked].map(|number| what.amount(number));
                 let (limit, of) = (what.limit(*limit), Of(scope));
-                // A scope's limit is what it is once the scope is there.
-                let advice = if scope.is_empty() { "raise it" } else { "give it more" };
+                let advice = advice(scope);
                 write!(
                     f,
                     "budget of {limit}{of} is exhausted: {spent} spent, {reserved} reserved, {asked} more asked for; {advice} or ask for less",
@@ -50,6 +54,11 @@ impl fmt::Display for BudgetError {
             }
         }
     }
+}
+
+/// A scope's limit is what it is once the scope is there.
+fn advice(scope: &str) -> &'static str {
+    if scope.is_empty() { "raise it" } else { "give it more" }
 }
 
 /// Whose a limit is, where it is not the run's.

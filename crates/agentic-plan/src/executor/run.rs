@@ -146,7 +146,7 @@ impl<'a> Execution<'a> {
             let Some(path) = self.again.pop_front().or_else(next) else { break };
             match self.assigned(&path) {
                 Ok(task) => self.work_on(path, task)?,
-                // A result is there and has not the part that is referred to.
+                // A result is there and has not the part that is referred to: what was given is no good, not what was asked.
                 Err(error) => self.gave_up(path, Failed { error, reflection: None, is_over: false })?,
             }
         }
@@ -154,7 +154,10 @@ impl<'a> Execution<'a> {
     }
 
     fn assigned(&self, path: &str) -> Result<Task, AgentError> {
-        self.plan.assigned(path).map_err(internal)
+        self.plan.assigned(path).map_err(|error| AgentError::InvalidOutput {
+            message: error.to_string(),
+            partial: Box::default(),
+        })
     }
 
     fn work_on(&mut self, path: String, task: Task) -> Result<(), AgentError> {

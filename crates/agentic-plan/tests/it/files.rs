@@ -94,12 +94,18 @@ fn people_write_criteria() {
         ("- {type: near, value: 1}", "criterion 1 can't be read: missing field `tolerance`"),
         (
             "- {type: judged, rubric: x}\n- {type: judge, rubric: x}",
-            "criterion 2 can't be read: unknown variant `judge`",
+            "criterion 2 is none; write {type: T, …}, and for T one of: equals, matches, schema, near, answer, tool, judged",
         ),
         (
             "- {type: tool, tool: x, givse: 1}",
-            "criterion 1 has a field `givse`, which criteria like it do not have",
+            "criterion 1 has a field `givse`; criteria of the type `tool` have: tool, arguments, gives",
         ),
+        (
+            "- {type: matches, patern: x}",
+            "criterion 1 has a field `patern`; criteria of the type `matches` have: pattern",
+        ),
+        ("- matches", "criterion 1 is none; write {type: T, …}"),
+        ("- {pattern: x}", "criterion 1 is none; write {type: T, …}"),
         ("type: judged", "a list of criteria can't be read"),
     ] {
         let error = read_criteria(text).unwrap_err().to_string();

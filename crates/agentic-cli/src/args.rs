@@ -323,10 +323,10 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     }
     // Where the arguments are wrong, what they ask for has to be guessed from their words.
     let words: Vec<_> = std::env::args_os().skip(1).collect();
-    let is_run = words.first().is_some_and(|word| word == "run" || word == "plan");
+    let tells_events = words.first().is_some_and(|word| word == "run" || word == "plan");
     let json = words.iter().any(|word| word == "--output=json")
         || words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
-    if is_run && json {
+    if tells_events && json {
         let message = error.to_string();
         let lines: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let message = lines.join(" ");

@@ -23,7 +23,7 @@ pub struct Ticket(pub u64);
 ///   at its first poll.
 /// - What a step may take is reserved when it registers and settled when its outcome is delivered. A call that fits
 ///   once calls in flight have given back what they hold ([`BudgetError::may_fit_later`](crate::BudgetError::may_fit_later))
-///   waits for that, in the order of registration.
+///   waits for that, in the order of registration among those that the same limit holds for.
 /// - After cancellation every open step that may be cut is answered with
 ///   [`StepError::Cancelled`], in the order of registration, and each later one at once.
 /// - What is drawn (`id`, `random`, `version`) is the same for the same step id whenever the run is repeated, and so is

@@ -69,7 +69,11 @@ impl Written {
     fn task(self, above: &str) -> Result<Task, PlanFileError> {
         let path = format!("{above}{}", self.id);
         if self.status != TaskStatus::Pending {
-            return Err(PlanError::Status { task: path, status: self.status }.into());
+            let path = path.replace(char::is_control, " ");
+            let message = format!(
+                "task `{path}` is not pending; leave its status out, as a plan in a file begins anew"
+            );
+            return Err(PlanFileError::Form { what: "the plan", message });
         }
         if let Some(reference) = reference_in(&self.description) {
             let problem =

@@ -125,7 +125,10 @@ tasks:
     assert_eq!(read_plan(&serde_json::to_string_pretty(&plan).unwrap()).unwrap(), plan);
     let done =
         read_plan("{goal: g, version: 1, tasks: [{id: a, description: d, status: completed}]}").unwrap_err();
-    assert_eq!(done.to_string(), "task `a` is Completed already; a task begins and ends once");
+    assert_eq!(
+        done.to_string(),
+        "the plan can't be read: task `a` is not pending; leave its status out, as a plan in a file begins anew"
+    );
 }
 
 #[test]

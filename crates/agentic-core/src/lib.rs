@@ -66,7 +66,7 @@ pub use step::{Step, StepDetail, StepError, StepKind};
 // Models.
 pub use embed::{Embedder, EmbedderInfo, Embeddings};
 pub use error_class::ErrorClass;
-pub use message::{Image, ImageSource, Message, Messages, Part, Role, ToolCall, ToolResult};
+pub use message::{Image, ImageSource, Message, Messages, Part, Role, ToolCall, ToolResult, quoted};
 pub use model::{
     Capabilities, ChatModel, ChatModelExt, FinishReason, ModelDelta, ModelEvent, ModelInfo, ModelRequest,
     ModelResponse, ModelStream, OutputFormat, Sampling, ToolChoice, ToolSet,

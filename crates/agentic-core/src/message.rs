@@ -1,10 +1,13 @@
 //! What is said in a conversation: messages, their parts, and the append-only history.
 
+mod quoted;
+
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use self::quoted::quoted;
 use crate::digest::{Canonical, Digest};
 use crate::model::ToolSet;
 use crate::usage::Usage;

@@ -41,6 +41,9 @@ pub struct Replanned {
     pub reason: String,
     /// The tasks of the version before that were kept, done.
     pub kept: Vec<String>,
+    /// Those of them that were for others which were not kept: what the plan [gives](Plan::result) is never theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_over: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,10 +85,22 @@ impl Plan {
     pub fn next_version(&self, reason: impl Into<String>, tasks: Vec<Task>) -> Result<Self, PlanError> {
         let mut all: Vec<Task> = self.tasks.iter().filter_map(done).collect();
         let (version, mut replanned) = (self.version.saturating_add(1), self.replanned.clone());
-        let kept = all.iter().map(|task| task.id.clone()).collect();
-        replanned.push(Replanned { version, reason: reason.into(), kept });
+        let ids = |tasks: &[Task]| tasks.iter().map(|task| task.id.clone()).collect();
+        let (kept, left_over) = (ids(&all), self.left_over(&all));
+        replanned.push(Replanned { version, reason: reason.into(), kept, left_over });
         all.extend(tasks);
         Self { goal: self.goal.clone(), version, replanned, tasks: all }.checked()
+    }
+
+    /// Those of these tasks, which stay of it, that are done in part, or were for tasks that don't stay.
+    fn left_over(&self, kept: &[Task]) -> Vec<String> {
+        let stays = |id: &str| kept.iter().any(|task| task.id == id);
+        let is_over = |task: &&Task| {
+            let was_for = |other: &Task| other.dependencies.contains(&task.id) && !stays(&other.id);
+            let in_part = |other: &Task| other.id == task.id && other.status != TaskStatus::Completed;
+            self.tasks.iter().any(|other| was_for(other) || in_part(other))
+        };
+        kept.iter().filter(is_over).map(|task| task.id.clone()).collect()
     }
 
     /// These tasks come to it, while others of it may be done or worked on: it was not written to its end. They may depend on

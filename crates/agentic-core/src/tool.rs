@@ -190,6 +190,14 @@ pub enum ToolErrorKind {
     Failed,
 }
 
+impl ToolErrorKind {
+    /// Whether a tool that fails like this was asked and has found something, as a test that fails, and not just could not be
+    /// asked.
+    pub fn is_finding(self) -> bool {
+        matches!(self, Self::Failed | Self::NotFound)
+    }
+}
+
 impl ToolError {
     /// An error of this kind; `message` says what failed, on what, and what to do.
     pub fn new(kind: ToolErrorKind, message: impl Into<String>) -> Self {

@@ -35,15 +35,26 @@ pub enum OnFailure {
     Abort,
 }
 
+impl OnFailure {
+    /// Whether anybody reads what is thought of a task's last try.
+    fn reads_reflections(self) -> bool {
+        match self {
+            Self::Replan | Self::Ask => true,
+            Self::Skip | Self::Abort => false,
+        }
+    }
+}
+
 /// Plans a goal and executes the plan.
 ///
-/// A task starts the moment what it needs is done, while the planner may still [write](Planner::extend) others, in a scope of its own, `task:PATH`, within
-/// that of its [share](Task::budget_share) if it has one, `share:PATH`; so a plan takes as long as its longest
-/// chain of tasks, where [`max_parallel`](Self::max_parallel) is at least its width. What comes of it does not depend on the
-/// order in which tasks end.
+/// A task starts the moment what it needs is done, while the planner may still [write](Planner::extend) others, in a scope of its
+/// own, `task:PATH`, within that of its [share](Task::budget_share) if it has one, `share:PATH`; so a plan takes as long as its
+/// longest chain of tasks, where [`max_parallel`](Self::max_parallel) is at least its width. What comes of it does not depend on
+/// the order in which tasks end.
 ///
-/// An agent that works on a task gets the task's description as its goal, with the inputs of the whole goal and of the task, and
-/// the results of the tasks that it depends on. The outcome is the result of the task that no other one needs; of several, an
+/// An agent that works on a task gets the task's description as its goal, and after it [what it is a part of](Task::reads_goal) if
+/// that is read, with the inputs of the whole goal and of the task, what was looked up for the goal, and the results of the tasks
+/// that it depends on. The outcome is the result of the task that no other one needs; of several, an
 /// object with the result of each under its id.
 #[derive(Clone, Debug)]
 pub struct PlanExecutor {
@@ -56,6 +67,7 @@ pub struct PlanExecutor {
     retries: u32,
     on_failure: OnFailure,
     max_replans: u32,
+    known: String,
 }
 
 /// A plan that was executed.
@@ -85,6 +97,7 @@ impl PlanExecutor {
             retries: 1,
             on_failure: OnFailure::default(),
             max_replans: 3,
+            known: String::new(),
         }
     }
 
@@ -123,7 +136,15 @@ impl PlanExecutor {
         self
     }
 
-    /// Reflects on each failure: what it says is read by who tries again, and by the planner.
+    /// What the planner is told besides the goal: the context in which it [plans](Planner::plan).
+    #[must_use]
+    pub fn known(mut self, context: impl Into<String>) -> Self {
+        self.known = context.into();
+        self
+    }
+
+    /// Reflects on failures: what it says is read by who tries again, and by the planner. Where neither would read it, it is not
+    /// asked.
     #[must_use]
     pub fn reflector(mut self, reflector: impl Reflector) -> Self {
         self.reflector = Some(Arc::new(reflector));

@@ -56,6 +56,8 @@ struct Written {
     #[serde(default)]
     inputs: Map<String, Value>,
     #[serde(default)]
+    reads_goal: bool,
+    #[serde(default)]
     criteria: Vec<Value>,
     retries: Option<u32>,
     budget_share: Option<f64>,
@@ -85,7 +87,7 @@ impl Written {
         (task.agent, task.tools, task.inputs) = (self.agent, self.tools, self.inputs);
         let of = format!("task `{}`", path.replace(char::is_control, " "));
         (task.criteria, task.retries) = (criteria(self.criteria, &of)?, self.retries);
-        task.budget_share = self.budget_share;
+        (task.budget_share, task.reads_goal) = (self.budget_share, self.reads_goal);
         let subtasks = self.subtasks.into_iter().map(|written| written.task(&format!("{path}/")));
         Ok(task.split(subtasks.collect::<Result<Vec<_>, _>>()?))
     }

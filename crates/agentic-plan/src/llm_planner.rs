@@ -1,6 +1,7 @@
 //! Plans that a model makes.
 
 mod draft;
+mod last;
 mod more;
 mod named;
 mod prompt;
@@ -19,8 +20,9 @@ use self::draft::{Draft, Names};
 /// Has a model split goals into tasks, as JSON by a schema. A plan that is none is sent back with what is wrong with it, a few
 /// times.
 ///
-/// Workers read their tasks and never the goal. So names of the goal, of files, addresses and identifiers, are written in tasks as
+/// Workers read their tasks and not the goal. So names of the goal, of files, addresses and identifiers, are written in tasks as
 /// they are written there, and a first plan that has lost one is sent back too; where no other comes, it is taken all the same.
+/// Who works on the one task that no other needs, whose result is the plan's, [reads the goal](Task::reads_goal).
 ///
 /// The model knows the agents and tools that it is told of here, and no others: where a model keeps to schemas it can't name
 /// others, else such a plan is sent back too.
@@ -94,13 +96,13 @@ impl LlmPlanner {
         self
     }
 
+    /// Asks for a plan. What it is made into may have a flaw that is worth asking again for.
     async fn ask(
         &self,
         system: String,
         asked: String,
         names: &Names,
-        make: impl Fn(Vec<Task>) -> Result<Plan, PlanError>,
-        flaw: fn(&Plan) -> Option<String>,
+        make: impl Fn(Vec<Task>) -> Result<(Plan, Option<String>), PlanError>,
         cx: &RunContext,
     ) -> Result<Plan, AgentError> {
         let schema = draft::schema(names, self);
@@ -114,8 +116,8 @@ impl LlmPlanner {
         let flawed = Mutex::new(None);
         let read = |value| {
             let draft: Draft = serde_json::from_value(value).map_err(|error| error.to_string())?;
-            let plan = make(draft.tasks(names)).map_err(|error| error.to_string())?;
-            let Some(flaw) = flaw(&plan) else { return Ok(plan) };
+            let (plan, flaw) = make(draft.tasks(names)).map_err(|error| error.to_string())?;
+            let Some(flaw) = flaw else { return Ok(plan) };
             flawed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(plan);
             Err(flaw)
         };
@@ -136,15 +138,22 @@ impl Planner for LlmPlanner {
         }
         let asked = prompt::first(self, goal, context);
         let names = Names::first(self.max_tasks);
-        let make = |tasks| Plan::new(goal.clone(), named::restored(tasks, goal));
-        self.ask(prompt::system(self), asked, &names, make, named::lost, cx).await
+        let make = |tasks| {
+            let tasks = named::restored(tasks, goal);
+            let flaw = named::lost(&tasks, goal);
+            Ok((Plan::new(goal.clone(), last::reading(tasks, goal))?, flaw))
+        };
+        self.ask(prompt::system(self), asked, &names, make, cx).await
     }
 
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
         let names = Names::after(plan, self.max_tasks);
         let asked = prompt::again(self, plan, &names, context);
-        let make = |tasks| plan.next_version(context, named::restored(tasks, plan.goal()));
-        // What is left to do may need less than the whole goal names.
-        self.ask(prompt::system_again(self), asked, &names, make, |_| None, cx).await
+        let make = |tasks| {
+            let tasks = last::reading(named::restored(tasks, plan.goal()), plan.goal());
+            // What is left to do may need less than the whole goal names.
+            Ok((plan.next_version(context, tasks)?, None))
+        };
+        self.ask(prompt::system_again(self), asked, &names, make, cx).await
     }
 }

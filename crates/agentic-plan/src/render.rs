@@ -4,13 +4,13 @@ use std::fmt::{self, Display};
 
 use agentic_core::{Plan, Task, TaskStatus};
 
-/// A plan as a tree, a line a task: status, id, what to do, and what it needs.
+/// A plan as a tree, a line a task: status, id, what to do, what it needs, and what it says besides of who works on it and how.
 ///
 /// ```text
 /// Pack for both cities
-/// ✔ oslo     Look up the weather in Oslo
-/// ▸ bergen   Look up the weather in Bergen
-/// · pack     Pack for both ← oslo, bergen
+/// ✔ oslo     Look up the weather in Oslo [scout, only search]
+/// ▸ bergen   Look up the weather in Bergen [scout, only search]
+/// · pack     Pack for both ← oslo, bergen [2 criteria, 25% of the budget]
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Tree<'p>(pub &'p Plan);
@@ -34,12 +34,41 @@ fn branch(f: &mut fmt::Formatter<'_>, tasks: &[Task], depth: usize) -> fmt::Resu
         if !task.dependencies.is_empty() {
             write!(f, " ← {}", task.dependencies.join(", "))?;
         }
+        let terms = terms(task);
+        if !terms.is_empty() {
+            write!(f, " [{}]", terms.join(", "))?;
+        }
         if let Some(error) = &task.error {
             write!(f, " ({})", first_line(error))?;
         }
         branch(f, &task.subtasks, depth + 1)?;
     }
     Ok(())
+}
+
+/// Who works on it, and within what.
+fn terms(task: &Task) -> Vec<String> {
+    let Task { agent, tools, criteria, retries, budget_share, .. } = task;
+    let only = |tools: &Vec<String>| match tools.is_empty() {
+        true => "no tools".to_owned(),
+        false => format!("only {}", tools.join(" and ")),
+    };
+    let count = |count: usize, one: &str, many: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    };
+    let criteria =
+        Some(criteria.len()).filter(|many| *many > 0).map(|many| count(many, "criterion", "criteria"));
+    let retries = retries.map(|retries| count(retries as usize, "retry", "retries"));
+    let share = budget_share.map(|share| format!("{}% of the budget", (share * 100.0).round()));
+    agent
+        .clone()
+        .into_iter()
+        .chain(tools.as_ref().map(only))
+        .chain(criteria)
+        .chain(retries)
+        .chain(share)
+        .collect()
 }
 
 /// The sign of a status, as in a [`Tree`].
@@ -149,6 +178,22 @@ mod tests {
         assert!(
             tree.contains("✘ x    read \"#1\" (no luck)")
                 && tree.contains("⊘ end  go on ← x (task `x` failed)")
+        );
+    }
+
+    #[test]
+    fn a_tree_shows_who_works_on_a_task_and_within_what() {
+        const NONE: [&str; 0] = [];
+        let mut tasks = ["a", "b"].map(|id| Task::new(id, "look", NONE));
+        tasks[0].agent = Some("scout".into());
+        tasks[0].tools = Some(vec!["search".into(), "read".into()]);
+        tasks[0].criteria = vec![agentic_core::Criterion::Equals { value: 1.into() }];
+        tasks[1].tools = Some(Vec::new());
+        (tasks[1].retries, tasks[1].budget_share) = (Some(2), Some(0.255));
+        let plan = Plan::new(Goal::new("g"), tasks.into()).unwrap();
+        assert_eq!(
+            Tree(&plan).to_string(),
+            "g\n· a  look [scout, only search and read, 1 criterion]\n· b  look [no tools, 2 retries, 26% of the budget]"
         );
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agentic_core::{
     Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
-    StepError, Tool, ToolErrorKind, async_trait, code_in, includes,
+    StepError, Tool, async_trait, code_in, includes,
 };
 use serde_json::{Map, Value};
 
@@ -184,7 +184,7 @@ impl Verifier {
                 Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
             }
             Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not what is wanted", short(&given)))),
-            Err(StepError::Tool(error)) if is_finding(error.kind()) => {
+            Err(StepError::Tool(error)) if error.kind().is_finding() => {
                 Ok(Finding::Fails(format!("`{name}` failed: {error}")))
             }
             Err(error) => Err(error),
@@ -213,11 +213,6 @@ fn filled(arguments: &Value, output: &str) -> (Value, bool) {
         }
         other => (other.clone(), false),
     }
-}
-
-/// Whether a tool that fails like this was asked, and has found something.
-fn is_finding(kind: ToolErrorKind) -> bool {
-    matches!(kind, ToolErrorKind::Failed | ToolErrorKind::NotFound)
 }
 
 /// The beginning of a value, for people.

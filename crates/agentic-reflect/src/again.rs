@@ -32,6 +32,13 @@ pub(crate) fn with_lessons(goal: Goal, lessons: &[String]) -> Goal {
     }
 }
 
+/// Leaves those that stand best against the criteria.
+pub(crate) fn best<T>(of: &mut Vec<T>, verdict: impl Fn(&T) -> GoalVerdict) {
+    if let Some(best) = of.iter().map(|one| rank(verdict(one))).max() {
+        of.retain(|one| rank(verdict(one)) == best);
+    }
+}
+
 /// What was verified counts before what anybody thinks of it.
 pub(crate) fn rank(verdict: GoalVerdict) -> u8 {
     match verdict {

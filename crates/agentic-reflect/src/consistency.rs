@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agentic_core::{Agent, AgentError, Goal, Outcome, Partial, RunContext, async_trait, normalised_answer};
 use serde_json::Value;
 
-use crate::again::rank;
+use crate::again::best;
 use crate::spend::with_spend;
 
 /// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
@@ -76,9 +76,7 @@ impl SelfConsistencyAgent {
             return Err(error.with_partial(Partial { text, ..Partial::default() }));
         }
         let all = answers.len();
-        if let Some(best) = answers.iter().map(|outcome| rank(outcome.verdict)).max() {
-            answers.retain(|outcome| rank(outcome.verdict) == best);
-        }
+        best(&mut answers, |outcome| outcome.verdict);
         let left_out = all - answers.len();
         let outputs: Vec<&Value> = answers.iter().map(|outcome| &outcome.output).collect();
         match (majority(&outputs), failure) {

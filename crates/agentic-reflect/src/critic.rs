@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     Agent, AgentError, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
-    RunContext, Sampling, Score, Spend, async_trait,
+    RunContext, Sampling, Score, Spend, async_trait, quoted,
 };
 use agentic_schema::{ExtractOptions, Schema, extract_value, lenient, repair};
 use serde_json::{Map, Value, json};
@@ -139,8 +139,9 @@ impl Critic for CriticAgent {
         let schema =
             Schema::compile(&form(&names)).map_err(|error| AgentError::invalid_input(error.to_string()))?;
         let asked = format!(
-            "The goal was:\n<goal>\n{}\n</goal>\n\nThe result:\n<result>\n{result}\n</result>\n\nThe criteria:\n- {}",
-            goal.prompt(),
+            "The goal was:\n{}\n\nThe result:\n{}\n\nThe criteria:\n- {}",
+            quoted("goal", &goal.prompt()),
+            quoted("result", result),
             self.criteria.join("\n- ")
         );
         Ok(read(&self.judged(asked, &schema, cx).await?, &names))

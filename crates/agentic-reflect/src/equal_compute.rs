@@ -6,6 +6,7 @@ use std::sync::Arc;
 use agentic_core::{Agent, AgentError, Goal, Outcome, RunContext};
 use serde_json::Value;
 
+use crate::again::best;
 use crate::consistency::majority;
 use crate::share::Share;
 
@@ -78,9 +79,12 @@ fn going_on(
 }
 
 impl Compared {
-    /// The most frequent of the independent answers; of equally frequent ones the first.
+    /// The most frequent of the independent answers; of equally frequent ones the first. Where answers were verified only those
+    /// count that stand best against the criteria, as in [`SelfConsistencyAgent`](crate::SelfConsistencyAgent).
     pub fn majority(&self) -> Option<&Value> {
-        let outputs: Vec<&Value> = self.samples.iter().flatten().map(|outcome| &outcome.output).collect();
+        let mut answers: Vec<&Outcome> = self.samples.iter().flatten().collect();
+        best(&mut answers, |outcome| outcome.verdict);
+        let outputs: Vec<&Value> = answers.iter().map(|outcome| &outcome.output).collect();
         majority(&outputs).map(|(place, _)| outputs[place])
     }
 }

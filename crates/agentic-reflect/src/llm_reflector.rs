@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     AgentError, ChatModel, Goal, Message, ModelRequest, Reflection, Reflector, RunContext, Sampling,
-    async_trait,
+    async_trait, quoted,
 };
 use agentic_schema::{ExtractOptions, extract};
 use schemars::JsonSchema;
@@ -91,9 +91,10 @@ impl Reflector for LlmReflector {
             None => result,
         };
         let asked = format!(
-            "The goal:\n<goal>\n{}\n</goal>\n\nWhat was done:\n<action>\n{action}\n</action>\n\nWhat came of it:\n<result>\n\
-             {result}\n</result>",
-            goal.prompt()
+            "The goal:\n{}\n\nWhat was done:\n{}\n\nWhat came of it:\n{}",
+            quoted("goal", &goal.prompt()),
+            quoted("action", action),
+            quoted("result", result)
         );
         let messages = [Message::system(SYSTEM), Message::user(asked)].into_iter().collect();
         let mut request = ModelRequest::new(messages);

@@ -16,7 +16,8 @@ use crate::spend::with_spend;
 ///
 /// Whether a try is good is told from outside where that can be: an outcome that was verified and [met](GoalVerdict::Met) its
 /// goal is good, one that has not met it and an error are not. What nobody verified is good if the reflector wants no other
-/// try; where the reflector itself fails it is taken as it is, and the evidence says so. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do.
+/// try; where the reflector itself fails it is taken as it is, and the evidence says so. A last try that is no good is a failure, [`AgentError::Tries`]: never the best of what did not do. It is
+/// reflected on only where somebody reads that: for [`lessons`](Self::lessons), or to know whether it is good.
 ///
 /// Each try reads the answer of the one before, what is wrong with it, and what was learned from all of them: the method of
 /// Reflexion (Shinn et al. 2023), within one goal and, with [`lessons`](Self::lessons), from one goal to the next. An answer that
@@ -35,7 +36,8 @@ pub struct SelfCorrectionAgent {
 pub struct Try {
     /// What came of it.
     pub result: Result<Outcome, AgentError>,
-    /// What was thought of it: nothing of one that met its goal, and of one on which nobody could reflect.
+    /// What was thought of it: nothing of one that met its goal, of a last one that is known to be no good and from which nothing
+    /// is learned for other goals, and of one on which nobody could reflect.
     pub reflection: Option<Reflection>,
 }
 
@@ -95,6 +97,11 @@ impl SelfCorrectionAgent {
                 _ => {}
             }
             let number = tries.len() as u32 + 1;
+            let is_open = matches!(&result, Ok(outcome) if outcome.verdict == GoalVerdict::Unverified);
+            if !is_open && number >= self.tries && self.lessons.is_none() {
+                tries.push(Try { result, reflection: None });
+                return Err(exhausted(tries));
+            }
             let (reflection, blind) = match self.reflect(goal, &result, number, cx).await {
                 Ok(reflection) => (Some(reflection), None),
                 Err(error) if error.ends(cx) => {
@@ -104,7 +111,6 @@ impl SelfCorrectionAgent {
                 Err(error) => (None, Some(format!("nobody reflected on try {number}: {error}"))),
             };
             let wants_more = reflection.as_ref().is_some_and(|reflection| reflection.should_retry);
-            let is_open = matches!(&result, Ok(outcome) if outcome.verdict == GoalVerdict::Unverified);
             if is_open && !wants_more {
                 let result = result.map(|mut outcome| {
                     outcome.evidence.extend(blind);

@@ -15,7 +15,7 @@ type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
 /// Calls a tool on what was done, and takes what it says: tests, a compiler, any command with an exit code.
 ///
 /// It is good if the tool gives what it [has to](Self::gives); unless that is said, anything without an `exit_code` other than 0.
-/// Then there is no retry; else there is, and what
+/// Then there is no retry; else, and where the tool [found](ToolErrorKind::is_finding) that it is not or took too long, there is, and what
 /// to do better is what the tool says: its `stdout` and `stderr` where it has some, else all it gives, cut to its last
 /// 2,000 bytes, for errors end with what matters.
 #[derive(Clone)]
@@ -74,8 +74,10 @@ impl Reflector for ToolReflector {
                 let problem = self.fails(&given).then(|| format!("`{name}` says: {}", said(&given)));
                 Ok(found(action, said(&given), problem))
             }
-            // It was asked, and this is its answer.
-            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Failed => {
+            // It was asked, and this is its answer; tests that never end are one too.
+            Err(StepError::Tool(error))
+                if error.kind().is_finding() || error.kind() == ToolErrorKind::TimedOut =>
+            {
                 Ok(found(action, error.to_string(), Some(format!("`{name}` failed: {error}"))))
             }
             Err(error) => Err(error.into()),

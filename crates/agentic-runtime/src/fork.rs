@@ -93,11 +93,21 @@ impl Fork {
         at: Timestamp,
     ) -> Result<Vec<Entry>, RuntimeError> {
         let Some(cut) = journal.iter().position(|entry| self.is_cut(&entry.kind)) else {
-            let what = if self.result.is_some() { "has no outcome" } else { "is not" };
-            let message = format!(
-                "step `{}` {what} in the journal of run {from}; `agentic runs show {from}` lists its steps",
-                self.step
-            );
+            let message = match self.first_within(journal) {
+                Some(first) => {
+                    format!(
+                        "`{}` is a scope of run {from} and no step; the first step in it is `{first}`",
+                        self.step
+                    )
+                }
+                None => {
+                    let what = if self.result.is_some() { "has no outcome" } else { "is not" };
+                    format!(
+                        "step `{}` {what} in the journal of run {from}; `agentic runs show {from}` lists its steps",
+                        self.step
+                    )
+                }
+            };
             return Err(RuntimeError::new(RuntimeErrorKind::Invalid, message));
         };
         let kept = &journal[..cut];
@@ -160,6 +170,22 @@ impl Fork {
             );
             RuntimeError::new(RuntimeErrorKind::Invalid, message)
         })
+    }
+
+    /// The first step in the scope that is called like the step.
+    fn first_within<'j>(&self, journal: &'j [Entry]) -> Option<&'j StepId> {
+        let steps = || {
+            journal.iter().filter_map(|entry| match &entry.kind {
+                EntryKind::Intent { step, .. } => Some(step),
+                _ => None,
+            })
+        };
+        let is_within = |step: &&StepId| {
+            step.as_str().strip_prefix(self.step.as_str()).is_some_and(|below| below.starts_with('/'))
+        };
+        // A step may have others below it.
+        let is_step = steps().any(|step| *step == self.step);
+        steps().find(is_within).filter(|_| !is_step)
     }
 
     fn is_cut(&self, kind: &EntryKind) -> bool {

@@ -60,6 +60,21 @@ impl Plan {
         Ok(assigned)
     }
 
+    /// What the task at this path is a part of, if who works on it [reads](Task::reads_goal) that: the goal's text, or the
+    /// description of the task that it is a subtask of. Where that one reads its own purpose, it is that.
+    pub fn purpose(&self, path: &str) -> Option<&str> {
+        let mut purpose = None;
+        let mut here = Some(path);
+        while let Some(path) = here.filter(|path| self.task(path).is_some_and(|task| task.reads_goal)) {
+            here = path.rsplit_once('/').map(|(above, _)| above);
+            purpose = match here {
+                Some(above) => self.task(above).map(|task| task.description.as_str()),
+                None => Some(self.goal().text.as_str()),
+            };
+        }
+        purpose
+    }
+
     fn inputs(&self, of: &str, levels: &[Level<'_>], way: &[&Task]) -> Result<Map<String, Value>, PlanError> {
         let mut inputs = self.goal().inputs.clone();
         // Of the inputs by name: what an inner one takes the place of refers to nothing any more.

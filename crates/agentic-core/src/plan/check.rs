@@ -74,6 +74,9 @@ fn check_level(tasks: &[Task], above: &str) -> Result<(), PlanError> {
         if task.id.is_empty() || !task.id.chars().all(is_of_id) {
             return Err(PlanError::InvalidId { task: path(&task.id) });
         }
+        if task.description.trim().is_empty() {
+            return Err(PlanError::NoDescription { task: path(&task.id) });
+        }
         let dependencies = task.dependencies.iter().map(String::as_str).collect();
         if open.insert(&task.id, dependencies).is_some() {
             return Err(PlanError::Duplicate { task: path(&task.id) });
@@ -116,9 +119,7 @@ fn check_level(tasks: &[Task], above: &str) -> Result<(), PlanError> {
 
 /// The tasks of one level that no other one of it needs.
 pub(super) fn ends(tasks: &[Task]) -> impl Iterator<Item = &Task> {
-    let needed: BTreeSet<&str> =
-        tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
-    tasks.iter().filter(move |task| !needed.contains(task.id.as_str()))
+    Task::last_of(tasks).map(|place| &tasks[place])
 }
 
 /// The tasks of one cycle, each before the one that it waits for. All of `open` wait for others of it.

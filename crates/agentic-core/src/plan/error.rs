@@ -17,6 +17,12 @@ pub enum PlanError {
         /// The id's path.
         task: String,
     },
+    /// A task has no description.
+    #[error("task `{task}` has no description; say what is to be done")]
+    NoDescription {
+        /// The task's path.
+        task: String,
+    },
     /// Two tasks have the same id.
     #[error("two tasks are called `{task}`; give each its own id")]
     Duplicate {

@@ -36,9 +36,13 @@ impl Plan {
     }
 
     /// What came of it: the result of the task that no other one needs; of several, an object with the result of each under
-    /// its id, null where there is none.
+    /// its id, null where there is none. What is [left over](super::Replanned::left_over) from versions before counts only where
+    /// there is nothing else.
     pub fn result(&self) -> Value {
-        result_of(&self.tasks)
+        let is_left =
+            |task: &&Task| self.replanned.iter().any(|version| version.left_over.contains(&task.id));
+        let (left, last): (Vec<&Task>, Vec<&Task>) = ends(&self.tasks).partition(is_left);
+        result_of(if last.is_empty() { left } else { last })
     }
 
     /// The task at this path is worked on.
@@ -113,15 +117,12 @@ fn add_next(tasks: &[Task], above: &str, next: &mut Vec<String>) {
     }
 }
 
-fn result_of(tasks: &[Task]) -> Value {
-    let mut last = ends(tasks);
+/// What came of these, which no other task needs.
+fn result_of(last: Vec<&Task>) -> Value {
     let result = |task: &Task| task.result.clone().unwrap_or_default();
-    match (last.next(), last.next()) {
-        (Some(only), None) => result(only),
-        (first, second) => {
-            let all = first.into_iter().chain(second).chain(last);
-            Value::Object(all.map(|task| (task.id.clone(), result(task))).collect())
-        }
+    match last[..] {
+        [only] => result(only),
+        _ => Value::Object(last.iter().map(|task| (task.id.clone(), result(task))).collect()),
     }
 }
 
@@ -163,7 +164,7 @@ fn sum_up(task: &mut Task) {
         _ => TaskStatus::Completed,
     };
     match task.status {
-        TaskStatus::Completed => task.result = Some(result_of(&task.subtasks)),
+        TaskStatus::Completed => task.result = Some(result_of(ends(&task.subtasks).collect())),
         TaskStatus::Failed => {
             let failed = task.subtasks.iter().find(|task| task.status == TaskStatus::Failed);
             task.error = failed.map(|failed| {

@@ -1,5 +1,7 @@
 //! The pieces of a plan.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -58,6 +60,10 @@ pub struct Task {
     /// of one, `{{t1.result.prices[0]}}`. A text that is nothing but a reference becomes the value that it refers to.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
+    /// Whether who works on it reads what it is a part of too: the goal of the plan, or for a subtask the description of its task
+    /// ([`Plan::purpose`](crate::Plan::purpose)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_goal: bool,
     /// What must hold for it to be done. A task that is split can have some if one of its subtasks is the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub criteria: Vec<Criterion>,
@@ -111,6 +117,13 @@ impl Task {
         self
     }
 
+    /// The same task, whose worker reads what it is a part of too.
+    #[must_use]
+    pub fn reading_goal(mut self) -> Self {
+        self.reads_goal = true;
+        self
+    }
+
     /// The same task with one more thing that must hold for it to be done.
     #[must_use]
     pub fn with_criterion(mut self, criterion: Criterion) -> Self {
@@ -137,6 +150,14 @@ impl Task {
     pub fn split(mut self, subtasks: impl IntoIterator<Item = Self>) -> Self {
         self.subtasks.extend(subtasks);
         self
+    }
+
+    /// The places of the tasks of one level that no other one of it needs: what comes of the level is theirs.
+    pub fn last_of(tasks: &[Self]) -> impl Iterator<Item = usize> {
+        let needed: BTreeSet<&str> =
+            tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
+        let last = tasks.iter().enumerate().filter(move |(_, task)| !needed.contains(task.id.as_str()));
+        last.map(|(place, _)| place)
     }
 
     /// Whether it is worked on itself.

@@ -20,6 +20,12 @@ fn tasks_may_depend_on_each_other_in_any_order() {
 #[test]
 fn what_is_no_plan_is_refused_with_the_task_named() {
     assert_eq!(plan(&[]), Err(PlanError::Empty));
+    let silent = vec![Task::new("a", "do it", Vec::<String>::new()).split([Task::new(
+        "b",
+        " ",
+        Vec::<String>::new(),
+    )])];
+    assert_eq!(Plan::new(Goal::new("g"), silent), Err(PlanError::NoDescription { task: "a/b".into() }));
     assert_eq!(plan(&[("a", &[]), ("a", &[])]), Err(PlanError::Duplicate { task: "a".into() }));
     let unknown = PlanError::Unknown { task: "a".into(), dependency: "x".into() };
     assert_eq!(plan(&[("a", &["x"])]), Err(unknown));

@@ -39,6 +39,34 @@ pub(super) fn tell(Executed { plan, unwritten, open, .. }: &Executed, outcome: &
     }
 }
 
+/// What is wrong with a planner's next version of a plan that has lost what was done.
+pub(super) fn lost(plan: &Plan, next: &Plan) -> Option<String> {
+    let number = plan.version() + 1;
+    if next.version() != number {
+        return Some(format!(
+            "the planner's next plan is version {}, not {number}; make it with `Plan::next_version`",
+            next.version()
+        ));
+    }
+    let lost = first_lost(plan.tasks(), "", next)?;
+    Some(format!(
+        "the planner's next plan has lost `{lost}`, which is done; make it with `Plan::next_version`"
+    ))
+}
+
+/// The first task that is done and not there with its result.
+fn first_lost(tasks: &[Task], above: &str, next: &Plan) -> Option<String> {
+    tasks.iter().find_map(|task| {
+        let path = format!("{above}{}", task.id);
+        let is_done = task.is_leaf() && task.status == TaskStatus::Completed;
+        let stays = |kept: &Task| kept.status == TaskStatus::Completed && kept.result == task.result;
+        if is_done && !next.task(&path).is_some_and(stays) {
+            return Some(path);
+        }
+        first_lost(&task.subtasks, &format!("{path}/"), next)
+    })
+}
+
 /// How many tasks are done, subtasks included.
 pub(super) fn done(tasks: &[Task]) -> usize {
     let is_done = |task: &Task| usize::from(task.is_leaf() && task.status == TaskStatus::Completed);

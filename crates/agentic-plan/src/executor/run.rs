@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::accounts::Accounts;
-use super::failure::{done, failed};
+use super::failure::{self, done, failed};
 use super::task::{Done, Ended, Failed, Job};
 use super::writing::{Writing, Written};
 use super::{Executed, OnFailure, PlanExecutor};
@@ -36,8 +36,8 @@ pub(super) struct Execution<'a> {
     running: FuturesUnordered<BoxFuture<'a, Next<'a>>>,
     /// How many of them are tasks.
     at_work: usize,
-    /// The tasks that a person wants tried again, and that have not begun.
-    again: VecDeque<String>,
+    /// The tasks that a person wants tried again, and that have not begun, with how they failed.
+    again: VecDeque<(String, Failed)>,
     /// Why the planner has not written this version to its end.
     unwritten: Option<AgentError>,
     /// What is said of criteria of tasks that nobody could look at, by the tasks' paths.
@@ -142,10 +142,11 @@ impl<'a> Execution<'a> {
     /// Starts what can start.
     fn start(&mut self) -> Result<(), AgentError> {
         while self.at_work < self.executor.max_parallel {
-            let next = || self.plan.next_tasks().into_iter().next();
-            let Some(path) = self.again.pop_front().or_else(next) else { break };
+            let again = self.again.pop_front().map(|(path, failed)| (path, Some(failed)));
+            let next = || self.plan.next_tasks().into_iter().next().map(|path| (path, None));
+            let Some((path, before)) = again.or_else(next) else { break };
             match self.assigned(&path) {
-                Ok(task) => self.work_on(path, task)?,
+                Ok(task) => self.work_on(path, task, before)?,
                 // A result is there and has not the part that is referred to: what was given is no good, not what was asked.
                 Err(error) => self.gave_up(path, Failed { error, reflection: None, is_over: false })?,
             }
@@ -160,12 +161,21 @@ impl<'a> Execution<'a> {
         })
     }
 
-    fn work_on(&mut self, path: String, task: Task) -> Result<(), AgentError> {
-        if task.status == TaskStatus::Pending {
-            self.change(&path, TaskStatus::InProgress, |plan| plan.begin(&path))?;
+    fn work_on(&mut self, path: String, task: Task, before: Option<Failed>) -> Result<(), AgentError> {
+        match &before {
+            None => self.change(way(&path), |plan| plan.begin(&path))?,
+            // It is being worked on all the time.
+            Some(failed) => {
+                let error = Some(failed.error.to_string());
+                let (task, status) = (path.clone(), TaskStatus::InProgress);
+                self.cx.emit(|| EventKind::TaskChanged { task, status, error });
+            }
         }
-        let (executor, cx) = (self.executor, self.accounts.task(&self.plan, &path));
-        self.running.push(Job { executor, path, task, cx, whole: self.cx }.run().map(Next::Ended).boxed());
+        let (purpose, lookups) =
+            (self.plan.purpose(&path).map(str::to_owned), self.plan.goal().lookups.clone());
+        let (executor, cx, whole) = (self.executor, self.accounts.task(&self.plan, &path), self.cx);
+        let job = Job { executor, path, task, purpose, lookups, before, cx, whole };
+        self.running.push(job.run().map(Next::Ended).boxed());
         self.at_work += 1;
         Ok(())
     }
@@ -173,7 +183,7 @@ impl<'a> Execution<'a> {
     fn ended(&mut self, Ended { path, result }: Ended) -> Result<(), AgentError> {
         let failed = match result {
             Ok(Done { output, open }) => {
-                let result = self.change(&path, TaskStatus::Completed, |plan| plan.complete(&path, output));
+                let result = self.change(way(&path), |plan| plan.complete(&path, output));
                 if !open.is_empty() {
                     self.open.insert(path, open);
                 }
@@ -181,7 +191,7 @@ impl<'a> Execution<'a> {
             }
             Err(failed) => failed,
         };
-        if failed.error.ends(self.cx) || self.executor.on_failure == OnFailure::Abort {
+        if failed.error.ends(self.cx) {
             return Err(self.fails_with(path, failed.error));
         }
         if self.executor.on_failure == OnFailure::Ask && !failed.is_over {
@@ -202,7 +212,7 @@ impl<'a> Execution<'a> {
     ) -> Result<(), AgentError> {
         match decision.map_err(|error| AgentError::from_step(error, self.partial()))? {
             Decision::Approve | Decision::Edit { .. } => {
-                self.again.push_back(path);
+                self.again.push_back((path, failed));
                 Ok(())
             }
             Decision::Deny { reason } => {
@@ -215,11 +225,15 @@ impl<'a> Execution<'a> {
 
     /// A task failed for good.
     fn gave_up(&mut self, path: String, failed: Failed) -> Result<(), AgentError> {
+        let error = failed.error.to_string();
+        let mut concerned = way(&path);
+        let waiting = waiting(self.plan.tasks(), "");
+        let others: Vec<_> = waiting.into_iter().filter(|other| !concerned.contains(other)).collect();
+        concerned.extend(others);
+        self.change(concerned, |plan| plan.fail(&path, error))?;
         if self.executor.on_failure == OnFailure::Abort {
             return Err(self.fails_with(path, failed.error));
         }
-        let error = failed.error.to_string();
-        self.change(&path, TaskStatus::Failed, |plan| plan.fail(&path, error))?;
         self.failed.insert(path, failed);
         Ok(())
     }
@@ -241,6 +255,9 @@ impl<'a> Execution<'a> {
                 return Err(self.last_failure());
             }
         };
+        if let Some(problem) = failure::lost(&self.plan, &next) {
+            return Err(self.unwritten(AgentError::invalid_input(problem)));
+        }
         (self.plan, self.done) = (next, done);
         self.replans += 1;
         self.failed.clear();
@@ -257,7 +274,8 @@ impl<'a> Execution<'a> {
         });
         let unwritten =
             self.unwritten.iter().map(|error| format!("The plan was not written to its end: {error}"));
-        told.chain(unwritten).collect::<Vec<_>>().join("\n")
+        let known = Some(&self.executor.known).filter(|known| !known.is_empty()).cloned();
+        known.into_iter().chain(told).chain(unwritten).collect::<Vec<_>>().join("\n")
     }
 
     /// The plan failed with the first of the tasks that did, or with its planner.
@@ -292,16 +310,21 @@ impl<'a> Execution<'a> {
         Partial { text, spend: self.accounts.spent() }
     }
 
-    /// The plan with this change, which is told.
+    /// The plan with this change, which is told with what follows from it for others that are concerned.
     fn change(
         &mut self,
-        path: &str,
-        status: TaskStatus,
+        concerned: Vec<String>,
         change: impl FnOnce(&mut Plan) -> Result<(), PlanError>,
     ) -> Result<(), AgentError> {
+        let status = |plan: &Plan, path: &str| plan.task(path).map(|task| task.status);
+        let before: Vec<_> = concerned.iter().map(|path| status(&self.plan, path)).collect();
         change(&mut self.plan).map_err(internal)?;
-        let error = self.plan.task(path).and_then(|task| task.error.clone());
-        self.cx.emit(|| EventKind::TaskChanged { task: path.to_owned(), status, error });
+        for (path, before) in concerned.into_iter().zip(before) {
+            if let Some(task) = self.plan.task(&path).filter(|task| Some(task.status) != before) {
+                let (status, error) = (task.status, task.error.clone());
+                self.cx.emit(|| EventKind::TaskChanged { task: path, status, error });
+            }
+        }
         Ok(())
     }
 
@@ -311,6 +334,25 @@ impl<'a> Execution<'a> {
         self.cx.emit(|| EventKind::PlanMade { plan: Box::new(self.plan.clone()) });
         Ok(())
     }
+}
+
+/// A task, and what it is a part of.
+fn way(path: &str) -> Vec<String> {
+    let above = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
+    std::iter::once(path).chain(above).map(str::to_owned).collect()
+}
+
+/// The paths of all tasks that have not begun.
+fn waiting(tasks: &[Task], above: &str) -> Vec<String> {
+    let below = |task: &Task| {
+        let path = format!("{above}{}", task.id);
+        let mut paths = waiting(&task.subtasks, &format!("{path}/"));
+        if task.status == TaskStatus::Pending {
+            paths.insert(0, path);
+        }
+        paths
+    };
+    tasks.iter().flat_map(below).collect()
 }
 
 /// Refuses tasks for agents that there are not.

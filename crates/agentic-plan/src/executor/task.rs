@@ -1,7 +1,7 @@
 //! One task: its tries.
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, GoalVerdict, Reflection, RunContext, Task, TaskStatus,
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Lookup, Reflection, RunContext, Task, TaskStatus,
 };
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use crate::verify::is_unknown;
 
 /// The input in which an agent reads why the try before failed.
 const FAILED_BEFORE: &str = "failed_before";
+
+/// What stands between a task and what it is a part of, where both are read.
+const LAST: &str = "This is the last step: what comes of it has to answer this:";
 
 /// What came of a task.
 pub(super) struct Ended {
@@ -37,6 +40,12 @@ pub(super) struct Job<'a> {
     pub(super) path: String,
     /// As it is [assigned](agentic_core::Plan::assigned).
     pub(super) task: Task,
+    /// What it is a part of, if that is read.
+    pub(super) purpose: Option<String>,
+    /// What the goal of the whole has looked up.
+    pub(super) lookups: Vec<Lookup>,
+    /// How it failed before, if a person said that it is tried again.
+    pub(super) before: Option<Failed>,
     pub(super) cx: RunContext,
     /// The scope of the whole plan.
     pub(super) whole: &'a RunContext,
@@ -44,9 +53,9 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Works on it, and again where it fails, as often as it may.
-    pub(super) async fn run(self) -> Ended {
+    pub(super) async fn run(mut self) -> Ended {
         let tries = self.task.retries.unwrap_or(self.executor.retries);
-        let (mut left, mut before) = (tries, None);
+        let (mut left, mut before) = (tries, self.before.take());
         loop {
             let tried = self.attempt(before.as_ref()).await;
             let error = match tried {
@@ -55,7 +64,7 @@ impl Job<'_> {
             };
             let is_over = error.ends(&self.cx);
             let mut failed = Failed { error, reflection: None, is_over };
-            if !is_over {
+            if !is_over && (left > 0 || self.executor.on_failure.reads_reflections()) {
                 match self.reflect(&failed.error).await {
                     Ok(reflection) => failed.reflection = reflection,
                     Err(error) if error.ends(self.whole) => failed.error = error,
@@ -96,8 +105,12 @@ impl Job<'_> {
 
     /// The task as a goal of its own.
     fn goal(&self) -> Goal {
-        let mut goal = Goal::new(&self.task.description);
-        (goal.inputs, goal.criteria) = (self.task.inputs.clone(), self.task.criteria.clone());
+        let Self { task: Task { description, inputs, criteria, .. }, purpose, lookups, .. } = self;
+        let mut goal = Goal::new(match purpose {
+            Some(purpose) => format!("{description}\n\n{LAST}\n{purpose}"),
+            None => description.clone(),
+        });
+        (goal.inputs, goal.criteria, goal.lookups) = (inputs.clone(), criteria.clone(), lookups.clone());
         goal
     }
 

@@ -45,8 +45,8 @@ impl<'a> Writing<'a> {
     }
 
     async fn asked(&mut self) -> Result<Extension, AgentError> {
-        let (planner, cx) = (&self.executor.planner, &self.cx);
-        let mut written = planner.extend(&self.goal, &self.so_far, "", cx).await?;
+        let (PlanExecutor { planner, known, .. }, cx) = (self.executor, &self.cx);
+        let mut written = planner.extend(&self.goal, &self.so_far, known, cx).await?;
         // One that writes nothing more would be asked for ever.
         written.is_whole |= written.tasks.is_empty();
         Ok(written)

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::draft::{self, Draft, Names};
-use super::{LlmPlanner, named, prompt};
+use super::{LlmPlanner, last, named, prompt};
 
 #[derive(Deserialize)]
 struct Piece {
@@ -46,9 +46,14 @@ impl LlmPlanner {
         let read = |value: Value| {
             let piece: Piece = serde_json::from_value(value).map_err(|error| error.to_string())?;
             let tasks = named::restored(piece.draft.tasks(&names), goal);
-            let whole = so_far.iter().chain(&tasks).cloned().collect();
-            Plan::new(goal.clone(), whole).map_err(|error| error.to_string())?;
-            Ok(Extension { is_whole: piece.complete || tasks.len() == left, tasks })
+            let is_whole = piece.complete || tasks.len() == left;
+            let mut all: Vec<Task> = so_far.iter().chain(&tasks).cloned().collect();
+            Plan::new(goal.clone(), all.clone()).map_err(|error| error.to_string())?;
+            if is_whole {
+                // One that came before is needed by these, or is not the only one.
+                all = last::reading(all, goal);
+            }
+            Ok(Extension { tasks: all.split_off(so_far.len()), is_whole })
         };
         Ok(extract_with(cx, &self.model, request, &schema, &options, read).await?.value)
     }
@@ -67,11 +72,15 @@ fn with_end(mut schema: Value) -> Value {
 /// Tasks in the form in which they were written.
 fn written(tasks: &[Task]) -> String {
     let task = |task: &Task| {
-        let mut written = json!({"description": task.description, "after": task.dependencies});
+        let mut written = json!({"description": task.description});
         if let Some(agent) = &task.agent {
             written["agent"] = json!(agent);
             written["inputs"] = Value::Object(task.inputs.clone());
         }
+        if let Some(tools) = &task.tools {
+            written["tools"] = json!(tools);
+        }
+        written["after"] = json!(task.dependencies);
         written
     };
     json!({"tasks": tasks.iter().map(task).collect::<Vec<_>>(), "complete": false}).to_string()

@@ -1,10 +1,10 @@
-//! Names that a goal has and a plan must not lose: workers read their tasks, and never the goal.
+//! Names that a goal has and a plan must not lose: workers read their tasks, and all but the last not the goal.
 
-use agentic_core::{Goal, Plan, Task};
+use agentic_core::{Goal, Task};
 
-/// What is wrong with a plan none of whose tasks has a name of its goal as it is written there, if one is missing.
-pub(super) fn lost(plan: &Plan) -> Option<String> {
-    let missing = names(&plan.goal().text).find(|name| !plan.tasks().iter().any(|task| has(task, name)))?;
+/// What is wrong with tasks none of which has a name of the goal as it is written there, if one is missing.
+pub(super) fn lost(tasks: &[Task], goal: &Goal) -> Option<String> {
+    let missing = names(&goal.text).find(|name| !tasks.iter().any(|task| has(task, name)))?;
     Some(format!(
         "no task names `{missing}`, as the goal does; write names in tasks exactly as they are in the goal"
     ))
@@ -12,16 +12,17 @@ pub(super) fn lost(plan: &Plan) -> Option<String> {
 
 /// The tasks with the names of the goal as they are written there, where a model has changed upper and lower case.
 pub(super) fn restored(mut tasks: Vec<Task>, goal: &Goal) -> Vec<Task> {
-    for name in names(&goal.text) {
+    let all: Vec<&str> = names(&goal.text).collect();
+    for name in &all {
         for task in &mut tasks {
-            task.description = spelled(&task.description, name);
+            task.description = spelled(&task.description, name, &all);
         }
     }
     tasks
 }
 
-/// A text in which this name is spelled like this.
-fn spelled(text: &str, name: &str) -> String {
+/// A text in which this name is spelled like this, but for what is another one of these names.
+fn spelled(text: &str, name: &str, all: &[&str]) -> String {
     // Lower case of ASCII has the same places.
     let (lower, wanted) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
     let mut spelled = text.to_owned();
@@ -29,7 +30,7 @@ fn spelled(text: &str, name: &str) -> String {
         let end = at + found.len();
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let is_part = text[..at].ends_with(is_word) || text[end..].starts_with(is_word);
-        if !is_part {
+        if !is_part && !all.contains(&&text[at..end]) {
             spelled.replace_range(at..end, name);
         }
     }
@@ -63,8 +64,8 @@ mod tests {
 
     fn lost_of(goal: &str, descriptions: &[&str]) -> Option<String> {
         let tasks = descriptions.iter().enumerate();
-        let tasks = tasks.map(|(n, text)| Task::new(format!("t{n}"), *text, Vec::<String>::new())).collect();
-        lost(&Plan::new(Goal::new(goal), tasks).unwrap())
+        let tasks = tasks.map(|(n, text)| Task::new(format!("t{n}"), *text, Vec::<String>::new()));
+        lost(&tasks.collect::<Vec<_>>(), &Goal::new(goal))
     }
 
     #[test]
@@ -86,8 +87,17 @@ mod tests {
             ),
             ("Å Bergen.txt ø", "Å bergen.txt ø"),
         ] {
-            assert_eq!(spelled(text, "bergen.txt"), expected);
+            assert_eq!(spelled(text, "bergen.txt", &["bergen.txt"]), expected);
         }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_stay_two() {
+        let goal = Goal::new("Rename max_len to MAX_LEN in README.md and readme.md");
+        let text = "Rename max_len to MAX_LEN in Readme.md";
+        let tasks = vec![Task::new("t1", text, Vec::<String>::new())];
+        let spelled = restored(tasks, &goal).remove(0).description;
+        assert_eq!(spelled, "Rename max_len to MAX_LEN in README.md");
     }
 
     #[test]

@@ -41,8 +41,10 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
             Err(why) => Finding::Unknown(why),
         },
         Criterion::Near { value, tolerance } => {
-            let number =
-                output.as_f64().or_else(|| output.as_str().and_then(|text| text.trim().parse().ok()));
+            let number = output.as_f64().or_else(|| read(output)?.as_f64()).or_else(|| {
+                // What is no number in JSON, as `.5` or `+3`.
+                output.as_str().and_then(|text| code_in(text).trim().parse().ok())
+            });
             let holds = number.is_some_and(|number: f64| (number - value).abs() <= *tolerance);
             told(
                 holds,

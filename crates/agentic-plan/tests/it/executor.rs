@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent as _, AgentError, Criterion, EventKind, Goal, GoalVerdict, RunContext, Task, TaskStatus,
+    Agent as _, AgentError, Criterion, EventKind, Goal, GoalVerdict, Lookup, Plan, RunContext, Task,
 };
 use agentic_plan::{OnFailure, PlanExecutor, StaticPlanner};
 use agentic_runtime::{Ephemeral, RunContextExt as _};
@@ -136,7 +136,12 @@ async fn the_goal_is_verified() {
 #[tokio::test(start_paused = true)]
 async fn who_watches_sees_the_plan_and_each_change() {
     let log = Arc::new(EventLog::new());
-    let fails = vec![Task::new("a", "fails once", NONE).with_retries(1), Task::new("b", "fails", ["a"])];
+    let fails = vec![
+        Task::new("a", "fails once", NONE).with_retries(1),
+        Task::new("b", "do both", ["a"])
+            .split([Task::new("x", "do x", NONE), Task::new("y", "fails", ["x"])]),
+        Task::new("c", "do c", ["b"]).split([Task::new("z", "do z", NONE)]),
+    ];
     let executor = PlanExecutor::new(StaticPlanner::new(fails).unwrap(), Worker::default()).retries(0);
     let executor = executor.on_failure(OnFailure::Skip);
     Ephemeral::new().events(log.clone()).run(&executor, Goal::new("g")).await.result.unwrap();
@@ -150,13 +155,53 @@ async fn who_watches_sees_the_plan_and_each_change() {
     assert_eq!(
         told.collect::<Vec<_>>(),
         [
-            "plan of 2",
+            "plan of 3",
             "a InProgress",
             "a InProgress (fails once at try 1)",
             "a Completed",
+            "b/x InProgress",
             "b InProgress",
-            "b Failed (fails at try 1)"
+            "b/x Completed",
+            "b/y InProgress",
+            "b/y Failed (fails at try 1)",
+            "b Failed (its subtask `y` failed: fails at try 1)",
+            "c Blocked (task `b` failed)",
+            "c/z Blocked (task `b` failed)",
         ]
     );
-    assert_eq!(TaskStatus::default(), TaskStatus::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_for_a_goal_in_other_words_has_its_last_tasks_read_them() {
+    let last =
+        Task::new("b", "do both", ["a"]).split([Task::new("x", "do x", NONE), Task::new("y", "do y", ["x"])]);
+    let all = [tasks(&[("a", &[])]), vec![last]].concat();
+    let planner = StaticPlanner::of(Plan::new(Goal::new("g"), all).unwrap());
+    for (goal, read) in [
+        ("g", "do y"),
+        (
+            "g, and polite",
+            "do y\n\nThis is the last step: what comes of it has to answer this:\ng, and polite",
+        ),
+    ] {
+        let worker = Worker::default();
+        let executor = PlanExecutor::new(planner.clone(), worker.clone());
+        executor.run(Goal::new(goal), &RunContext::ephemeral()).await.unwrap();
+        for text in ["do a", "do x", read] {
+            assert!(worker.has_read(text), "{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_looked_up_for_the_goal_is_there_for_each_task() {
+    let (model, lookups) = (ScriptedModel::new().says("x").says("y"), json!({"query": "Oslo"}));
+    let worker = FunctionCallingAgent::builder().model(model.clone()).build().unwrap();
+    let planner = StaticPlanner::new(tasks(&[("a", &[]), ("b", &["a"])])).unwrap();
+    let lookup = Lookup { tool: "recall".into(), arguments: lookups, result: json!("It rains in Oslo.") };
+    let goal = Goal::new("g").with_lookup(lookup);
+    PlanExecutor::new(planner, worker).run(goal, &RunContext::ephemeral()).await.unwrap();
+    for request in model.requests() {
+        assert!(request.messages.iter().any(|message| message.text().contains("It rains in Oslo.")));
+    }
 }

@@ -157,6 +157,24 @@ async fn a_model_splits_what_it_says_has_to_be_split_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_works_on_the_last_task_of_each_level_reads_what_it_is_for() {
+    const LIST: Level = &[("names", &[]), ("sums", &["names"])];
+    let levels = [PACK, &[("do list", LIST), ("do sums", &[("add", &[]), ("write", &["add"])])]].concat();
+    let (plan, _) = planned(HierarchicalPlanner::new(Rules::new(&levels))).await;
+    for (path, expected) in [
+        ("t1/t3", "do look"),
+        ("t1/t2/t2", "do bergen"),
+        // It is the last of the last one that gives the whole.
+        ("t2/t2/t2", "pack"),
+    ] {
+        assert_eq!(plan.purpose(path), Some(expected), "{path}");
+    }
+    for path in ["t1", "t1/t1", "t1/t2", "t1/t2/t1", "t2/t1", "t2/t2/t1"] {
+        assert_eq!(plan.purpose(path), None, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn tasks_of_one_level_are_looked_at_at_the_same_time() {
     let model = Rules::new(PACK);
     planned(HierarchicalPlanner::new(model.clone())).await;

@@ -85,6 +85,39 @@ async fn a_plan_that_has_lost_a_name_of_the_goal_is_sent_back() {
 }
 
 #[tokio::test]
+async fn who_works_on_the_last_task_reads_the_goal() {
+    let model = ScriptedModel::new()
+        .says(written(json!([task(&[]), task(&[]), task(&["t1", "t2"])])))
+        .says(written(json!([task(&[]), task(&[])])))
+        .says(written(json!([{"description": "pack for Oslo", "after": []}])))
+        .says(written(json!([task(&[]), task(&["t1"])])))
+        .says(written(json!([task(&["t1"]), task(&["t3"])])));
+    let planner = LlmPlanner::new(model);
+    let joined = planned(&planner).await.unwrap();
+    assert_eq!(["t1", "t2", "t3"].map(|task| joined.purpose(task)), [None, None, Some("pack for Oslo")]);
+    let several = planned(&planner).await.unwrap();
+    assert_eq!(["t1", "t2"].map(|task| several.purpose(task)), [None, None], "none gives the whole");
+    assert_eq!(planned(&planner).await.unwrap().purpose("t1"), None, "it is the goal");
+    let mut failed = planned(&planner).await.unwrap();
+    failed.complete("t1", 1).unwrap();
+    failed.fail("t2", "no").unwrap();
+    let again = planner.replan(&failed, "", &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(["t1", "t3", "t4"].map(|task| again.purpose(task)), [None, None, Some("pack for Oslo")]);
+}
+
+#[tokio::test]
+async fn what_looks_like_a_reference_in_a_goal_is_none() {
+    let goal = Goal::new("Write a workflow that uses ${{ secrets.TOKEN }} and {{t1.result}}");
+    let model = ScriptedModel::new().says(written(json!([
+        {"description": "look for secrets.TOKEN", "after": []},
+        {"description": "put it into t1.result", "after": ["t1"]},
+    ])));
+    let planner = LlmPlanner::new(model);
+    let plan = planner.plan(&goal, "", &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(plan.purpose("t2"), Some(&*goal.text));
+}
+
+#[tokio::test]
 async fn a_planner_that_never_plans_says_so() {
     let model = ScriptedModel::new().says("no").says("no").says("no");
     let error = planned(&LlmPlanner::new(model)).await.unwrap_err();

@@ -164,6 +164,19 @@ async fn a_model_that_never_ends_its_plan_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_works_on_the_last_task_that_is_written_reads_the_goal() {
+    for (needs, read) in
+        [(&["t1"][..], "b\n\nThis is the last step: what comes of it has to answer this:\ng"), (&[], "b")]
+    {
+        let model = ScriptedModel::new().says(piece("a", &[], false)).says(piece("b", needs, true));
+        let worker = Worker::default();
+        let executor = PlanExecutor::new(StreamingPlanner::of(LlmPlanner::new(model)), worker.clone());
+        executor.run(Goal::new("g"), &context()).await.unwrap();
+        assert!(worker.has_read("a") && worker.has_read(read), "{needs:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_watches_sees_the_tasks_come() {
     let log = Arc::new(EventLog::new());
     let executor = PlanExecutor::new(Writes::new(chain(3), 1), Worker::default());

@@ -20,12 +20,14 @@ pub(crate) fn context() -> RunContext {
 
 pub(crate) const NONE: [&str; 0] = [];
 
-/// Works on a task for as many milliseconds as its input `ms` says, and gives what its inputs are, of long ones a hash. A description with `fails`
-/// fails, one with `fails once` the first time.
+/// Works on a task for as many milliseconds as its input `ms` says, and gives what its inputs are, of long ones a hash. A
+/// description, which is the first paragraph, with `fails` fails, one with `fails once` the first time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Worker {
     /// How often each description was worked on, and with which inputs last.
     worked: Arc<Mutex<BTreeMap<String, (usize, Value)>>>,
+    /// What was read, word for word.
+    read: Arc<Mutex<Vec<String>>>,
     /// How many are worked on at a time: now, and at most.
     at_once: Arc<Mutex<(usize, usize)>>,
 }
@@ -37,6 +39,10 @@ impl Worker {
 
     pub(crate) fn inputs(&self, description: &str) -> Value {
         self.worked.lock().unwrap()[description].1.clone()
+    }
+
+    pub(crate) fn has_read(&self, text: &str) -> bool {
+        self.read.lock().unwrap().iter().any(|read| read == text)
     }
 
     pub(crate) fn most_at_once(&self) -> usize {
@@ -52,9 +58,11 @@ impl Agent for Worker {
 
     async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let inputs = Value::Object(goal.inputs.clone());
+        self.read.lock().unwrap().push(goal.text.clone());
+        let description = goal.text.split("\n\n").next().unwrap_or_default().to_owned();
         let times = {
             let mut worked = self.worked.lock().unwrap();
-            let worked = worked.entry(goal.text.clone()).or_default();
+            let worked = worked.entry(description.clone()).or_default();
             *worked = (worked.0 + 1, inputs.clone());
             worked.0
         };
@@ -65,10 +73,10 @@ impl Agent for Worker {
         }
         cx.sleep(Duration::from_millis(inputs["ms"].as_u64().unwrap_or(1))).await?;
         self.at_once.lock().unwrap().0 -= 1;
-        if goal.text.contains("fails") && (times == 1 || !goal.text.contains("once")) {
-            return Err(AgentError::invalid_input(format!("{} at try {times}", goal.text)));
+        if description.contains("fails") && (times == 1 || !description.contains("once")) {
+            return Err(AgentError::invalid_input(format!("{description} at try {times}")));
         }
-        Ok(Outcome::new(json!({"did": goal.text, "with": short(inputs)}), Spend::default()))
+        Ok(Outcome::new(json!({"did": description, "with": short(inputs)}), Spend::default()))
     }
 }
 

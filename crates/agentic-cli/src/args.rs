@@ -115,8 +115,11 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) max_tasks: Option<u64>,
     /// The most tasks that are worked on at a time [default: 4]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "execute")]
     pub(crate) max_parallel: Option<u64>,
+    /// What becomes of the plan when a task has failed and is not tried again [default: replan]
+    #[arg(long, value_enum, value_name = "WHAT", requires = "execute")]
+    pub(crate) on_failure: Option<OnFailure>,
     #[command(flatten)]
     pub(crate) care: Care,
     #[command(flatten)]
@@ -129,6 +132,26 @@ pub(crate) struct Plan {
     /// What to print: text for people, or JSON: the plan, or an event a line while it is executed
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+impl Plan {
+    /// Whether the model may plan the rest of the plan again.
+    pub(crate) fn plans_again(&self) -> bool {
+        self.execute && matches!(self.on_failure, None | Some(OnFailure::Replan))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnFailure {
+    /// The model plans the rest again; what is done stays
+    Replan,
+    /// The task is left out, and what needs it; the goal is not met
+    Skip,
+    /// A person is asked whether it is tried again; if not, it is left out
+    Ask,
+    /// The run fails at once
+    Abort,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agentic::core::{Plan, Planner, Task, Tool};
-use agentic::plan::read_plan;
+use agentic::plan::{OnFailure, read_plan};
 use agentic::{Agent, ChatModel, HierarchicalPlanner, LlmPlanner, PlanExecutor, StaticPlanner};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub(crate) struct PlanRecipe {
     max_tasks: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_parallel: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_failure: Option<args::OnFailure>,
 }
 
 impl PlanRecipe {
@@ -32,7 +34,8 @@ impl PlanRecipe {
     pub(crate) fn new(plan: Option<Plan>, args: &args::Plan) -> Self {
         let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         let (max_tasks, max_parallel) = (size(args.max_tasks), size(args.max_parallel));
-        Self { plan, hierarchical: args.hierarchical, max_tasks, max_parallel }
+        let args::Plan { hierarchical, on_failure, .. } = *args;
+        Self { plan, hierarchical, max_tasks, max_parallel, on_failure }
     }
 
     /// Refuses what the tasks of a written plan ask of tools that the run does not have.
@@ -83,10 +86,24 @@ impl PlanRecipe {
             ),
             None => PlanExecutor::new(self.planner(model, tools), worker),
         };
-        let executor = executor.verifier(CareRecipe::verifier(model, tools));
-        match self.max_parallel {
-            Some(tasks) => executor.max_parallel(tasks),
-            None => executor,
+        let mut executor = executor.verifier(CareRecipe::verifier(model, tools));
+        if let Some(tasks) = self.max_parallel {
+            executor = executor.max_parallel(tasks);
+        }
+        if let Some(on_failure) = self.on_failure {
+            executor = executor.on_failure(on_failure.into());
+        }
+        executor
+    }
+}
+
+impl From<args::OnFailure> for OnFailure {
+    fn from(given: args::OnFailure) -> Self {
+        match given {
+            args::OnFailure::Replan => Self::Replan,
+            args::OnFailure::Skip => Self::Skip,
+            args::OnFailure::Ask => Self::Ask,
+            args::OnFailure::Abort => Self::Abort,
         }
     }
 }

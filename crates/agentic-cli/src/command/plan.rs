@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentic::core::{Cancellation, Goal, Plan, Planner, Spend};
+use agentic::core::{Budgeted, Cancellation, Goal, Plan, Planner, Spend};
 use agentic::plan::{Mermaid, Tree};
 use agentic::runtime::RunReport;
 use agentic::{Agent, AgentError, ChatModel, Ephemeral, Outcome, RunContext};
@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::exit::{self, Failure};
 use crate::plans::{self, PlanRecipe};
 use crate::render::{self, Live};
-use crate::{agents, interrupt, recipe};
+use crate::{agents, exhausted, interrupt, recipe};
 
 pub(crate) async fn plan(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure> {
     let output = args.output;
@@ -43,6 +43,11 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
     if goal.text.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
     }
+    if args.max_tasks.is_some() && written.is_some() && !args.plans_again() {
+        return Err(Failure::usage(
+            "--max-tasks is for plans that the model makes; with --file it makes one only if --execute plans again after a failure",
+        ));
+    }
     if args.execute {
         let plan = Some(PlanRecipe::new(written, &args));
         let start = Start {
@@ -60,6 +65,9 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
             "--criteria, --reflect and --refine are for a plan that is executed; add --execute",
         ));
     }
+    if args.mermaid && args.output == Output::Json {
+        return Err(Failure::usage("a Mermaid flowchart is text; leave out --mermaid or --output json"));
+    }
     let plan = match written {
         Some(plan) => Plan::new(goal, plan.tasks().to_vec()).map_err(Failure::usage)?,
         None => {
@@ -68,7 +76,10 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
             let tools = agents::tools(&settings)?;
             let address = recipe::whole(&settings.model);
             let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await?;
-            match made(recipe.planner(&model, &tools), &model, goal, &settings, interrupt).await? {
+            let asked = args.exhaustion.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
+            let (when, _) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
+            let planner = Budgeted::new(Plans(recipe.planner(&model, &tools)), when);
+            match made(&planner, &model, goal, &settings, interrupt).await? {
                 Ok(plan) => plan,
                 Err(report) => {
                     if args.output == Output::Json {
@@ -89,7 +100,7 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
 
 /// The plan of a model, or how the run ended that made none.
 async fn made(
-    planner: Arc<dyn Planner>,
+    planner: &Budgeted<Plans>,
     model: &Arc<dyn ChatModel>,
     goal: Goal,
     settings: &Settings,
@@ -98,8 +109,8 @@ async fn made(
     agents::has_a_price(settings.budget_usd.is_some(), &**model)?;
     let live = Arc::new(Live::new(None).quiet());
     let budget = agents::budget(settings, &Spend::default(), Duration::ZERO);
-    let run = Ephemeral::new().budget(budget).cancellation(interrupt.clone()).events(live.clone());
-    let report = run.run(&Plans(planner), goal).await;
+    let run = agents::approvals(Ephemeral::new().budget(budget), settings.yes);
+    let report = run.cancellation(interrupt.clone()).events(live.clone()).run(planner, goal).await;
     let Ok(outcome) = &report.result else {
         live.finish(&report);
         return Ok(Err(Box::new(report)));

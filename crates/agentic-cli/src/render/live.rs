@@ -20,16 +20,17 @@ pub(crate) struct Live {
     terminal: bool,
     /// What is to be said of an answer that was given without any tool.
     unaided: Option<&'static str>,
-    /// Whether words are shown only when they are whole: several agents talk at the same time, or what is said is no text for
-    /// people.
+    /// Whether words are never shown as they come.
     quiet: bool,
     shown: Mutex<Shown>,
 }
 
 struct Shown {
     bar: Bar,
-    /// What the model has said in the current step, as far as it was shown.
+    /// What the model has said in the current step.
     words: String,
+    /// Whether that was shown as it came.
+    told: bool,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     /// Whether a call was cut off, so that what it took is known only as a bound.
@@ -54,6 +55,9 @@ impl Shown {
 
 /// Characters of a result that are shown.
 const LINE: usize = 160;
+/// Characters that are shown of what there is of a run that did not end well, if that is one line, and else lines.
+const SO_FAR: usize = 1000;
+const LINES: usize = 40;
 /// Characters of a call that are shown: what is done matters more than what comes of it.
 const CALL: usize = 600;
 
@@ -62,6 +66,7 @@ impl Live {
         let shown = Shown {
             bar: Bar::hidden(),
             words: String::new(),
+            told: false,
             started: None,
             ended: None,
             cut: false,
@@ -106,7 +111,7 @@ impl Live {
                     super::note(&one_line(line, LINE));
                 }
                 // On a terminal the answer is there already if it was shown as it came.
-                if !(io::stdout().is_terminal() && self.terminal && shown.words.trim() == text.trim()) {
+                if !(io::stdout().is_terminal() && shown.told && shown.words.trim() == text.trim()) {
                     super::result(&text);
                 }
             }
@@ -114,9 +119,10 @@ impl Live {
                 let said =
                     error.agent().and_then(|error| error.partial()).map_or("", |partial| partial.text.trim());
                 // What came of an answer that broke off is nobody's partial work, but it is all there is.
-                let said = if said.is_empty() && !self.terminal { shown.words.trim() } else { said };
+                let words = Some(shown.words.trim()).filter(|words| !self.terminal && !is_data(words));
+                let said = if said.is_empty() { words.unwrap_or_default() } else { said };
                 if !said.is_empty() {
-                    super::note(&format!("so far: {}", one_line(said, 1000)));
+                    super::note(&so_far(said));
                 }
                 super::error(&error.to_string());
             }
@@ -128,13 +134,17 @@ impl Live {
     pub(crate) fn stop(&self) {
         let mut shown = self.shown();
         shown.bar.clear();
-        if self.terminal {
-            Self::end_words(&mut shown);
-        }
+        Self::end_words(&mut shown);
+    }
+
+    /// Whether words are shown as they come.
+    fn tells(&self, shown: &Shown) -> bool {
+        self.terminal && !self.quiet && !shown.planned && !is_data(&shown.words)
     }
 
     fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
         shown.bar.clear();
+        shown.told |= !text.is_empty();
         let mut err = io::stderr();
         let _ = match style {
             Some(style) => write!(err, "{}", paint(style, text)),
@@ -144,7 +154,7 @@ impl Live {
     }
 
     fn end_words(shown: &mut Shown) {
-        if !shown.words.is_empty() && !shown.words.ends_with('\n') {
+        if shown.told && !shown.words.ends_with('\n') {
             let _ = writeln!(io::stderr());
         }
     }
@@ -157,41 +167,39 @@ impl EventSink for Live {
         shown.ended = Some(event.at);
         match &event.kind {
             EventKind::StepStarted { kind: StepKind::Model, detail, .. } => {
-                shown.words.clear();
+                (shown.words, shown.told) = (String::new(), false);
                 shown.bar.spin("thinking");
                 if !self.terminal {
-                    super::note(&format!("asking {}", detail.name));
+                    super::note(&format!("{}asking {}", of_task(&event.scope), detail.name));
                 }
             }
             EventKind::StepDelta { delta: ModelDelta::Text { text }, .. } => {
+                let begins = shown.words.is_empty() && shown.told;
                 shown.words.push_str(text);
-                if self.terminal && !self.quiet && !shown.planned {
-                    Self::say(&mut shown, text, None);
+                if self.tells(&shown) {
+                    // On a line of its own, after what was thought.
+                    let text = if begins { format!("\n{text}") } else { text.clone() };
+                    Self::say(&mut shown, &text, None);
                 }
             }
-            EventKind::StepDelta { delta, .. } if self.terminal && !self.quiet && !shown.planned => {
-                match delta {
-                    ModelDelta::Reasoning { text } => {
-                        shown.words.push_str(text);
-                        Self::say(&mut shown, text, Some(Style::Dim));
-                    }
-                    ModelDelta::ToolCall { name: Some(name), .. } => {
-                        Self::end_words(&mut shown);
-                        shown.bar.spin(&format!("calling {name}"));
-                    }
-                    _ => {}
+            EventKind::StepDelta { delta, .. } if self.tells(&shown) => match delta {
+                ModelDelta::Reasoning { text } => {
+                    Self::say(&mut shown, text, Some(Style::Dim));
                 }
-            }
+                ModelDelta::ToolCall { name: Some(name), .. } => {
+                    Self::end_words(&mut shown);
+                    shown.bar.spin(&format!("calling {name}"));
+                }
+                _ => {}
+            },
             EventKind::StepFinished { kind: StepKind::Model, result, error, spend, .. } => {
                 shown.bar.clear();
                 shown.cut |= error.is_some() && spend.tokens() > 0;
-                if self.terminal && !self.quiet && !shown.planned {
-                    Self::end_words(&mut shown);
-                }
+                Self::end_words(&mut shown);
                 let (text, calls) = said(result);
                 // The answer itself is the result; what is said beside calls is a thought.
                 if !self.terminal && calls && !text.trim().is_empty() {
-                    super::note(text.trim());
+                    super::note(&format!("{}{}", of_task(&event.scope), text.trim()));
                 }
             }
             EventKind::StepStarted { kind: StepKind::Tool, detail, .. } => {
@@ -199,25 +207,20 @@ impl EventSink for Live {
                 let line = one_line(&detail.arguments.to_string(), CALL);
                 let _ = writeln!(
                     io::stderr(),
-                    "{} {} {line}",
+                    "{} {}{} {line}",
                     paint(Style::Cyan, "→"),
+                    of_task(&event.scope),
                     paint(Style::Bold, &detail.name)
                 );
                 shown.bar.spin(&format!("{} at work", detail.name));
             }
             EventKind::StepFinished { kind: StepKind::Tool, result, error, .. } => {
                 shown.bar.clear();
-                let _ = match error {
-                    Some(error) => {
-                        writeln!(io::stderr(), "{} {}", paint(Style::Red, "✗"), one_line(error, LINE))
-                    }
-                    None => writeln!(
-                        io::stderr(),
-                        "{} {}",
-                        paint(Style::Cyan, "←"),
-                        one_line(&text_of(result), LINE)
-                    ),
+                let (mark, came) = match error {
+                    Some(error) => (paint(Style::Red, "✗"), one_line(error, LINE)),
+                    None => (paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
                 };
+                let _ = writeln!(io::stderr(), "{mark} {}{came}", of_task(&event.scope));
             }
             EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
                 shown.cut |= spend.tokens() > 0;
@@ -232,9 +235,10 @@ impl EventSink for Live {
                 let came = error.clone().unwrap_or_else(|| text_of(result));
                 super::note(&format!("`{step}` ended late: {}", one_line(&came, LINE)));
             }
-            EventKind::StepRestarted { step, .. } => {
+            EventKind::StepRestarted { step, lost, .. } => {
                 shown.bar.clear();
-                shown.words.clear();
+                (shown.words, shown.told) = (String::new(), false);
+                shown.cut |= lost.tokens() > 0;
                 super::note(&format!("`{step}` was under way when the run stopped; it starts again"));
             }
             EventKind::ApprovalDecided { decision, by: Some(by), .. } => {
@@ -297,6 +301,36 @@ impl EventSink for Live {
             _ => {}
         }
     }
+}
+
+/// Whose a line is, where tasks of a plan are worked on at the same time: `t1: `.
+fn of_task(scope: &str) -> String {
+    let task = scope.rsplit('/').find_map(|part| part.strip_prefix("task:"));
+    let path = |task: &str| task.split('@').next().unwrap_or_default().replace("%2F", "/");
+    task.map(|task| format!("{}: ", one_line(&path(task), LINE))).unwrap_or_default()
+}
+
+/// Whether what a model says is a value for the program, as of a planner or a critic, and nothing to read.
+fn is_data(words: &str) -> bool {
+    words.trim_start().starts_with('{')
+}
+
+/// What there is of a run that did not end well: a line, or as many as it has.
+fn so_far(said: &str) -> String {
+    if !said.contains('\n') {
+        return format!("so far: {}", one_line(said, SO_FAR));
+    }
+    let mut lines: Vec<_> = said.lines().take(LINES).map(indented).collect();
+    if said.lines().nth(LINES).is_some() {
+        lines.push("…".to_owned());
+    }
+    format!("so far:\n{}", lines.join("\n"))
+}
+
+/// A line with the space before it, which tells what it is a part of.
+fn indented(line: &str) -> String {
+    let indent: String = line.chars().take_while(|c| *c == ' ').take(LINE).collect();
+    indent + &one_line(line, LINE)
 }
 
 /// What a model's recorded response says, and whether it calls tools.

@@ -18,6 +18,8 @@ pub(crate) struct Timeline {
     pub(crate) lines: Vec<String>,
     /// What the steps took.
     pub(crate) spend: Spend,
+    /// Whether a call was cut off, so that what it took is known only as a bound.
+    pub(crate) cut: bool,
 }
 
 enum Row {
@@ -31,6 +33,7 @@ struct Step {
     began: Timestamp,
     ended: Option<Timestamp>,
     spend: Spend,
+    cut: bool,
     came: Option<String>,
 }
 
@@ -39,6 +42,7 @@ struct Rows {
     rows: Vec<Row>,
     places: HashMap<StepId, usize>,
     spend: Spend,
+    cut: bool,
     resumed: u32,
 }
 
@@ -48,19 +52,22 @@ pub(crate) fn of(entries: &[Entry]) -> Timeline {
     for entry in entries {
         rows.add(entry);
     }
-    Timeline { spend: rows.spend, lines: rows.lines() }
+    Timeline { spend: rows.spend, cut: rows.cut, lines: rows.lines() }
 }
 
-/// `2 turns · 120 tokens in · 12 out · $0.0012`.
-pub(crate) fn spent(spend: &Spend) -> String {
+/// `2 turns · 120 tokens in · 12 out · $0.0012`; of a call that was [cut](Timeline::cut) off only the most that it can have
+/// taken is known.
+pub(crate) fn spent(spend: &Spend, cut: bool) -> String {
     let turn = if spend.turns == 1 { "turn" } else { "turns" };
-    format!("{} {turn} · {}", spend.turns, tokens(spend))
+    format!("{} {turn} · {}", spend.turns, tokens(spend, cut))
 }
 
-fn tokens(spend: &Spend) -> String {
-    let mut text = format!("{} tokens in · {} out", spend.usage.input_tokens, spend.usage.output_tokens);
-    if spend.cost.0 > 0 {
-        text.push_str(&format!(" · ${:.4}", spend.cost.dollars()));
+fn tokens(spend: &Spend, cut: bool) -> String {
+    let up_to = if cut { "up to " } else { "" };
+    let Spend { usage, cost, .. } = spend;
+    let mut text = format!("{up_to}{} tokens in · {up_to}{} out", usage.input_tokens, usage.output_tokens);
+    if cost.0 > 0 {
+        text.push_str(&format!(" · {up_to}${:.4}", cost.dollars()));
     }
     text
 }
@@ -77,15 +84,31 @@ impl Rows {
 
     fn begins(&mut self, id: &StepId, at: Timestamp, what: String) {
         self.places.insert(id.clone(), self.rows.len());
-        let (ended, spend, came) = Default::default();
-        self.rows.push(Row::Step(Step { id: id.clone(), what, began: at, ended, spend, came }));
+        let (ended, spend, cut, came) = Default::default();
+        self.rows.push(Row::Step(Step { id: id.clone(), what, began: at, ended, spend, cut, came }));
     }
 
-    fn ends(&mut self, id: &StepId, at: Timestamp, spend: Spend, came: String) {
-        self.spend += spend;
-        if let Some(Row::Step(step)) = self.places.get(id).and_then(|place| self.rows.get_mut(*place)) {
-            step.spend += spend;
+    fn step(&mut self, id: &StepId) -> Option<&mut Step> {
+        match self.places.get(id).and_then(|place| self.rows.get_mut(*place)) {
+            Some(Row::Step(step)) => Some(step),
+            _ => None,
+        }
+    }
+
+    fn ends(&mut self, id: &StepId, at: Timestamp, came: String) {
+        if let Some(step) = self.step(id) {
             (step.ended, step.came) = (Some(at), Some(came));
+        }
+    }
+
+    /// A step took this, or at most this.
+    fn took(&mut self, id: &StepId, spend: Spend, at_most: bool) {
+        let cut = at_most && spend.tokens() > 0;
+        self.spend += spend;
+        self.cut |= cut;
+        if let Some(step) = self.step(id) {
+            step.spend += spend;
+            step.cut |= cut;
         }
     }
 
@@ -109,12 +132,7 @@ impl Rows {
             }
             EntryKind::Restarted { step, attempt, lost, .. } => {
                 self.mark(format!("— `{step}` was under way when its process ended: attempt {attempt}"));
-                self.spend += *lost;
-                if let Some(Row::Step(step)) =
-                    self.places.get(step).and_then(|place| self.rows.get_mut(*place))
-                {
-                    step.spend += *lost;
-                }
+                self.took(step, *lost, true);
             }
             EntryKind::Outcome { step, kind, error, spend, by, value, .. } => {
                 let mut came = match error {
@@ -124,15 +142,17 @@ impl Rows {
                 if let Some(by) = by {
                     came.push_str(&format!(" (by {})", one_line(by, SHOWN)));
                 }
-                self.ends(step, at, *spend, came);
+                self.ends(step, at, came);
+                self.took(step, *spend, error.is_some());
             }
             EntryKind::Refused { step, kind, error, .. } => {
                 self.begins(step, at, what(*kind, "", &Json::default()));
-                self.ends(step, at, Spend::default(), format!("✗ {}", one_line(&error.to_string(), SHOWN)));
+                self.ends(step, at, format!("✗ {}", one_line(&error.to_string(), SHOWN)));
             }
             EntryKind::Dropped { step, spend, begun } => {
                 let came = if *begun { "dropped while it was under way" } else { "dropped" };
-                self.ends(step, at, *spend, format!("✗ {came}"));
+                self.ends(step, at, format!("✗ {came}"));
+                self.took(step, *spend, true);
             }
             EntryKind::Late { step, kind, error, value, .. } => {
                 let came = error.as_ref().map_or_else(|| gave(*kind, value), ToString::to_string);
@@ -191,7 +211,7 @@ impl Step {
             line.push_str(&format!(" · {:.1} s", ended.since(self.began).as_secs_f64()));
         }
         if self.spend.tokens() > 0 || self.spend.cost.0 > 0 {
-            line.push_str(&format!(" · {}", tokens(&self.spend)));
+            line.push_str(&format!(" · {}", tokens(&self.spend, self.cut)));
         }
         line.push_str(&format!("  {}", self.came.as_deref().unwrap_or("… open")));
         line

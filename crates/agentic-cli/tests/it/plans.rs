@@ -126,6 +126,8 @@ fn tasks_are_split_further_and_it_is_said_why() {
 fn what_is_no_plan_is_refused() {
     let place = Place::new();
     place.file("circle.yaml", "goal: g\ntasks: [{id: a, description: d, dependencies: [a]}]");
+    place.file("good.yaml", PLAN);
+    place.file("silent.yaml", "goal: g\ntasks: [{id: a, description: ' '}]");
     place.file("script.yaml", "turns: [{text: no}, {text: no}, {text: no}]");
     for (args, expected) in [
         (&["plan"][..], "required arguments"),
@@ -135,10 +137,74 @@ fn what_is_no_plan_is_refused() {
         (&["plan", "g", "--execute", "--mermaid"], "cannot be used with"),
         (&["plan", "g", "--max-tasks", "0"], "max-tasks"),
         (&["plan", "--file", "circle.yaml", "--hierarchical"], "'--file <FILE>' cannot be used with"),
+        (
+            &["plan", "--file", "good.yaml", "--max-tasks", "3"],
+            "--max-tasks is for plans that the model makes",
+        ),
+        (&["plan", "--file", "good.yaml", "--mermaid", "--output", "json"], "a Mermaid flowchart is text"),
+        (&["plan", "--file", "good.yaml", "--max-parallel", "3"], "--execute"),
+        (&["plan", "--file", "good.yaml", "--on-failure", "skip"], "--execute"),
+        (&["plan", "--file", "silent.yaml"], "task `a` has no description; say what is to be done"),
     ] {
         let refused = place.run(args);
         assert!(refused.code == 2 && refused.err.contains(expected), "{args:?}: {refused:?}");
     }
     let never = place.run(&["plan", "g", "--model", "scripted:script.yaml"]);
     assert!(never.code == 1 && never.err.contains("gave no valid value"), "{never:?}");
+}
+
+const FAILS: &str = r#"
+turns:
+  - {when: Write a packing list, error: {kind: invalid_request, message: no paper}}
+  - {when: Look up the weather, text: Rain.}
+"#;
+
+#[test]
+fn what_becomes_of_a_plan_when_a_task_has_failed_can_be_chosen() {
+    let place = Place::new();
+    place.file("plan.yaml", PLAN);
+    place.file("script.yaml", FAILS);
+    let with = |policy: &str| {
+        let args = ["plan", "--file", "plan.yaml", "--execute", "--model", "scripted:script.yaml"];
+        place.run(&[&args[..], &["--on-failure", policy]].concat())
+    };
+    let skipped = with("skip");
+    assert_eq!(skipped.code, 4, "{skipped:?}");
+    assert!(skipped.err.contains("✘ list: "), "{}", skipped.err);
+    let aborted = with("abort");
+    assert_eq!(aborted.code, 1, "{aborted:?}");
+    let so_far = "so far:\nPack for Oslo\n✔ weather  Look up the weather\n";
+    assert!(aborted.err.contains(so_far), "a line a task: {}", aborted.err);
+    let asks = with("ask");
+    assert!(asks.code == 5 && asks.err.contains("Task `list` failed"), "{asks:?}");
+    let id = asks.err.lines().find_map(|line| line.strip_prefix("run ")).unwrap_or("last").to_owned();
+    assert_eq!(place.run(&["runs", "deny", &id, "--reason", "leave it"]).code, 0);
+    assert_eq!(place.run(&["runs", "resume", &id]).code, 4, "it is left out");
+}
+
+#[test]
+fn lines_say_which_task_they_are_of() {
+    let place = Place::new();
+    place.file(
+        "plan.yaml",
+        "goal: g\ntasks: [{id: both, description: Do it, subtasks: [{id: look, description: Look around}]}]",
+    );
+    place.file(
+        "script.yaml",
+        "turns: [{text: Let me see., calls: [{name: list_dir, arguments: {path: .}}]}, {text: Nothing.}]",
+    );
+    let args = ["plan", "--file", "plan.yaml", "--execute", "--model", "scripted:script.yaml"];
+    let done = place.run(&args);
+    assert_eq!((done.code, done.out.as_str()), (0, "Nothing.\n"), "{done:?}");
+    for line in ["both/look: asking ", "both/look: Let me see.", "→ both/look: list_dir {", "← both/look: "]
+    {
+        assert!(done.err.contains(line), "{line}: {}", done.err);
+    }
+    let forked = place.run(&["runs", "fork", "last", "--at", "task:both%2Flook"]);
+    assert!(
+        forked.code == 1
+            && forked.err.contains("is a scope of run")
+            && forked.err.contains("the first step in it is `task:both%2Flook/"),
+        "{forked:?}"
+    );
 }

@@ -11,7 +11,8 @@ use crate::args::{One, Output};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
 use crate::recipe::Recipe;
-use crate::render::{self, one_line, questions, time, timeline};
+use crate::render::timeline::{self, Timeline};
+use crate::render::{self, one_line, questions, time};
 use crate::{journals, pick};
 
 #[derive(Serialize)]
@@ -41,7 +42,7 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
         return Ok(exit::OK);
     }
     let seen = timeline::of(&entries);
-    head(&record, &seen.spend);
+    head(&record, &seen);
     made_of(&record, &entries);
     rules.iter().for_each(|rule| render::result(&format!("rule     {}", one_line(&rule.to_string(), 400))));
     render::result("");
@@ -56,7 +57,7 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     Ok(exit::OK)
 }
 
-fn head(run: &RunRecord, seen: &agentic::core::Spend) {
+fn head(run: &RunRecord, seen: &Timeline) {
     let line = |name: &str, what: &str| render::result(&format!("{name:8} {what}"));
     line("run", &run.id.to_string());
     line("goal", &one_line(&run.goal, 1000));
@@ -69,8 +70,8 @@ fn head(run: &RunRecord, seen: &agentic::core::Spend) {
         line("took", &took);
     }
     // While it is at work, only its journal tells.
-    let spend = if run.spend.tokens() > 0 || run.status.has_ended() { &run.spend } else { seen };
-    line("spent", &timeline::spent(spend));
+    let spend = if run.spend.tokens() > 0 || run.status.has_ended() { &run.spend } else { &seen.spend };
+    line("spent", &timeline::spent(spend, seen.cut));
     if let Some(from) = run.forked_from {
         line("fork of", &from.to_string());
     }

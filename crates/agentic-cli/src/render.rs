@@ -3,6 +3,7 @@
 mod bar;
 mod json;
 mod live;
+mod live_plan;
 mod shown;
 mod stopped;
 pub(crate) mod time;

@@ -90,7 +90,7 @@ pub use memory::{
     Added, Memory, MemoryEntry, MemoryError, MemoryKind, MemoryQuery, Provenance, Recalled, Standing,
 };
 pub use memory_scope::{InvalidScope, MemoryScope};
-pub use plan::{Extension, Plan, PlanError, Planner, Replanned, Task, TaskStatus};
+pub use plan::{Extension, Plan, PlanError, Planner, Purpose, Replanned, Task, TaskStatus};
 pub use reflect::{Critic, Critique, Reflection, Reflector, Score};
 pub use store::{
     Beside, Cursor, Hit, Record, Selection, StoreCapabilities, StoreError, StoreErrorKind, StoreInfo,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use self::assigned::Purpose;
 pub use self::error::PlanError;
 pub use self::task::{Task, TaskStatus};
 use crate::agent::AgentError;
@@ -41,7 +42,8 @@ pub struct Replanned {
     pub reason: String,
     /// The tasks of the version before that were kept, done.
     pub kept: Vec<String>,
-    /// Those of them that were for others which were not kept: what the plan [gives](Plan::result) is never theirs.
+    /// Those of them that were for others which were not kept: what the plan [gives](Plan::result) is theirs only where there is
+    /// nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_over: Vec<String>,
 }

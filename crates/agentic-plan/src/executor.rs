@@ -136,7 +136,8 @@ impl PlanExecutor {
         self
     }
 
-    /// What the planner is told besides the goal: the context in which it [plans](Planner::plan).
+    /// What the planner is told besides the goal when it [plans](Planner::plan) from the start. What it is to know when it plans
+    /// again too belongs into the goal's inputs.
     #[must_use]
     pub fn known(mut self, context: impl Into<String>) -> Self {
         self.known = context.into();

@@ -19,12 +19,24 @@ impl Bar {
 
     /// A spinner with these words.
     pub(crate) fn spin(&mut self, message: &str) {
+        self.turn("{spinner} {msg} {elapsed}");
+        self.bar.set_message(message.to_owned());
+    }
+
+    /// A spinner with these words below this text, which may have many lines.
+    pub(crate) fn spin_below(&mut self, text: &str, message: &str) {
+        self.turn("{prefix}\n{spinner} {msg}");
+        self.bar.set_prefix(text.to_owned());
+        self.bar.set_message(message.to_owned());
+    }
+
+    /// A spinner of this form turns, if none does: one is taken away before another form begins.
+    fn turn(&mut self, template: &str) {
         if self.bar.is_hidden() || self.bar.is_finished() {
             self.bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            self.bar.set_style(style("{spinner} {msg} {elapsed}"));
+            self.bar.set_style(style(template));
             self.bar.enable_steady_tick(Duration::from_millis(120));
         }
-        self.bar.set_message(message.to_owned());
     }
 
     /// So many of so many bytes.

@@ -1,17 +1,19 @@
 //! A run as it happens, for people: thoughts, calls, results, what was spent.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{
-    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, TaskStatus, Timestamp,
+    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepId, StepKind, TaskStatus,
+    Timestamp,
 };
-use agentic::plan::Tree;
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
+use super::live_plan::{LivePlan, indented};
 use super::{Bar, Style, harmless, one_line, paint};
 
 /// Shows a run on standard error, and its result on standard output.
@@ -29,16 +31,22 @@ struct Shown {
     bar: Bar,
     /// What the model has said in the current step.
     words: String,
-    /// Whether that was shown as it came.
-    told: bool,
+    /// What of that was shown as it came.
+    told: String,
+    /// Whether the line that was shown last goes on.
+    line_is_open: bool,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     /// Whether a call was cut off, so that what it took is known only as a bound.
     cut: bool,
     /// The rules that were given in the run.
     rules: Vec<ApprovalRule>,
-    /// Whether a plan is executed, by several agents at the same time.
-    planned: bool,
+    /// The plan that is executed, by several agents at the same time.
+    plan: Option<LivePlan>,
+    /// What is being done at the moment.
+    doing: String,
+    /// The questions that somebody has to answer.
+    questions: BTreeSet<StepId>,
 }
 
 impl fmt::Debug for Live {
@@ -50,6 +58,29 @@ impl fmt::Debug for Live {
 impl Shown {
     fn time(&self) -> Option<Duration> {
         self.ended.zip(self.started).map(|(end, start)| end.since(start))
+    }
+
+    /// Shows that this is being done, below the plan if there is one.
+    fn spin(&mut self, doing: &str) {
+        doing.clone_into(&mut self.doing);
+        match &self.plan {
+            _ if !self.questions.is_empty() => {}
+            Some(plan) => self.bar.spin_below(&plan.excerpt(), doing),
+            None => self.bar.spin(doing),
+        }
+    }
+
+    /// Shows the plan again, under what was said last.
+    fn again(&mut self) {
+        if self.plan.is_some() {
+            let doing = std::mem::take(&mut self.doing);
+            self.spin(&doing);
+        }
+    }
+
+    /// The plan of this scope, if it is the one that is shown.
+    fn plan_of(&mut self, scope: &str) -> Option<&mut LivePlan> {
+        self.plan.as_mut().filter(|plan| plan.is_of(scope))
     }
 }
 
@@ -66,12 +97,15 @@ impl Live {
         let shown = Shown {
             bar: Bar::hidden(),
             words: String::new(),
-            told: false,
+            told: String::new(),
+            line_is_open: false,
             started: None,
             ended: None,
             cut: false,
             rules: Vec::new(),
-            planned: false,
+            plan: None,
+            doing: String::new(),
+            questions: BTreeSet::new(),
         };
         Self { terminal: io::stderr().is_terminal(), unaided, quiet: false, shown: Mutex::new(shown) }
     }
@@ -99,7 +133,7 @@ impl Live {
     /// Shows how the run ended.
     pub(crate) fn finish(&self, report: &RunReport) {
         let mut shown = self.shown();
-        shown.bar.clear();
+        let plan = self.leave(&mut shown);
         let time = shown.time().map(|time| time.as_secs_f64());
         match &report.result {
             Ok(outcome) => {
@@ -111,7 +145,7 @@ impl Live {
                     super::note(&one_line(line, LINE));
                 }
                 // On a terminal the answer is there already if it was shown as it came.
-                if !(io::stdout().is_terminal() && shown.told && shown.words.trim() == text.trim()) {
+                if !(io::stdout().is_terminal() && shown.told.trim() == text.trim()) {
                     super::result(&text);
                 }
             }
@@ -121,7 +155,8 @@ impl Live {
                 // What came of an answer that broke off is nobody's partial work, but it is all there is.
                 let words = Some(shown.words.trim()).filter(|words| !self.terminal && !is_data(words));
                 let said = if said.is_empty() { words.unwrap_or_default() } else { said };
-                if !said.is_empty() {
+                // The plan stands there already.
+                if !said.is_empty() && plan.as_deref() != Some(said) {
                     super::note(&so_far(said));
                 }
                 super::error(&error.to_string());
@@ -133,18 +168,28 @@ impl Live {
     /// The run stops short of its end: others say why.
     pub(crate) fn stop(&self) {
         let mut shown = self.shown();
-        shown.bar.clear();
+        self.leave(&mut shown);
         Self::end_words(&mut shown);
     }
 
+    /// What moved stands still: the plan, if there is one, as it is given here.
+    fn leave(&self, shown: &mut Shown) -> Option<String> {
+        shown.bar.clear();
+        let plan = shown.plan.take().filter(|_| self.terminal).map(|plan| plan.tree())?;
+        let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &plan));
+        Some(plan)
+    }
+
     /// Whether words are shown as they come.
-    fn tells(&self, shown: &Shown) -> bool {
-        self.terminal && !self.quiet && !shown.planned && !is_data(&shown.words)
+    fn tells(&self, shown: &Shown, scope: &str) -> bool {
+        // Of a run that goes on, the plan was told when it was made.
+        let is_alone = shown.plan.is_none() && of_task(scope).is_empty();
+        self.terminal && !self.quiet && is_alone && !is_data(&shown.words)
     }
 
     fn say(shown: &mut Shown, text: &str, style: Option<Style>) {
         shown.bar.clear();
-        shown.told |= !text.is_empty();
+        shown.line_is_open = !text.ends_with('\n') && (shown.line_is_open || !text.is_empty());
         let mut err = io::stderr();
         let _ = match style {
             Some(style) => write!(err, "{}", paint(style, text)),
@@ -154,7 +199,7 @@ impl Live {
     }
 
     fn end_words(shown: &mut Shown) {
-        if shown.told && !shown.words.ends_with('\n') {
+        if std::mem::take(&mut shown.line_is_open) {
             let _ = writeln!(io::stderr());
         }
     }
@@ -167,28 +212,32 @@ impl EventSink for Live {
         shown.ended = Some(event.at);
         match &event.kind {
             EventKind::StepStarted { kind: StepKind::Model, detail, .. } => {
-                (shown.words, shown.told) = (String::new(), false);
-                shown.bar.spin("thinking");
+                (shown.words, shown.told) = Default::default();
+                shown.spin("thinking");
                 if !self.terminal {
                     super::note(&format!("{}asking {}", of_task(&event.scope), detail.name));
                 }
             }
             EventKind::StepDelta { delta: ModelDelta::Text { text }, .. } => {
-                let begins = shown.words.is_empty() && shown.told;
                 shown.words.push_str(text);
-                if self.tells(&shown) {
-                    // On a line of its own, after what was thought.
-                    let text = if begins { format!("\n{text}") } else { text.clone() };
-                    Self::say(&mut shown, &text, None);
+                // Before the first word nobody knows whether it is something to read.
+                if self.tells(&shown, &event.scope) && !shown.words.trim().is_empty() {
+                    if shown.told.is_empty() {
+                        // On a line of its own, after what was thought.
+                        Self::end_words(&mut shown);
+                    }
+                    let more = shown.words[shown.told.len()..].to_owned();
+                    Self::say(&mut shown, &more, None);
+                    shown.told.push_str(&more);
                 }
             }
-            EventKind::StepDelta { delta, .. } if self.tells(&shown) => match delta {
+            EventKind::StepDelta { delta, .. } if self.tells(&shown, &event.scope) => match delta {
                 ModelDelta::Reasoning { text } => {
                     Self::say(&mut shown, text, Some(Style::Dim));
                 }
                 ModelDelta::ToolCall { name: Some(name), .. } => {
                     Self::end_words(&mut shown);
-                    shown.bar.spin(&format!("calling {name}"));
+                    shown.spin(&format!("calling {name}"));
                 }
                 _ => {}
             },
@@ -198,7 +247,7 @@ impl EventSink for Live {
                 Self::end_words(&mut shown);
                 let (text, calls) = said(result);
                 // The answer itself is the result; what is said beside calls is a thought.
-                if !self.terminal && calls && !text.trim().is_empty() {
+                if shown.told.is_empty() && calls && !text.trim().is_empty() {
                     super::note(&format!("{}{}", of_task(&event.scope), text.trim()));
                 }
             }
@@ -212,7 +261,7 @@ impl EventSink for Live {
                     of_task(&event.scope),
                     paint(Style::Bold, &detail.name)
                 );
-                shown.bar.spin(&format!("{} at work", detail.name));
+                shown.spin(&format!("{} at work", detail.name));
             }
             EventKind::StepFinished { kind: StepKind::Tool, result, error, .. } => {
                 shown.bar.clear();
@@ -225,7 +274,10 @@ impl EventSink for Live {
             EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
                 shown.cut |= spend.tokens() > 0;
             }
-            EventKind::ApprovalRequested { .. } => shown.bar.clear(),
+            EventKind::ApprovalRequested { step, .. } => {
+                shown.bar.clear();
+                shown.questions.insert(step.clone());
+            }
             EventKind::StepDropped { spend, .. } => {
                 shown.bar.clear();
                 shown.cut |= spend.tokens() > 0;
@@ -237,7 +289,7 @@ impl EventSink for Live {
             }
             EventKind::StepRestarted { step, lost, .. } => {
                 shown.bar.clear();
-                (shown.words, shown.told) = (String::new(), false);
+                (shown.words, shown.told) = Default::default();
                 shown.cut |= lost.tokens() > 0;
                 super::note(&format!("`{step}` was under way when the run stopped; it starts again"));
             }
@@ -261,12 +313,23 @@ impl EventSink for Live {
             }
             EventKind::PlanMade { plan } => {
                 shown.bar.clear();
-                shown.planned = true;
-                let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &Tree(plan).to_string()));
+                let made = LivePlan::new(&event.scope, plan);
+                let is_shown = !shown.plan.as_ref().is_some_and(|plan| plan.holds(&event.scope));
+                if shown.plan_of(&event.scope).is_none() && is_shown {
+                    // Of another try.
+                    self.leave(&mut shown);
+                }
+                if !(is_shown && self.terminal) {
+                    let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &made.tree()));
+                }
+                if is_shown {
+                    shown.plan = Some(made);
+                }
             }
             EventKind::PlanExtended { tasks } => {
                 shown.bar.clear();
-                for task in tasks {
+                let is_shown = shown.plan_of(&event.scope).map(|plan| plan.extend(tasks)).is_some();
+                for task in tasks.iter().filter(|_| !(is_shown && self.terminal)) {
                     let mark = agentic::plan::mark(task.status);
                     let text = format!("{mark} {}  {}", task.id, one_line(&task.description, LINE));
                     let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &text));
@@ -274,6 +337,11 @@ impl EventSink for Live {
             }
             EventKind::TaskChanged { task, status, error } => {
                 shown.bar.clear();
+                let plan = shown.plan_of(&event.scope);
+                let is_shown = plan.map(|plan| plan.change(task, *status, error.as_deref())).is_some();
+                if is_shown && self.terminal && error.is_none() {
+                    return shown.again();
+                }
                 let error = error.as_ref().map(|error| format!(": {}", one_line(error, LINE)));
                 let style = if *status == TaskStatus::Failed { Style::Red } else { Style::Cyan };
                 let mark = paint(style, agentic::plan::mark(*status));
@@ -300,6 +368,18 @@ impl EventSink for Live {
             }
             _ => {}
         }
+        match &event.kind {
+            EventKind::ApprovalDecided { step, .. }
+            | EventKind::StepFinished { step, .. }
+            | EventKind::StepDropped { step, .. } => {
+                shown.questions.remove(step);
+            }
+            EventKind::StepDelta { .. } => return,
+            _ => {}
+        }
+        if self.terminal {
+            shown.again();
+        }
     }
 }
 
@@ -320,17 +400,11 @@ fn so_far(said: &str) -> String {
     if !said.contains('\n') {
         return format!("so far: {}", one_line(said, SO_FAR));
     }
-    let mut lines: Vec<_> = said.lines().take(LINES).map(indented).collect();
+    let mut lines: Vec<_> = said.lines().take(LINES).map(|line| indented(line, LINE)).collect();
     if said.lines().nth(LINES).is_some() {
         lines.push("…".to_owned());
     }
     format!("so far:\n{}", lines.join("\n"))
-}
-
-/// A line with the space before it, which tells what it is a part of.
-fn indented(line: &str) -> String {
-    let indent: String = line.chars().take_while(|c| *c == ' ').take(LINE).collect();
-    indent + &one_line(line, LINE)
 }
 
 /// What a model's recorded response says, and whether it calls tools.

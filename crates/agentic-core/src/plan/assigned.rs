@@ -18,6 +18,16 @@ struct Level<'p> {
     tasks: &'p [Task],
 }
 
+/// What a task is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Purpose<'p> {
+    /// In words.
+    pub text: &'p str,
+    /// Whether what comes of the task is all that comes of it: no other task is a last one beside it.
+    pub is_whole: bool,
+}
+
 impl Plan {
     /// The task at this path as who works on it gets it.
     ///
@@ -62,15 +72,21 @@ impl Plan {
 
     /// What the task at this path is a part of, if who works on it [reads](Task::reads_goal) that: the goal's text, or the
     /// description of the task that it is a subtask of. Where that one reads its own purpose, it is that.
-    pub fn purpose(&self, path: &str) -> Option<&str> {
-        let mut purpose = None;
+    pub fn purpose(&self, path: &str) -> Option<Purpose<'_>> {
+        let (mut purpose, mut is_whole) = (None, true);
         let mut here = Some(path);
         while let Some(path) = here.filter(|path| self.task(path).is_some_and(|task| task.reads_goal)) {
             here = path.rsplit_once('/').map(|(above, _)| above);
-            purpose = match here {
-                Some(above) => self.task(above).map(|task| task.description.as_str()),
-                None => Some(self.goal().text.as_str()),
+            let (level, text) = match here {
+                Some(above) => {
+                    let task = self.task(above)?;
+                    (&*task.subtasks, task.description.as_str())
+                }
+                None => (self.tasks(), self.goal().text.as_str()),
             };
+            let id = path.rsplit('/').next().unwrap_or_default();
+            is_whole &= ends(level).all(|end| end.id == id);
+            purpose = Some(Purpose { text, is_whole });
         }
         purpose
     }

@@ -272,3 +272,31 @@ fn long_chains_and_wide_plans_are_checked_soon() {
     let Err(PlanError::Cycle { tasks }) = Plan::new(Goal::new("g"), tasks) else { panic!("it is a cycle") };
     assert_eq!(tasks.len(), 20_000);
 }
+
+#[test]
+fn what_is_left_over_counts_where_there_is_nothing_else() {
+    let mut plan = plan(&[("a", &[]), ("b", &["a"])]).unwrap();
+    plan.complete("a", 1).unwrap();
+    plan.fail("b", "no").unwrap();
+    let again = plan.next_version("", vec![Task::new("c", "do c", ["a"])]).unwrap();
+    assert_eq!((again.replanned()[0].left_over.clone(), again.result()), (vec!["a".to_owned()], json!(null)));
+    assert_eq!(plan.next_version("", Vec::new()).unwrap().result(), 1);
+}
+
+#[test]
+fn a_task_that_reads_the_goal_knows_whether_it_is_to_give_all_of_it() {
+    let reading = |id: &str, after: &[&str]| Task::new(id, "do it", after.iter().copied()).reading_goal();
+    let purpose = |tasks: Vec<Task>, path: &str| {
+        let plan = Plan::new(Goal::new("g"), tasks).unwrap();
+        plan.purpose(path).map(|purpose| (purpose.text.to_owned(), purpose.is_whole))
+    };
+    let two = || vec![reading("a", &[]), reading("b", &["a"])];
+    assert_eq!(purpose(two(), "b"), Some(("g".into(), true)));
+    assert_eq!(purpose(two(), "a"), Some(("g".into(), false)));
+    assert_eq!(purpose(vec![reading("a", &[]), reading("b", &[])], "b"), Some(("g".into(), false)));
+    let split = vec![reading("a", &[]).split([reading("x", &[]), reading("y", &["x"])])];
+    assert_eq!(purpose(split.clone(), "a/y"), Some(("g".into(), true)));
+    assert_eq!(purpose(split, "a/x"), Some(("g".into(), false)));
+    let alone = vec![Task::new("a", "both", Vec::<String>::new()).split([reading("x", &[])])];
+    assert_eq!(purpose(alone, "a/x"), Some(("both".into(), true)));
+}

@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::accounts::Accounts;
 use super::failure::{self, done, failed};
-use super::task::{Done, Ended, Failed, Job};
+use super::task::{self, Done, Ended, Failed, Job};
 use super::writing::{Writing, Written};
 use super::{Executed, OnFailure, PlanExecutor};
 
@@ -172,7 +172,7 @@ impl<'a> Execution<'a> {
             }
         }
         let (purpose, lookups) =
-            (self.plan.purpose(&path).map(str::to_owned), self.plan.goal().lookups.clone());
+            (self.plan.purpose(&path).map(task::purpose), self.plan.goal().lookups.clone());
         let (executor, cx, whole) = (self.executor, self.accounts.task(&self.plan, &path), self.cx);
         let job = Job { executor, path, task, purpose, lookups, before, cx, whole };
         self.running.push(job.run().map(Next::Ended).boxed());
@@ -256,7 +256,8 @@ impl<'a> Execution<'a> {
             }
         };
         if let Some(problem) = failure::lost(&self.plan, &next) {
-            return Err(self.unwritten(AgentError::invalid_input(problem)));
+            let partial = Box::new(self.partial());
+            return Err(AgentError::InvalidOutput { message: problem, partial });
         }
         (self.plan, self.done) = (next, done);
         self.replans += 1;
@@ -274,8 +275,7 @@ impl<'a> Execution<'a> {
         });
         let unwritten =
             self.unwritten.iter().map(|error| format!("The plan was not written to its end: {error}"));
-        let known = Some(&self.executor.known).filter(|known| !known.is_empty()).cloned();
-        known.into_iter().chain(told).chain(unwritten).collect::<Vec<_>>().join("\n")
+        told.chain(unwritten).collect::<Vec<_>>().join("\n")
     }
 
     /// The plan failed with the first of the tasks that did, or with its planner.

@@ -1,7 +1,8 @@
 //! One task: its tries.
 
 use agentic_core::{
-    Agent, AgentError, EventKind, Goal, GoalVerdict, Lookup, Reflection, RunContext, Task, TaskStatus,
+    Agent, AgentError, EventKind, Goal, GoalVerdict, Lookup, Purpose, Reflection, RunContext, Task,
+    TaskStatus,
 };
 use serde_json::Value;
 
@@ -11,8 +12,15 @@ use crate::verify::is_unknown;
 /// The input in which an agent reads why the try before failed.
 const FAILED_BEFORE: &str = "failed_before";
 
-/// What stands between a task and what it is a part of, where both are read.
-const LAST: &str = "This is the last step: what comes of it has to answer this:";
+/// How a task goes on with what it is a part of.
+pub(super) fn purpose(purpose: Purpose<'_>) -> String {
+    let is = if purpose.is_whole {
+        "This is the last step: what comes of it has to answer this:"
+    } else {
+        "This is a part of what all of it is for:"
+    };
+    format!("{is}\n{}", purpose.text)
+}
 
 /// What came of a task.
 pub(super) struct Ended {
@@ -40,7 +48,7 @@ pub(super) struct Job<'a> {
     pub(super) path: String,
     /// As it is [assigned](agentic_core::Plan::assigned).
     pub(super) task: Task,
-    /// What it is a part of, if that is read.
+    /// What it is a part of, in words, if that is read.
     pub(super) purpose: Option<String>,
     /// What the goal of the whole has looked up.
     pub(super) lookups: Vec<Lookup>,
@@ -107,7 +115,7 @@ impl Job<'_> {
     fn goal(&self) -> Goal {
         let Self { task: Task { description, inputs, criteria, .. }, purpose, lookups, .. } = self;
         let mut goal = Goal::new(match purpose {
-            Some(purpose) => format!("{description}\n\n{LAST}\n{purpose}"),
+            Some(purpose) => format!("{description}\n\n{purpose}"),
             None => description.clone(),
         });
         (goal.inputs, goal.criteria, goal.lookups) = (inputs.clone(), criteria.clone(), lookups.clone());

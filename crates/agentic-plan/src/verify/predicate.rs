@@ -136,9 +136,14 @@ mod tests {
         assert_eq!(holds(&matches("("), json!("(")), None);
         assert_eq!(holds(&matches("(a{1000}){1000}"), json!("a")), None, "too large");
         let near = Criterion::Near { value: 10.0, tolerance: 0.5 };
-        for (output, expected) in
-            [(json!(10.5), true), (json!(" 9.5 "), true), (json!(10.6), false), (json!("ten"), false)]
-        {
+        for (output, expected) in [
+            (json!(10.5), true),
+            (json!(" 9.5 "), true),
+            (json!("```json\n10\n```"), true),
+            (json!("+10"), true),
+            (json!(10.6), false),
+            (json!("ten"), false),
+        ] {
             assert_eq!(holds(&near, output.clone()), Some(expected), "{output}");
         }
         let answer = Criterion::Answer { any_of: vec!["Oslo".into(), "Kristiania".into()] };

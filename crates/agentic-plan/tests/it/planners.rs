@@ -94,15 +94,25 @@ async fn who_works_on_the_last_task_reads_the_goal() {
         .says(written(json!([task(&["t1"]), task(&["t3"])])));
     let planner = LlmPlanner::new(model);
     let joined = planned(&planner).await.unwrap();
-    assert_eq!(["t1", "t2", "t3"].map(|task| joined.purpose(task)), [None, None, Some("pack for Oslo")]);
+    assert_eq!(
+        ["t1", "t2", "t3"].map(|task| joined.purpose(task).map(|purpose| purpose.text)),
+        [None, None, Some("pack for Oslo")]
+    );
     let several = planned(&planner).await.unwrap();
-    assert_eq!(["t1", "t2"].map(|task| several.purpose(task)), [None, None], "none gives the whole");
+    assert_eq!(
+        ["t1", "t2"].map(|task| several.purpose(task).map(|purpose| purpose.text)),
+        [None, None],
+        "none gives the whole"
+    );
     assert_eq!(planned(&planner).await.unwrap().purpose("t1"), None, "it is the goal");
     let mut failed = planned(&planner).await.unwrap();
     failed.complete("t1", 1).unwrap();
     failed.fail("t2", "no").unwrap();
     let again = planner.replan(&failed, "", &RunContext::ephemeral()).await.unwrap();
-    assert_eq!(["t1", "t3", "t4"].map(|task| again.purpose(task)), [None, None, Some("pack for Oslo")]);
+    assert_eq!(
+        ["t1", "t3", "t4"].map(|task| again.purpose(task).map(|purpose| purpose.text)),
+        [None, None, Some("pack for Oslo")]
+    );
 }
 
 #[tokio::test]
@@ -114,7 +124,7 @@ async fn what_looks_like_a_reference_in_a_goal_is_none() {
     ])));
     let planner = LlmPlanner::new(model);
     let plan = planner.plan(&goal, "", &RunContext::ephemeral()).await.unwrap();
-    assert_eq!(plan.purpose("t2"), Some(&*goal.text));
+    assert_eq!(plan.purpose("t2").map(|purpose| purpose.text), Some(&*goal.text));
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use agentic_core::{
     async_trait,
 };
 use agentic_reflect::{
-    Comparison, CriticAgent, EqualCompute, IterativeRefinementAgent, SelfConsistencyAgent,
+    Comparison, CriticAgent, EqualCompute, IterativeRefinementAgent, LlmReflector, SelfConsistencyAgent,
+    SelfCorrectionAgent,
 };
 use agentic_runtime::RunContextExt as _;
 use agentic_testkit::ScriptedModel;
@@ -94,4 +95,36 @@ async fn a_loop_is_compared_with_as_many_calls_of_its_agent() {
         "the loop: 1 of 2, 0.50 (0.09 to 0.91); the majority of as many calls (8): 1 of 2, 0.50 (0.09 to 0.91); any of \
          them: 2 of 2, 1.00 (0.34 to 1.00)"
     );
+}
+
+/// Asks, and knows that 5 is wrong.
+#[derive(Clone, Debug)]
+struct Verified(Asks);
+
+#[async_trait]
+impl Agent for Verified {
+    fn name(&self) -> &str {
+        "verified"
+    }
+
+    async fn run(&self, goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
+        let mut outcome = self.0.run(goal, cx).await?;
+        outcome.verdict = if outcome.output == "5" { GoalVerdict::NotMet } else { GoalVerdict::Met };
+        Ok(outcome)
+    }
+}
+
+#[tokio::test]
+async fn a_majority_knows_as_much_as_the_loop() {
+    let answers = ["5", "5", "4", "5", "5", "5", "4", "5"];
+    let model = answers.iter().fold(ScriptedModel::new(), |model, text| model.says(*text));
+    let reflections = ["look again", "look again"].map(|improvement| {
+        json!({"assessment": "no", "made_progress": false, "should_retry": true, "improvement": improvement})
+    });
+    let thinks = reflections.iter().fold(ScriptedModel::new(), |model, said| model.says(said.to_string()));
+    let careful = SelfCorrectionAgent::new(Verified(Asks(model)), LlmReflector::new(thinks));
+    let compared = EqualCompute::new(careful).compare("2+2".into(), &RunContext::ephemeral()).await;
+    let compared = compared.unwrap();
+    assert_eq!((compared.calls, compared.own.as_ref().unwrap().text().as_str()), (5, "4"));
+    assert_eq!(compared.majority(), Some(&json!("4")), "what is known to be wrong has no vote");
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    EffectClass, EffectContext, Goal, GoalVerdict, Reflector as _, RunContext, Tool, ToolError, ToolSpec,
-    async_trait,
+    EffectClass, EffectContext, Goal, GoalVerdict, Reflector as _, RunContext, Tool, ToolError,
+    ToolErrorKind, ToolSpec, async_trait,
 };
 use agentic_reflect::{LlmReflector, SchemaReflector, SelfCorrectionAgent, ToolReflector};
 use agentic_runtime::RunContextExt as _;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::actors::{Gives, answer};
 
-/// Runs "code": what says `right` ends with 0, what says `broken` does not run at all.
+/// Runs "code": what says `right` ends with 0, what says `broken` does not run at all, what says `forever` never ends.
 #[derive(Debug)]
 struct Runs(Arc<ToolSpec>);
 
@@ -30,6 +30,9 @@ impl Tool for Runs {
     async fn call(&self, arguments: Value, _: EffectContext) -> Result<Value, ToolError> {
         match arguments["code"].as_str().unwrap() {
             code if code.contains("broken") => Err(ToolError::failed("no interpreter")),
+            code if code.contains("forever") => {
+                Err(ToolError::new(ToolErrorKind::TimedOut, "stopped after 10 s"))
+            }
             code if code.contains("killed") => Ok(json!({"exit_code": null, "stderr": "out of memory"})),
             code => {
                 let code = i32::from(!code.contains("right"));
@@ -55,6 +58,8 @@ async fn an_exit_code_says_whether_to_try_again_and_the_output_why() {
     assert_eq!((right.should_retry, right.made_progress, right.improvement), (false, true, None));
     assert_eq!(reflect("killed").await.improvement.unwrap(), "`run` says: out of memory");
     assert!(reflect("broken").await.improvement.unwrap().contains("no interpreter"));
+    let forever = reflect("forever").await;
+    assert!(forever.should_retry && forever.improvement.unwrap().contains("stopped after 10 s"));
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Python, and one run of it in the sandbox.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use agentic_core::{ToolError, ToolErrorKind};
 use futures_util::future::join4;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 use super::super::output::Output;
 use super::super::sandbox::{FOLDER, Running, Sandbox, SandboxError, Stopped};
@@ -97,9 +98,11 @@ async fn try_open(
 ) -> Result<Python, ToolError> {
     let shown = candidate.display().to_string();
     let of_sandbox = limits.clone();
+    let wrong = |what: String| no_python(&format!("{shown} {what}"));
+    let found = ask(&candidate).await.map_err(wrong)?;
     let sandbox = blocking(move || {
-        let found = ask(&candidate, &private)
-            .map_err(|what| no_python(&format!("{} {what}", candidate.display())))?;
+        let found =
+            around(found, &private).map_err(|what| no_python(&format!("{} {what}", candidate.display())))?;
         let main = Path::new(FOLDER).join(MAIN);
         let arguments = OPTIONS.iter().map(Into::into).chain([main.into_os_string()]).collect();
         let environment = ENVIRONMENT.to_vec();
@@ -115,15 +118,19 @@ async fn try_open(
     Err(no_python(&format!("{shown} does not work in the sandbox: {last}")))
 }
 
-/// Where a Python lies, if it is not around what is private.
-fn ask(candidate: &Path, private: &[PathBuf]) -> Result<Where, String> {
+/// Where a Python says that it lies. Dropped, it stops it.
+async fn ask(candidate: &Path) -> Result<Where, String> {
     let mut command = Command::new(candidate);
-    command.args(["-I", "-c", WHERE]).stdin(Stdio::null());
-    let answer = command.output().map_err(|error| format!("does not start: {error}"))?;
-    let mut found: Where = serde_json::from_slice(&answer.stdout).map_err(|_| {
+    command.args(["-I", "-c", WHERE]).stdin(Stdio::null()).kill_on_drop(true);
+    let answer = command.output().await.map_err(|error| format!("does not start: {error}"))?;
+    serde_json::from_slice(&answer.stdout).map_err(|_| {
         let said = String::from_utf8_lossy(&answer.stderr);
         format!("does not say where it lies: {}", said.lines().last().unwrap_or("it printed nothing"))
-    })?;
+    })
+}
+
+/// All that belongs to a Python, if it is not around what is private.
+fn around(mut found: Where, private: &[PathBuf]) -> Result<Where, String> {
     // Where a link leads has to be there too.
     let real: Vec<_> = found.folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     found.folders.extend(real);

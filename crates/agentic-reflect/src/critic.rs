@@ -184,7 +184,7 @@ fn form(names: &[&str]) -> Value {
     let score = json!({
         "type": "object",
         "properties": {
-            "explanation": {"type": "string", "minLength": 1, "description": "Why, in one sentence."},
+            "explanation": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "Why, in one sentence."},
             "score": {"type": "integer", "minimum": 1, "maximum": 5},
         },
         "required": ["explanation", "score"],
@@ -200,8 +200,13 @@ fn form(names: &[&str]) -> Value {
                 "required": names,
                 "additionalProperties": false,
             },
-            "assessment": {"type": "string", "description": "What to think of the whole."},
-            "suggestions": {"type": "array", "items": {"type": "string"}, "maxItems": 5, "description": "What to change."},
+            "assessment": {"type": "string", "maxLength": 2000, "description": "What to think of the whole."},
+            "suggestions": {
+                "type": "array",
+                "items": {"type": "string", "maxLength": 1000},
+                "maxItems": 5,
+                "description": "What to change.",
+            },
         },
         "required": ["scores", "assessment", "suggestions"],
         "additionalProperties": false,

@@ -32,12 +32,14 @@ pub struct LlmReflector {
 #[derive(Deserialize, JsonSchema)]
 struct Draft {
     /// What is good and what is wrong, and why.
+    #[schemars(length(max = 2000))]
     assessment: String,
     /// Whether it brought the goal nearer.
     made_progress: bool,
     /// Whether to try again.
     should_retry: bool,
     /// What to do differently; empty if nothing.
+    #[schemars(length(max = 2000))]
     improvement: String,
 }
 

@@ -12,6 +12,7 @@ use crate::LlmPlanner;
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Split {
     /// Why, in one sentence.
+    #[schemars(length(max = 1000))]
     pub(super) reason: String,
     /// Whether the task is split further.
     pub(super) split: bool,

@@ -119,7 +119,7 @@ impl Evaluator for LlmThoughts {
         let schema = json!({
             "type": "object",
             "properties": {
-                "reason": {"type": "string", "description": "Why, in one sentence."},
+                "reason": {"type": "string", "maxLength": 1000, "description": "Why, in one sentence."},
                 "value": {
                     "anyOf": [
                         {"enum": ["solved", "sure", "likely", "impossible"]},

@@ -111,6 +111,10 @@ async fn a_model_judges_what_is_told_in_words() {
     ] {
         assert_eq!(verdict(judged(), &says(said)).await.0, expected, "{said}");
     }
+    let endless = format!(r#"{{"reason": "{}", "holds": false}}"#, "on and ".repeat(200));
+    let model = ScriptedModel::new().says(endless).says(r#"{"reason": "a number", "holds": true}"#);
+    let (found, why) = verdict(judged(), &Verifier::new().judge(model)).await;
+    assert_eq!((found, why.contains("a number")), (GoalVerdict::Met, true), "asked again: {why}");
     let model = ScriptedModel::new().fails(ModelErrorKind::InvalidRequest, "no");
     assert_eq!(model.info().id.to_string(), "scripted:test");
     let (found, why) = verdict(judged(), &Verifier::new().judge(model)).await;

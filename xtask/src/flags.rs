@@ -28,6 +28,7 @@ Options of `accept main-job` and, but for the third, of `accept kill-main-job`:
   --model URL               another model than the default one
 Options of `accept fuzz`:
   --minutes N               how long each target runs (default 20)
+  --target NAME             this target, may be repeated (default: all)
 
 Options of `accept code`:
   --minutes N               after so long no task is begun any more (default: all are)
@@ -67,6 +68,8 @@ pub(crate) struct AcceptOptions {
     pub(crate) agent: Option<String>,
     pub(crate) model: Option<String>,
     pub(crate) minutes: Option<u64>,
+    /// What is fuzzed; empty means all.
+    pub(crate) targets: Vec<String>,
 }
 
 impl Default for AcceptOptions {
@@ -79,6 +82,7 @@ impl Default for AcceptOptions {
             agent: None,
             model: None,
             minutes: None,
+            targets: Vec::new(),
         }
     }
 }
@@ -157,6 +161,7 @@ fn accept_options(mut parser: Parser) -> Result<AcceptOptions> {
             Arg::Long("agent") => options.agent = Some(parser.value()?.string()?),
             Arg::Long("model") => options.model = Some(parser.value()?.string()?),
             Arg::Long("minutes") => options.minutes = Some(parser.value()?.parse()?),
+            Arg::Long("target") => options.targets.push(parser.value()?.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
@@ -199,6 +204,13 @@ mod tests {
         };
         assert_eq!(
             parsed("accept main-job --seeds 3..4 --fresh 0 --distractor-amounts"),
+            Ok(Command::Accept(wanted))
+        );
+        let targets = vec!["sse".into(), "react".into()];
+        let wanted =
+            AcceptOptions { row: Some("fuzz".into()), minutes: Some(1), targets, ..AcceptOptions::default() };
+        assert_eq!(
+            parsed("accept fuzz --target sse --target react --minutes 1"),
             Ok(Command::Accept(wanted))
         );
     }

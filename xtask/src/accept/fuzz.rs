@@ -19,7 +19,7 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if !process::succeeds(workspace::cargo().args(["fuzz", "--version"])) {
         bail!("cargo-fuzz is missing; install it with: cargo install cargo-fuzz");
     }
-    let targets: Vec<String> = workspace::files()?
+    let mut targets: Vec<String> = workspace::files()?
         .iter()
         .filter_map(|file| file.strip_prefix("fuzz/fuzz_targets/")?.strip_suffix(".rs").map(str::to_owned))
         .filter(|name| !name.contains('/'))
@@ -27,6 +27,10 @@ pub(super) fn run(options: &AcceptOptions) -> Result<()> {
     if targets.is_empty() {
         bail!("there are no targets in fuzz/fuzz_targets");
     }
+    if let Some(unknown) = options.targets.iter().find(|wanted| !targets.contains(wanted)) {
+        bail!("there is no target `{unknown}`; there are: {}", targets.join(", "));
+    }
+    targets.retain(|target| options.targets.is_empty() || options.targets.contains(target));
     process::run(cargo("build").args(["--sanitizer", "none"]))?;
     let waiting = Mutex::new(targets.iter());
     let next = || waiting.lock().ok()?.next();

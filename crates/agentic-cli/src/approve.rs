@@ -29,21 +29,23 @@ impl Approver for TerminalApprover {
         let _turn = self.turn.lock().await;
         let mut asks = format!("{} {}: ", approval.question, Choice::offered(approval));
         loop {
-            crate::render::question(&asks);
-            let again = match Choice::of(&answer().await, approval) {
+            let again = match Choice::of(&answered(&asks).await, approval) {
                 Choice::Answer(answer) => return answer,
-                Choice::Edit => {
-                    crate::render::question("arguments as JSON: ");
-                    match edited(&answer().await, approval) {
-                        Ok(decision) => return decision.into(),
-                        Err(why) => why,
-                    }
-                }
+                Choice::Edit => match edited(&answered("arguments as JSON: ").await, approval) {
+                    Ok(decision) => return decision.into(),
+                    Err(why) => why,
+                },
                 Choice::Unclear => "that is none of these; a no may be a sentence that says why".into(),
             };
-            asks = format!("{again}\n{}: ", Choice::offered(approval));
+            asks = format!("{again}\n{} {}: ", approval.question, Choice::offered(approval));
         }
     }
+}
+
+/// What is typed when this is asked. Safe to drop; then nobody is asked any more.
+async fn answered(question: &str) -> String {
+    let _asking = crate::render::ask(question);
+    line().await.unwrap_or_default()
 }
 
 /// The arguments that are typed, if they can be those of the call.
@@ -128,8 +130,11 @@ pub(crate) struct Unattended;
 
 #[async_trait]
 impl Approver for Unattended {
-    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
-        let reason = "nobody is there to approve it; run with --allow TOOL, or --yes to approve every call";
+    async fn decide(&self, _: &StepId, approval: &Approval) -> Answer {
+        let reason = match approval.tool {
+            Some(_) => "nobody is there to approve it; run with --allow TOOL, or --yes to approve every call",
+            None => "nobody is there to be asked; without --ephemeral the run waits for an answer",
+        };
         Decision::Deny { reason: reason.into() }.into()
     }
 }
@@ -155,10 +160,6 @@ static LINES: LazyLock<Mutex<mpsc::Receiver<String>>> = LazyLock::new(|| {
 /// One line of standard input; `None` at its end. Safe to drop.
 pub(crate) async fn line() -> Option<String> {
     LINES.lock().await.recv().await
-}
-
-async fn answer() -> String {
-    line().await.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub(crate) async fn fetch(address: &str) -> Result<LocalModel, Failure> {
             }
             // Which sources were asked in vain matters only if all of them were; then the error says so.
             FetchEvent::SourceFailed { .. } | FetchEvent::Ready { .. } => bar.clear(),
-            other => bar.say(&other.to_string()),
+            other => crate::render::note(&other.to_string()),
         }
     };
     let cancel = CancellationToken::new();

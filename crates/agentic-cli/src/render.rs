@@ -1,6 +1,7 @@
 //! What people and programs see. Results go to standard output, everything else to standard error.
 
 mod bar;
+mod foot;
 mod json;
 mod live;
 mod live_plan;
@@ -14,6 +15,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 pub(crate) use bar::Bar;
+pub(crate) use foot::ask;
+use foot::line;
 pub(crate) use json::{JsonLines, failed, failed_before_the_run, json_line};
 pub(crate) use live::Live;
 pub(crate) use shown::Shown;
@@ -61,12 +64,12 @@ pub(crate) fn raw(bytes: &[u8]) {
 
 /// An error, on standard error.
 pub(crate) fn error(message: &str) {
-    let _ = writeln!(io::stderr(), "{} {}", paint(Style::Red, "error:"), harmless(message));
+    line(&format!("{} {}", paint(Style::Red, "error:"), harmless(message)));
 }
 
 /// A remark, on standard error.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(io::stderr(), "{}", paint(Style::Dim, message));
+    line(&paint(Style::Dim, message));
 }
 
 /// A question, on standard error, without an end of line.

@@ -84,8 +84,8 @@ pub enum AgentError {
         /// What there is so far.
         partial: Box<Partial>,
     },
-    /// What the model wrote can't be used, and asking again did not help.
-    #[error("the model's output can't be used: {message}")]
+    /// What was written can't be used: a model's answer that asking again did not mend, an outcome that misses its criteria.
+    #[error("{message}")]
     InvalidOutput {
         /// What is wrong with it.
         message: String,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
-    StepError, Tool, async_trait, code_in, includes,
+    Agent, AgentError, ChatModel, Criterion, Decision, EffectClass, Goal, GoalVerdict, Outcome, Partial,
+    RunContext, StepError, Tool, async_trait, code_in, passes,
 };
 use serde_json::{Map, Value};
 
@@ -67,14 +67,16 @@ impl Verifier {
         self
     }
 
-    /// Criteria may call these tools. Nobody is asked before: who sets a goal has said by its criteria that they are called.
+    /// Criteria may call these tools. Where a tool's policy wants [approval](agentic_core::ToolPolicy), it is asked for as when an
+    /// agent calls it.
     #[must_use]
     pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
         self.tools.extend(tools);
         self
     }
 
-    /// So long one criterion is looked at; then it is not known whether it holds. Default: 120 s.
+    /// So long a tool or a judge may take for one criterion; then it is not known whether it holds. Time in which somebody is
+    /// asked for approval does not count. Default: 120 s.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
@@ -102,20 +104,19 @@ impl Verifier {
         let mut verdict = GoalVerdict::Met;
         for (n, criterion) in goal.criteria.iter().enumerate() {
             let cx = cx.counted(&format!("criterion:{}", n + 1));
-            let looked = cx.timeout(self.timeout, self.look(criterion, goal, &outcome, &cx)).await;
+            let looked = self.look(criterion, goal, &outcome, &cx).await;
             outcome.spend += cx.spent();
             let finding = match looked {
-                Ok(Some(Ok(finding))) => finding,
+                Ok(finding) => finding,
                 // What a part of the budget does not suffice for is open: the work itself is done.
-                Ok(Some(Err(StepError::Budget(limit)))) if !limit.scope.is_empty() => {
+                Err(StepError::Budget(limit)) if !limit.scope.is_empty() => {
                     Finding::Unknown(limit.to_string())
                 }
-                Ok(Some(Err(error))) | Err(error) if error.ends(&cx) => {
+                Err(error) if error.ends(&cx) => {
                     let so_far = Partial { text: outcome.text(), spend: outcome.spend };
                     return Err(AgentError::from_step(error, so_far));
                 }
-                Ok(Some(Err(error))) | Err(error) => Finding::Unknown(error.to_string()),
-                Ok(None) => Finding::Unknown(format!("there was no answer in {:?}", self.timeout)),
+                Err(error) => Finding::Unknown(error.to_string()),
             };
             let (word, why) = match finding {
                 Finding::Holds(why) => ("holds", why),
@@ -150,10 +151,22 @@ impl Verifier {
                 self.call(tool, arguments, gives, outcome, cx).await
             }
             Criterion::Judged { rubric } => match &self.judge {
-                Some(model) => judge::judge(model, goal, rubric, outcome, cx).await,
+                Some(model) => self.within(cx, judge::judge(model, goal, rubric, outcome, cx)).await,
                 None => Ok(Finding::Unknown(format!("nobody judges whether {rubric}"))),
             },
             criterion => Ok(predicate::look(criterion, outcome)),
+        }
+    }
+
+    /// What is found in time.
+    async fn within(
+        &self,
+        cx: &RunContext,
+        looking: impl Future<Output = Result<Finding, StepError>>,
+    ) -> Result<Finding, StepError> {
+        match cx.timeout(self.timeout, looking).await? {
+            Some(found) => found,
+            None => Ok(Finding::Unknown(format!("there was no answer in {:?}", self.timeout))),
         }
     }
 
@@ -173,22 +186,36 @@ impl Verifier {
             Value::Null => (Value::Object(Default::default()), false),
             arguments => filled(arguments, code_in(&output)),
         };
-        let class = tool.effect(&arguments);
-        if has_output && !matches!(class, EffectClass::Pure | EffectClass::Idempotent) {
+        if has_output && tool.effect(&arguments) != EffectClass::Pure {
             let why =
                 format!("`{name}` is not called with an output in its arguments, as it may change something");
             return Ok(Finding::Unknown(why));
         }
-        match cx.tool(tool, arguments).await {
-            Ok(given) if gives.is_null() || includes(&given, gives) => {
-                Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
+        let mut call = cx.admit(name, arguments).await?;
+        if tool.spec().policy.approval {
+            match call.ask().await? {
+                Decision::Approve => {}
+                Decision::Edit { arguments } => call = cx.admit(name, arguments).await?,
+                Decision::Deny { reason } => {
+                    return Ok(Finding::Unknown(format!("`{name}` is not called: {reason}")));
+                }
             }
-            Ok(given) => Ok(Finding::Fails(format!("`{name}` gives {}, not what is wanted", short(&given)))),
-            Err(StepError::Tool(error)) if error.kind().is_finding() => {
-                Ok(Finding::Fails(format!("`{name}` failed: {error}")))
-            }
-            Err(error) => Err(error),
         }
+        let made = async {
+            match call.make(tool).await {
+                Ok(given) if passes(&given, gives) => {
+                    Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
+                }
+                Ok(given) => {
+                    Ok(Finding::Fails(format!("`{name}` gives {}, not what is wanted", short(&given))))
+                }
+                Err(StepError::Tool(error)) if error.kind().is_finding() => {
+                    Ok(Finding::Fails(format!("`{name}` failed: {error}")))
+                }
+                Err(error) => Err(error),
+            }
+        };
+        self.within(cx, made).await
     }
 }
 

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, async_trait,
-    includes,
+    AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, async_trait, passes,
 };
 use agentic_schema::{Schema, SchemaError, lenient};
 use serde_json::Value;
@@ -22,7 +21,8 @@ type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
 pub struct ToolReflector {
     tool: Arc<dyn Tool>,
     arguments: Arc<Arguments>,
-    gives: Option<Value>,
+    /// Null for anything that is well.
+    gives: Value,
 }
 
 impl fmt::Debug for ToolReflector {
@@ -37,7 +37,7 @@ impl ToolReflector {
         tool: Arc<dyn Tool>,
         arguments: impl Fn(&Goal, &str) -> Value + Send + Sync + 'static,
     ) -> Self {
-        Self { tool, arguments: Arc::new(arguments), gives: None }
+        Self { tool, arguments: Arc::new(arguments), gives: Value::Null }
     }
 
     /// It is good only if the tool gives this: of an object the fields that are named here, of anything else all. Tests that run
@@ -45,17 +45,8 @@ impl ToolReflector {
     /// `{"stdout": "passed\n"}`.
     #[must_use]
     pub fn gives(mut self, value: impl Into<Value>) -> Self {
-        self.gives = Some(value.into());
+        self.gives = value.into();
         self
-    }
-
-    /// Whether what the tool gives says that it went wrong.
-    fn fails(&self, given: &Value) -> bool {
-        match &self.gives {
-            Some(wanted) => !includes(given, wanted),
-            // An exit code other than 0, or none where there should be one.
-            None => given.get("exit_code").is_some_and(|code| code.as_i64() != Some(0)),
-        }
     }
 }
 
@@ -71,7 +62,8 @@ impl Reflector for ToolReflector {
         let name = &self.tool.spec().name;
         match cx.tool(&self.tool, (self.arguments)(goal, action)).await {
             Ok(given) => {
-                let problem = self.fails(&given).then(|| format!("`{name}` says: {}", said(&given)));
+                let problem =
+                    (!passes(&given, &self.gives)).then(|| format!("`{name}` says: {}", said(&given)));
                 Ok(found(action, said(&given), problem))
             }
             // It was asked, and this is its answer; tests that never end are one too.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::foot;
+
 /// Shows one thing that takes long.
 #[derive(Debug)]
 pub(crate) struct Bar {
@@ -33,9 +35,13 @@ impl Bar {
     /// A spinner of this form turns, if none does: one is taken away before another form begins.
     fn turn(&mut self, template: &str) {
         if self.bar.is_hidden() || self.bar.is_finished() {
-            self.bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            self.bar.set_style(style(template));
-            self.bar.enable_steady_tick(Duration::from_millis(120));
+            let turning = foot::put(|| {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                bar.set_style(style(template));
+                bar.enable_steady_tick(Duration::from_millis(120));
+                bar
+            });
+            self.bar = turning.unwrap_or_else(ProgressBar::hidden);
         }
     }
 
@@ -44,20 +50,19 @@ impl Bar {
         if self.said != message {
             self.clear();
             self.said = message.to_owned();
-            self.bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
             let known = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-            self.bar.set_style(style(if total.is_some() { known } else { "{spinner} {msg} {bytes}" }));
+            let moving = foot::put(|| {
+                let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+                bar.set_style(style(if total.is_some() { known } else { "{spinner} {msg} {bytes}" }));
+                bar
+            });
+            self.bar = moving.unwrap_or_else(ProgressBar::hidden);
             self.bar.set_message(message.to_owned());
             if self.bar.is_hidden() {
                 super::note(message);
             }
         }
         self.bar.set_position(done);
-    }
-
-    /// A line above the bar.
-    pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| super::note(line));
     }
 
     /// Takes it away while something else is written.

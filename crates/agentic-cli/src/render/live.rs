@@ -1,20 +1,18 @@
 //! A run as it happens, for people: thoughts, calls, results, what was spent.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{
-    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepId, StepKind, TaskStatus,
-    Timestamp,
+    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, TaskStatus, Timestamp,
 };
 use agentic::runtime::RunReport;
 use serde_json::Value;
 
-use super::live_plan::{LivePlan, indented};
-use super::{Bar, Style, harmless, one_line, paint};
+use super::live_plan::{LivePlan, Room, indented};
+use super::{Bar, Style, harmless, line, one_line, paint};
 
 /// Shows a run on standard error, and its result on standard output.
 pub(crate) struct Live {
@@ -45,8 +43,6 @@ struct Shown {
     plan: Option<LivePlan>,
     /// What is being done at the moment.
     doing: String,
-    /// The questions that somebody has to answer.
-    questions: BTreeSet<StepId>,
 }
 
 impl fmt::Debug for Live {
@@ -64,8 +60,10 @@ impl Shown {
     fn spin(&mut self, doing: &str) {
         doing.clone_into(&mut self.doing);
         match &self.plan {
-            _ if !self.questions.is_empty() => {}
-            Some(plan) => self.bar.spin_below(&plan.excerpt(), doing),
+            Some(plan) => {
+                let room = Room::of(terminal_size::terminal_size_of(io::stderr()));
+                self.bar.spin_below(&plan.excerpt(room), doing);
+            }
             None => self.bar.spin(doing),
         }
     }
@@ -105,7 +103,6 @@ impl Live {
             rules: Vec::new(),
             plan: None,
             doing: String::new(),
-            questions: BTreeSet::new(),
         };
         Self { terminal: io::stderr().is_terminal(), unaided, quiet: false, shown: Mutex::new(shown) }
     }
@@ -141,8 +138,8 @@ impl Live {
                 if let Some(unaided) = self.unaided.filter(|_| report.spend.tool_calls == 0) {
                     super::note(unaided);
                 }
-                for line in &outcome.evidence {
-                    super::note(&one_line(line, LINE));
+                for found in &outcome.evidence {
+                    super::note(&one_line(found, LINE));
                 }
                 // On a terminal the answer is there already if it was shown as it came.
                 if !(io::stdout().is_terminal() && shown.told.trim() == text.trim()) {
@@ -176,7 +173,7 @@ impl Live {
     fn leave(&self, shown: &mut Shown) -> Option<String> {
         shown.bar.clear();
         let plan = shown.plan.take().filter(|_| self.terminal).map(|plan| plan.tree())?;
-        let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &plan));
+        line(&paint(Style::Bold, &plan));
         Some(plan)
     }
 
@@ -253,14 +250,13 @@ impl EventSink for Live {
             }
             EventKind::StepStarted { kind: StepKind::Tool, detail, .. } => {
                 shown.bar.clear();
-                let line = one_line(&detail.arguments.to_string(), CALL);
-                let _ = writeln!(
-                    io::stderr(),
-                    "{} {}{} {line}",
+                let call = one_line(&detail.arguments.to_string(), CALL);
+                line(&format!(
+                    "{} {}{} {call}",
                     paint(Style::Cyan, "→"),
                     of_task(&event.scope),
                     paint(Style::Bold, &detail.name)
-                );
+                ));
                 shown.spin(&format!("{} at work", detail.name));
             }
             EventKind::StepFinished { kind: StepKind::Tool, result, error, .. } => {
@@ -269,14 +265,10 @@ impl EventSink for Live {
                     Some(error) => (paint(Style::Red, "✗"), one_line(error, LINE)),
                     None => (paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
                 };
-                let _ = writeln!(io::stderr(), "{mark} {}{came}", of_task(&event.scope));
+                line(&format!("{mark} {}{came}", of_task(&event.scope)));
             }
             EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
                 shown.cut |= spend.tokens() > 0;
-            }
-            EventKind::ApprovalRequested { step, .. } => {
-                shown.bar.clear();
-                shown.questions.insert(step.clone());
             }
             EventKind::StepDropped { spend, .. } => {
                 shown.bar.clear();
@@ -320,7 +312,7 @@ impl EventSink for Live {
                     self.leave(&mut shown);
                 }
                 if !(is_shown && self.terminal) {
-                    let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &made.tree()));
+                    line(&paint(Style::Bold, &made.tree()));
                 }
                 if is_shown {
                     shown.plan = Some(made);
@@ -332,7 +324,7 @@ impl EventSink for Live {
                 for task in tasks.iter().filter(|_| !(is_shown && self.terminal)) {
                     let mark = agentic::plan::mark(task.status);
                     let text = format!("{mark} {}  {}", task.id, one_line(&task.description, LINE));
-                    let _ = writeln!(io::stderr(), "{}", paint(Style::Bold, &text));
+                    line(&paint(Style::Bold, &text));
                 }
             }
             EventKind::TaskChanged { task, status, error } => {
@@ -345,12 +337,7 @@ impl EventSink for Live {
                 let error = error.as_ref().map(|error| format!(": {}", one_line(error, LINE)));
                 let style = if *status == TaskStatus::Failed { Style::Red } else { Style::Cyan };
                 let mark = paint(style, agentic::plan::mark(*status));
-                let _ = writeln!(
-                    io::stderr(),
-                    "{mark} {}{}",
-                    paint(Style::Bold, task),
-                    error.unwrap_or_default()
-                );
+                line(&format!("{mark} {}{}", paint(Style::Bold, task), error.unwrap_or_default()));
             }
             EventKind::Reflected { attempt, reflection } => {
                 shown.bar.clear();
@@ -368,16 +355,7 @@ impl EventSink for Live {
             }
             _ => {}
         }
-        match &event.kind {
-            EventKind::ApprovalDecided { step, .. }
-            | EventKind::StepFinished { step, .. }
-            | EventKind::StepDropped { step, .. } => {
-                shown.questions.remove(step);
-            }
-            EventKind::StepDelta { .. } => return,
-            _ => {}
-        }
-        if self.terminal {
+        if self.terminal && !matches!(event.kind, EventKind::StepDelta { .. }) {
             shown.again();
         }
     }

@@ -8,9 +8,21 @@ use serde_json::Value;
 
 use super::one_line;
 
-/// Lines that are shown at a time, and characters of each.
-const LINES: usize = 20;
-const LINE: usize = 100;
+/// How much is shown at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    lines: usize,
+    /// Characters of a line.
+    width: usize,
+}
+
+impl Room {
+    /// What there is on this terminal, with space for what is said above the plan; at most what is read at a glance.
+    pub(crate) fn of(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -> Self {
+        let (width, height) = terminal.map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()));
+        Self { lines: usize::clamp(height, 7, 26) - 6, width: usize::clamp(width, 20, 122) - 2 }
+    }
+}
 
 /// A plan that follows the events of the scope in which it was made.
 pub(crate) struct LivePlan {
@@ -59,25 +71,26 @@ impl LivePlan {
     }
 
     /// As a tree that fits on a screen: of a long one what is worked on and what comes next.
-    pub(crate) fn excerpt(&self) -> String {
+    pub(crate) fn excerpt(&self, room: Room) -> String {
+        let Room { lines: most, width } = room;
         let tree = self.tree();
         let (goal, tasks) = tree.split_once('\n').unwrap_or((&tree, ""));
         let tasks: Vec<&str> = tasks.lines().collect();
         let is = |line: &&str, status| line.trim_start().starts_with(agentic::plan::mark(status));
         let at_work = tasks.iter().filter(|line| is(line, TaskStatus::InProgress)).count();
-        let mut left_for_next = LINES.saturating_sub(at_work);
+        let mut left_for_next = most.saturating_sub(at_work);
         let is_shown = |line: &&str| {
-            if tasks.len() <= LINES || is(line, TaskStatus::InProgress) {
+            if tasks.len() <= most || is(line, TaskStatus::InProgress) {
                 return true;
             }
             let fits = is(line, TaskStatus::Pending) && left_for_next > 0;
             left_for_next -= usize::from(fits);
             fits
         };
-        let shown: Vec<&str> = tasks.iter().copied().filter(is_shown).take(LINES).collect();
-        let mut text = one_line(goal, LINE);
+        let shown: Vec<&str> = tasks.iter().copied().filter(is_shown).take(most).collect();
+        let mut text = one_line(goal, width);
         for line in &shown {
-            let _ = write!(text, "\n{}", indented(line, LINE));
+            let _ = write!(text, "\n{}", indented(line, width));
         }
         if shown.len() < tasks.len() {
             let waiting = tasks.iter().filter(|line| is(line, TaskStatus::Pending)).count();
@@ -91,7 +104,8 @@ impl LivePlan {
 /// A line with the space before it, which tells what it is a part of.
 pub(crate) fn indented(line: &str, limit: usize) -> String {
     let indent: String = line.chars().take_while(|c| *c == ' ').take(limit).collect();
-    indent + &one_line(line, limit)
+    let left = limit.saturating_sub(indent.len());
+    indent + &one_line(line, left)
 }
 
 #[cfg(test)]
@@ -99,6 +113,8 @@ mod tests {
     use agentic::core::Goal;
 
     use super::*;
+
+    const ROOM: Room = Room { lines: 20, width: 100 };
 
     fn live(tasks: Vec<Task>) -> LivePlan {
         LivePlan::new("", &Plan::new(Goal::new("g"), tasks).unwrap())
@@ -113,13 +129,13 @@ mod tests {
         plan.change("a/x", TaskStatus::InProgress, None);
         plan.change("a", TaskStatus::InProgress, None);
         plan.change("a/x", TaskStatus::Completed, None);
-        assert_eq!(plan.excerpt(), "g\n▸ a  both\n  ✔ x  one\n  · y  two ← x\n· b  then ← a");
+        assert_eq!(plan.excerpt(ROOM), "g\n▸ a  both\n  ✔ x  one\n  · y  two ← x\n· b  then ← a");
         plan.change("a/y", TaskStatus::InProgress, None);
         plan.change("a/y", TaskStatus::Failed, Some("no"));
         assert!(
-            plan.excerpt().ends_with("  ✘ y  two ← x (no)\n⊘ b  then ← a (task `a` failed)"),
+            plan.excerpt(ROOM).ends_with("  ✘ y  two ← x (no)\n⊘ b  then ← a (task `a` failed)"),
             "{}",
-            plan.excerpt()
+            plan.excerpt(ROOM)
         );
     }
 
@@ -134,10 +150,15 @@ mod tests {
             plan.change(&id, TaskStatus::Completed, None);
         }
         plan.change("t10", TaskStatus::InProgress, None);
-        let lines: Vec<String> = plan.excerpt().lines().map(str::to_owned).collect();
+        let lines: Vec<String> = plan.excerpt(ROOM).lines().map(str::to_owned).collect();
         assert_eq!((lines.len(), lines[21].as_str()), (22, "10 of 50 have ended, 39 wait"));
         assert!(lines[1].starts_with("▸ t10") && lines[20].starts_with("· t29"), "{lines:?}");
+        let small = plan.excerpt(Room::of(Some((terminal_size::Width(12), terminal_size::Height(8)))));
+        assert_eq!(
+            small, "g\n▸ t10  do it ← t09\n· t11  do it ← t10\n10 of 50 have ended, 39 wait",
+            "what is at work comes before what waits"
+        );
         plan.change("t10", TaskStatus::Failed, Some("no"));
-        assert_eq!(plan.excerpt(), "g\n50 of 50 have ended, 0 wait", "what is blocked is over");
+        assert_eq!(plan.excerpt(ROOM), "g\n50 of 50 have ended, 0 wait", "what is blocked is over");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Plan;
 use super::check::{ends, path};
@@ -37,12 +37,19 @@ impl Plan {
 
     /// What came of it: the result of the task that no other one needs; of several, an object with the result of each under
     /// its id, null where there is none. What is [left over](super::Replanned::left_over) from versions before counts only where
-    /// there is nothing else.
+    /// there is nothing else. Where none of these has a result, an object with what there is: the results of the tasks that are
+    /// done and that nothing which is done needs, under their paths; null if there is none.
     pub fn result(&self) -> Value {
         let is_left =
             |task: &&Task| self.replanned.iter().any(|version| version.left_over.contains(&task.id));
         let (left, last): (Vec<&Task>, Vec<&Task>) = ends(&self.tasks).partition(is_left);
-        result_of(if last.is_empty() { left } else { last })
+        let last = if last.is_empty() { left } else { last };
+        if last.iter().any(|task| task.result.is_some()) {
+            return result_of(last);
+        }
+        let mut done = Map::new();
+        add_done(&self.tasks, "", &mut done);
+        if done.is_empty() { Value::Null } else { Value::Object(done) }
     }
 
     /// The task at this path is worked on.
@@ -123,6 +130,22 @@ fn result_of(last: Vec<&Task>) -> Value {
     match last[..] {
         [only] => result(only),
         _ => Value::Object(last.iter().map(|task| (task.id.clone(), result(task))).collect()),
+    }
+}
+
+/// The results that nothing else has used, of tasks that are done, by their paths.
+fn add_done(tasks: &[Task], above: &str, done: &mut Map<String, Value>) {
+    let is_done = |task: &&Task| task.status == TaskStatus::Completed;
+    let used: BTreeSet<&str> =
+        tasks.iter().filter(is_done).flat_map(|task| &task.dependencies).map(String::as_str).collect();
+    for task in tasks {
+        match &task.result {
+            Some(result) if is_done(&task) && !used.contains(task.id.as_str()) => {
+                done.insert(path(above, &task.id), result.clone());
+            }
+            Some(_) => {}
+            None => add_done(&task.subtasks, &path(above, &task.id), done),
+        }
     }
 }
 

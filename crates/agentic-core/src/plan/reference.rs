@@ -1,6 +1,10 @@
 //! References to results: `{{t1.result}}`, `{{t1.result.prices[0]}}`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
+
+use crate::answer::code_in;
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +62,25 @@ impl Reference {
         Ok(Self { task: task.to_owned(), parts })
     }
 
-    /// The part of this result.
-    fn of<'v>(&self, result: &'v Value) -> Result<&'v Value, String> {
-        self.parts.iter().try_fold(result, |value, part| match part {
-            Part::Field(name) => value.get(name).ok_or_else(|| format!("the result has no `{name}` there")),
-            Part::Place(place) => {
-                value.get(place).ok_or_else(|| format!("the result has no place {place} there"))
+    /// The part of this result. A text that is JSON, as a model writes it, in a code fence or not, has the parts of its value.
+    fn of<'v>(&self, result: &'v Value) -> Result<Cow<'v, Value>, String> {
+        let text = result.as_str().filter(|_| !self.parts.is_empty());
+        match text.and_then(|text| serde_json::from_str::<Value>(code_in(text).trim()).ok()) {
+            Some(value) => self.within(&value).cloned().map(Cow::Owned),
+            None => self.within(result).map(Cow::Borrowed),
+        }
+    }
+
+    fn within<'v>(&self, result: &'v Value) -> Result<&'v Value, String> {
+        self.parts.iter().try_fold(result, |value, part| {
+            let why = if value.is_string() { "; it is a text, and none of JSON" } else { "" };
+            match part {
+                Part::Field(name) => {
+                    value.get(name).ok_or_else(|| format!("the result has no `{name}` there{why}"))
+                }
+                Part::Place(place) => {
+                    value.get(place).ok_or_else(|| format!("the result has no place {place} there{why}"))
+                }
             }
         })
     }
@@ -122,13 +139,13 @@ pub(super) fn filled<'r>(value: &Value, result: &impl Fn(&str) -> Option<&'r Val
     };
     Ok(match value {
         Value::String(text) => match pieces(text)?.as_slice() {
-            [Piece::Reference(whole, reference)] => found(whole, reference)?.clone(),
+            [Piece::Reference(whole, reference)] => found(whole, reference)?.into_owned(),
             pieces => {
                 let mut filled = String::new();
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => filled.push_str(text),
-                        Piece::Reference(whole, reference) => match found(whole, reference)? {
+                        Piece::Reference(whole, reference) => match &*found(whole, reference)? {
                             Value::String(text) => filled.push_str(text),
                             other => filled.push_str(&other.to_string()),
                         },
@@ -165,6 +182,25 @@ mod tests {
         let text = json!({"of": "{{t-1.result.name}} at {{t-1.result.prices}}}"});
         assert_eq!(fill(&text), Ok(json!({"of": "tea at [3,4]}"})));
         assert_eq!(fill(&json!("{ } {x} }}")), Ok(json!("{ } {x} }}")));
+    }
+
+    #[test]
+    fn a_text_of_json_has_the_parts_of_its_value() {
+        let part = |result: &str| {
+            let result = json!(result);
+            filled(&json!("{{t.result.days[0]}}"), &|_| Some(&result)).map_err(|wrong| wrong.problem)
+        };
+        for written in [r#" {"days": ["rain", 2]}"#, "Here it is:\n```json\n{\"days\": [\"rain\"]}\n```\n"] {
+            assert_eq!(part(written), Ok(json!("rain")), "{written}");
+        }
+        for (written, expected) in [
+            (r#"{"day": "rain"}"#, "the result has no `days` there"),
+            ("rain, days", "it is a text, and none of JSON"),
+        ] {
+            assert!(part(written).unwrap_err().contains(expected), "{written}");
+        }
+        let whole = json!("[1]");
+        assert_eq!(filled(&json!("{{t.result}}"), &|_| Some(&whole)), Ok(json!("[1]")), "as it is");
     }
 
     #[test]

@@ -107,10 +107,14 @@ fn what_needs_a_failed_task_is_blocked_and_the_rest_goes_on() {
     assert_eq!(plan.task("g").unwrap().error.as_deref(), Some("its subtask `x` failed: no luck"));
     assert_eq!(plan.task("c").unwrap().error.as_deref(), Some("task `g` failed"));
     assert_eq!((plan.next_tasks(), plan.is_complete()), (vec!["d".to_owned()], false));
+    assert_eq!(plan.result(), json!({"a": 1}), "what there is");
     let plan = done(plan, "d", json!("d"));
     assert!(plan.is_complete() && !plan.is_fulfilled());
     assert_eq!(plan.result(), json!({"c": null, "d": "d"}));
+    let split = failed(done(done(nested(), "a", json!(1)), "g/x", json!("x")), "g/y");
+    assert_eq!(split.result(), json!({"a": 1, "g/x": "x"}));
     let blocked = failed(nested(), "a");
+    assert_eq!(blocked.result(), json!(null));
     assert_eq!((at(&blocked, "g"), at(&blocked, "g/y")), (TaskStatus::Blocked, TaskStatus::Blocked));
     assert_eq!(blocked.next_tasks(), ["d"]);
 }
@@ -279,7 +283,10 @@ fn what_is_left_over_counts_where_there_is_nothing_else() {
     plan.complete("a", 1).unwrap();
     plan.fail("b", "no").unwrap();
     let again = plan.next_version("", vec![Task::new("c", "do c", ["a"])]).unwrap();
-    assert_eq!((again.replanned()[0].left_over.clone(), again.result()), (vec!["a".to_owned()], json!(null)));
+    assert_eq!(
+        (again.replanned()[0].left_over.clone(), again.result()),
+        (vec!["a".to_owned()], json!({"a": 1}))
+    );
     assert_eq!(plan.next_version("", Vec::new()).unwrap().result(), 1);
 }
 

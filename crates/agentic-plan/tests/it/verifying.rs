@@ -8,7 +8,7 @@ use agentic_core::{
     Outcome, RunContext, Spend, Tool, ToolError, ToolSpec, async_trait,
 };
 use agentic_plan::{Verifier, VerifyingAgent};
-use agentic_runtime::RunContextExt as _;
+use agentic_runtime::{ApproveAll, DenyAll, Ephemeral, RunContextExt as _};
 use agentic_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
@@ -26,6 +26,12 @@ impl Probe {
     fn tool() -> Arc<dyn Tool> {
         Arc::new(Self::named("probe"))
     }
+
+    fn asking() -> Arc<dyn Tool> {
+        let mut spec = (*Self::named("probe").0).clone();
+        spec.policy = spec.policy.ask_first();
+        Arc::new(Self(Arc::new(spec)))
+    }
 }
 
 #[async_trait]
@@ -41,6 +47,7 @@ impl Tool for Probe {
     async fn call(&self, arguments: Value, _: EffectContext) -> Result<Value, ToolError> {
         match arguments["what"].as_str() {
             Some("good") => Ok(json!({"exit_code": 0, "out": "fine"})),
+            Some("fails") => Ok(json!({"exit_code": 2})),
             Some("is it 42?") => Ok(json!("it is")),
             Some("hangs") => std::future::pending().await,
             _ => Err(ToolError::failed("broken")),
@@ -68,6 +75,7 @@ async fn tools_find_out_what_holds() {
         (probes("good", ok.clone()), GoalVerdict::Met, "criterion 1 holds: `probe` gives"),
         (probes("good", Value::Null), GoalVerdict::Met, "holds"),
         (probes("good", json!({"exit_code": 1})), GoalVerdict::NotMet, "\"fine\"}, not what is wanted"),
+        (probes("fails", Value::Null), GoalVerdict::NotMet, "not what is wanted"),
         (probes("bad", ok.clone()), GoalVerdict::NotMet, "`probe` failed"),
         (probes("hangs", ok.clone()), GoalVerdict::Unverified, "no answer in 5s"),
     ] {
@@ -81,6 +89,17 @@ async fn tools_find_out_what_holds() {
     assert_eq!((found, why.contains("it may change something")), (GoalVerdict::Unverified, true), "{why}");
     let (found, why) = verdict(vec![probes("good", ok)], &Verifier::new()).await;
     assert_eq!((found, why.contains("has no tool `probe`")), (GoalVerdict::Unverified, true), "{why}");
+}
+
+#[tokio::test]
+async fn what_wants_approval_is_asked_for() {
+    let agent = || VerifyingAgent::new(Worker::default(), Verifier::new().tools([Probe::asking()]));
+    let goal = || Goal::new("look").with_criterion(probes("good", Value::Null));
+    let run = Ephemeral::new().approver(ApproveAll);
+    assert_eq!(run.run(&agent(), goal()).await.result.unwrap().verdict, GoalVerdict::Met);
+    let outcome = Ephemeral::new().approver(DenyAll).run(&agent(), goal()).await.result.unwrap();
+    assert_eq!(outcome.verdict, GoalVerdict::Unverified);
+    assert!(outcome.evidence[0].contains("`probe` is not called: "), "{:?}", outcome.evidence);
 }
 
 #[tokio::test]

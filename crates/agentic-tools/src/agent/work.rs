@@ -155,7 +155,8 @@ impl<'a> Work<'a> {
         if self.unusable < MAX_UNUSABLE {
             return Ok(());
         }
-        Err(AgentError::InvalidOutput { message: message.into(), partial: self.partial() })
+        let message = format!("the model's output can't be used: {message}");
+        Err(AgentError::InvalidOutput { message, partial: self.partial() })
     }
 
     /// The end: this is the output.

@@ -97,7 +97,6 @@ pub(crate) struct Exhaustion {
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Plan {
     /// What is to be achieved; with --file the goal of the file, if it is left out
-    #[arg(required_unless_present = "file")]
     pub(crate) goal: Option<String>,
     /// Take the plan from this file, YAML or JSON, instead of having the model make one; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
@@ -160,28 +159,29 @@ pub(crate) struct Chat {
     pub(crate) agent: AgentArgs,
 }
 
+const CARE: &str = "Care";
+
 /// What is done so that the outcome is good.
 #[derive(Clone, Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Care")]
 pub(crate) struct Care {
     /// Verify the outcome by the criteria in this YAML file, a list, for example `- {type: matches, pattern: "^[0-9]+$"}`; an
     /// outcome that misses one ends with exit code 4
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = CARE, value_name = "FILE")]
     pub(crate) criteria: Option<PathBuf>,
     /// Reflect on an outcome that is no good, and try again with what was learned
-    #[arg(long)]
+    #[arg(long, help_heading = CARE)]
     pub(crate) reflect: bool,
     /// The most tries [default: 3]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "reflect")]
+    #[arg(long, help_heading = CARE, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "reflect")]
     pub(crate) tries: Option<u64>,
     /// Have a critic judge the outcome, and improve it until it is good enough
-    #[arg(long)]
+    #[arg(long, help_heading = CARE)]
     pub(crate) refine: bool,
     /// The mean score from 1 to 5 that is good enough [default: 4]
-    #[arg(long, value_name = "X", value_parser = score, allow_negative_numbers = true, requires = "refine")]
+    #[arg(long, help_heading = CARE, value_name = "X", value_parser = score, allow_negative_numbers = true, requires = "refine")]
     pub(crate) threshold: Option<f64>,
     /// The most versions [default: 3]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "refine")]
+    #[arg(long, help_heading = CARE, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "refine")]
     pub(crate) versions: Option<u64>,
 }
 

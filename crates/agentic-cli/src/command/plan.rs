@@ -1,5 +1,6 @@
 //! `agentic plan`: a goal as tasks, shown or executed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,9 +37,16 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         // Of the file's goal the words alone are others.
         Some(ref text) => goal.text.clone_from(text),
         None if written.is_none() => {
-            return Err(Failure::usage("there is no goal; say what is to be achieved"));
+            let what = "there is no goal; say what is to be achieved, or name a file with a plan by --file";
+            return Err(Failure::usage(what));
         }
         None => {}
+    }
+    if written.is_none() && is_file_of_plan(&goal.text) {
+        let name = goal.text;
+        return Err(Failure::usage(format!(
+            "the goal `{name}` is a file; take the plan from it with --file {name}"
+        )));
     }
     if goal.text.trim().is_empty() {
         return Err(Failure::usage("the goal is empty; say what is to be achieved"));
@@ -96,6 +104,13 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         Output::Text => render::result(&Tree(&plan).to_string()),
     }
     Ok(exit::OK)
+}
+
+/// Whether somebody has named a file where the goal is expected.
+fn is_file_of_plan(goal: &str) -> bool {
+    let path = Path::new(goal);
+    let ends = path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+    ends && path.is_file()
 }
 
 /// The plan of a model, or how the run ended that made none.

@@ -135,6 +135,10 @@ impl Live {
         match &report.result {
             Ok(outcome) => {
                 let text = outcome.text();
+                // A plan that is not done says more than its outcome.
+                if let Some(unfinished) = plan.filter(|_| !self.terminal) {
+                    line(&unfinished);
+                }
                 if let Some(unaided) = self.unaided.filter(|_| report.spend.tool_calls == 0) {
                     super::note(unaided);
                 }
@@ -153,7 +157,7 @@ impl Live {
                 let words = Some(shown.words.trim()).filter(|words| !self.terminal && !is_data(words));
                 let said = if said.is_empty() { words.unwrap_or_default() } else { said };
                 // The plan stands there already.
-                if !said.is_empty() && plan.as_deref() != Some(said) {
+                if !said.is_empty() && !(self.terminal && plan.as_deref() == Some(said)) {
                     super::note(&so_far(said));
                 }
                 super::error(&error.to_string());
@@ -169,11 +173,13 @@ impl Live {
         Self::end_words(&mut shown);
     }
 
-    /// What moved stands still: the plan, if there is one, as it is given here.
+    /// What moved stands still: on a terminal the plan, if there is one. It is given here if it stands there or if it is not done.
     fn leave(&self, shown: &mut Shown) -> Option<String> {
         shown.bar.clear();
-        let plan = shown.plan.take().filter(|_| self.terminal).map(|plan| plan.tree())?;
-        line(&paint(Style::Bold, &plan));
+        let plan = shown.plan.take().filter(|plan| self.terminal || !plan.is_fulfilled())?.tree();
+        if self.terminal {
+            line(&paint(Style::Bold, &plan));
+        }
         Some(plan)
     }
 
@@ -334,7 +340,8 @@ impl EventSink for Live {
                 if is_shown && self.terminal && error.is_none() {
                     return shown.again();
                 }
-                let error = error.as_ref().map(|error| format!(": {}", one_line(error, LINE)));
+                let again = if *status == TaskStatus::InProgress { " is tried again" } else { "" };
+                let error = error.as_ref().map(|error| format!("{again}: {}", one_line(error, LINE)));
                 let style = if *status == TaskStatus::Failed { Style::Red } else { Style::Cyan };
                 let mark = paint(style, agentic::plan::mark(*status));
                 line(&format!("{mark} {}{}", paint(Style::Bold, task), error.unwrap_or_default()));

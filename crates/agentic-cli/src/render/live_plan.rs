@@ -65,6 +65,11 @@ impl LivePlan {
         };
     }
 
+    /// Whether each of its tasks is done.
+    pub(crate) fn is_fulfilled(&self) -> bool {
+        self.plan.is_fulfilled()
+    }
+
     /// As a tree, whole.
     pub(crate) fn tree(&self) -> String {
         Tree(&self.plan).to_string()

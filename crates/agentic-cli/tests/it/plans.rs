@@ -130,7 +130,7 @@ fn what_is_no_plan_is_refused() {
     place.file("silent.yaml", "goal: g\ntasks: [{id: a, description: ' '}]");
     place.file("script.yaml", "turns: [{text: no}, {text: no}, {text: no}]");
     for (args, expected) in [
-        (&["plan"][..], "required arguments"),
+        (&["plan"][..], "name a file with a plan by --file"),
         (&["plan", " "], "the goal is empty"),
         (&["plan", "--file", "none.yaml"], "can't read none.yaml"),
         (&["plan", "--file", "circle.yaml"], "circle.yaml: these tasks wait for each other: a"),

@@ -93,11 +93,11 @@ pub(crate) async fn open(
 ) -> Result<(Worker, Recipe), Failure> {
     let mut memory = settings.memory.clone();
     let memories = match &mut memory {
-        Some(memory) => Some(memory.open().await?),
+        Some(memory) => Some(memory.open().await.map_err(|failure| failure.of("--memory"))?),
         None => None,
     };
     let address = recipe::whole(&settings.model);
-    let model = crate::models::open(&address).await?;
+    let model = crate::models::open(&address).await.map_err(|failure| failure.of("--model"))?;
     has_a_price(settings.budget_usd.is_some(), &*model)?;
     let names = tools.iter().map(|tool| tool.spec().name.clone()).collect();
     let mut recipe = Recipe::new(settings, &address, model.info(), names, memory);
@@ -158,7 +158,8 @@ pub(crate) fn tools(settings: &Settings) -> Result<Vec<Arc<dyn Tool>>, Failure> 
     let mut names: Vec<_> = settings.tools.iter().map(|name| name.trim()).collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|name| builtin::by_name(name, &scope).map_err(Failure::usage)).collect()
+    let open = |name| builtin::by_name(name, &scope).map_err(|error| Failure::usage(error).of("--tool"));
+    names.into_iter().map(open).collect()
 }
 
 /// Settings for tools that work in this folder.
@@ -169,7 +170,8 @@ pub(crate) fn tool_settings(workdir: &std::path::Path) -> Result<ToolSettings, F
         } else {
             "no such folder; name an existing one"
         };
-        return Err(Failure::usage(format!("--workdir {}: {what}", workdir.display())));
+        let given = crate::args::variable("--workdir").unwrap_or_else(|| "--workdir".into());
+        return Err(Failure::usage(format!("{given} {}: {what}", workdir.display())));
     }
     Ok(ToolSettings::new(workdir))
 }

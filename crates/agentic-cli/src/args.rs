@@ -3,12 +3,14 @@
 mod memory;
 mod runs;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use agentic::core::ApprovalRule;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::memory::{Add, Entry, How, Kind, Memory, MemoryCommand, Which};
@@ -222,7 +224,7 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "T", env = "AGENTIC_TEMPERATURE", value_parser = temperature, allow_negative_numbers = true)]
     pub(crate) temperature: Option<f32>,
     /// Makes drawing repeatable, where the model supports it
-    #[arg(long, value_name = "N", env = "AGENTIC_SEED")]
+    #[arg(long, value_name = "N", env = "AGENTIC_SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Approve calls of this tool, all of them or those that have these arguments, for example shell={"command":"ls"};
     /// repeat for more
@@ -334,8 +336,42 @@ pub(crate) fn temperature_in_range(temperature: f32) -> Result<f32, String> {
     if (0.0..=2.0).contains(&temperature) { Ok(temperature) } else { Err("must be from 0 to 2".into()) }
 }
 
+fn seed(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| format!("not a whole number from 0 to {}, for example 7", u64::MAX))
+}
+
+/// The variable that the value of a flag is from: it is set, and the flag, which wins over it, is not typed.
+pub(crate) fn variable(flag: &str) -> Option<String> {
+    fn named(command: &clap::Command, long: &str) -> Option<OsString> {
+        let own = command.get_arguments().find(|arg| arg.get_long() == Some(long));
+        let variable = own.and_then(|arg| arg.get_env()).map(OsString::from);
+        variable.or_else(|| command.get_subcommands().find_map(|command| named(command, long)))
+    }
+    let is_typed = std::env::args_os().skip(1).any(|word| {
+        let word = word.to_string_lossy();
+        word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    });
+    let variable = named(&Args::command(), flag.strip_prefix("--")?).filter(|_| !is_typed)?;
+    std::env::var_os(&variable).map(|_| variable.to_string_lossy().into_owned())
+}
+
+/// Says which variable a value is from that no flag can have, if it is from one.
+fn with_variable(mut error: clap::Error) -> clap::Error {
+    let variable = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.get(ContextKind::InvalidValue).is_some() => {
+            variable(flag.split([' ', '=']).next().unwrap_or_default())
+        }
+        _ => None,
+    };
+    if let Some(variable) = variable {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+    }
+    error
+}
+
 /// Prints the help that was asked for, or says what is wrong with the command line, also to a program that reads events.
-pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+pub(crate) fn refused(error: clap::Error) -> ExitCode {
+    let error = with_variable(error);
     if !error.use_stderr() {
         // Help and version are results.
         render::raw(error.to_string().as_bytes());
@@ -407,7 +443,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

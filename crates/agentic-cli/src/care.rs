@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agentic::core::{Approval, ApprovalRule, Criterion, Task, Tool};
 use agentic::plan::read_criteria;
+use agentic::tools::builtin::{self, BUILTINS};
 use agentic::{
     Agent, ChatModel, CriticAgent, IterativeRefinementAgent, LlmReflector, SelfCorrectionAgent, Verifier,
     VerifyingAgent,
@@ -14,58 +15,68 @@ use serde_json::Value;
 use crate::args::Care;
 use crate::exit::Failure;
 
-/// Refuses what a task asks for and the run does not have: its tools, those of what it remembers by `others`, and agents. `of` says
-/// which task.
-pub(crate) fn check_task(
-    of: &str,
-    task: &Task,
-    tools: &[Arc<dyn Tool>],
-    others: &[&str],
-    rules: &[ApprovalRule],
-) -> Result<(), Failure> {
+/// What a run has that tasks and criteria may ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Has<'a> {
+    pub(crate) tools: &'a [Arc<dyn Tool>],
+    pub(crate) rules: &'a [ApprovalRule],
+    /// Whether it has a memory, and with it the tools of one.
+    pub(crate) remembers: bool,
+}
+
+/// The tools that come with a memory.
+const OF_MEMORY: [&str; 2] = ["remember", "recall"];
+
+/// Refuses what a task asks for and there is not: tools and agents; with a run also what that one does not have. `of` says which
+/// task.
+pub(crate) fn check_task(of: &str, task: &Task, has: Option<Has<'_>>) -> Result<(), Failure> {
     if let Some(agent) = &task.agent {
         let why = "and the command line has one agent, without a name; leave `agent` out";
         return Err(Failure::usage(format!("{of}it is for agent `{agent}`, {why}")));
     }
-    for tool in task.tools.iter().flatten().filter(|tool| !others.contains(&tool.as_str())) {
-        if let Err(why) = is_had(tool, &Value::Null, tools, rules) {
+    for tool in task.tools.iter().flatten() {
+        if !OF_MEMORY.contains(&tool.as_str()) {
+            check_tool(of, "it names the tool", tool, &Value::Null, has)?;
+        } else if has.is_some_and(|has| !has.remembers) {
+            let why = "which the run does not have; give it a memory with --memory";
             return Err(Failure::usage(format!("{of}it names the tool `{tool}`, {why}")));
         }
     }
-    check(of, &task.criteria, tools, rules)
+    check(of, &task.criteria, has)
 }
 
-/// Why the run can't call this tool, if it can't.
-fn is_had(
-    tool: &str,
-    arguments: &Value,
-    tools: &[Arc<dyn Tool>],
-    rules: &[ApprovalRule],
-) -> Result<(), String> {
-    if !tools.iter().any(|known| known.spec().name == *tool) {
-        return Err(format!("which the run does not have; add --tool {tool}"));
-    }
-    let call = Approval::of_tool(tool, arguments.clone());
-    match rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
-        true => Err("which a rule of the run denies; leave one of the two out".to_owned()),
-        false => Ok(()),
-    }
-}
-
-/// Refuses criteria that call a tool which the run does not have, or which its rules deny. `of` says whose they are.
-pub(crate) fn check(
-    of: &str,
-    criteria: &[Criterion],
-    tools: &[Arc<dyn Tool>],
-    rules: &[ApprovalRule],
-) -> Result<(), Failure> {
+/// Refuses criteria that call a tool which there is not, or which the run does not have or its rules deny. `of` says whose they
+/// are.
+pub(crate) fn check(of: &str, criteria: &[Criterion], has: Option<Has<'_>>) -> Result<(), Failure> {
     for (criterion, number) in criteria.iter().zip(1..) {
-        let Criterion::Tool { tool, arguments, .. } = criterion else { continue };
-        if let Err(why) = is_had(tool, arguments, tools, rules) {
-            return Err(Failure::usage(format!("{of}criterion {number} calls `{tool}`, {why}")));
+        if let Criterion::Tool { tool, arguments, .. } = criterion {
+            check_tool(of, &format!("criterion {number} calls"), tool, arguments, has)?;
         }
     }
     Ok(())
+}
+
+fn check_tool(
+    of: &str,
+    asks: &str,
+    tool: &str,
+    arguments: &Value,
+    has: Option<Has<'_>>,
+) -> Result<(), Failure> {
+    if !BUILTINS.iter().any(|known| known.name == tool) {
+        let unknown = builtin::by_name(tool, &builtin::Settings::new("."));
+        return unknown.map(|_| ()).map_err(|error| Failure::usage(format!("{of}{error}")));
+    }
+    let Some(Has { tools, rules, .. }) = has else { return Ok(()) };
+    let refused = |why: String| Err(Failure::usage(format!("{of}{asks} `{tool}`, {why}")));
+    if !tools.iter().any(|known| known.spec().name == *tool) {
+        return refused(format!("which the run does not have; add --tool {tool}"));
+    }
+    let call = Approval::of_tool(tool, arguments.clone());
+    match rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
+        true => refused("which a rule of the run denies; leave one of the two out".into()),
+        false => Ok(()),
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agentic::core::ApprovalRule;
+use agentic::tools::builtin::{self, BUILTINS};
 use serde::{Deserialize, Deserializer};
 
 use crate::args::{
@@ -121,12 +122,16 @@ impl Settings {
             None => models::default_address(path)?,
         };
         let memory = args.memory.or(file.memory).filter(|url| !url.trim().is_empty());
-        let memory = memory.map(|url| MemoryRecipe::new(&url, how)).transpose()?;
+        let memory = memory.map(|url| MemoryRecipe::new(&url, how)).transpose();
+        let memory = memory.map_err(|failure| failure.of("--memory"))?;
+        let tools = if args.tools.is_empty() { file.tools } else { args.tools };
+        // Not those of the file, which may be for tools of other runs.
+        rules::check_typed(&args.allow, &args.deny, &tools)?;
         Ok(Self {
             model,
             memory,
             agent: args.agent.or(file.agent).unwrap_or(AgentKind::FunctionCalling),
-            tools: if args.tools.is_empty() { file.tools } else { args.tools },
+            tools,
             workdir: args.workdir.or(file.workdir).unwrap_or_else(|| ".".into()),
             max_turns: args.max_turns.or(file.max_turns),
             budget_tokens: args.budget_tokens.or(file.budget_tokens),
@@ -180,13 +185,25 @@ fn read(path: &Path) -> Result<File, Failure> {
 
 /// The model that `agentic run` uses where no flag names one.
 pub(crate) fn model() -> Result<String, Failure> {
-    let args = AgentArgs { model: std::env::var("AGENTIC_MODEL").ok(), ..AgentArgs::default() };
-    Settings::of(args).map(|settings| settings.model)
+    let path = path();
+    let file = path.as_deref().map_or_else(|| Ok(File::default()), read)?;
+    match std::env::var("AGENTIC_MODEL").ok().or(file.model) {
+        Some(model) => Ok(model),
+        None => models::default_address(path.as_deref()),
+    }
 }
 
-/// Checks that the file can be read, for `agentic doctor`.
+/// Checks that the file can be used, for `agentic doctor`; whether there is one.
 pub(crate) fn check(path: &Path) -> Result<bool, Failure> {
-    read(path).map(|_| path.exists())
+    let file = read(path)?;
+    let how = file.how(How::default())?;
+    let memory = file.memory.as_deref().filter(|url| !url.trim().is_empty());
+    memory.map(|url| MemoryRecipe::new(url, how)).transpose()?;
+    let unknown = file.tools.iter().find(|name| !BUILTINS.iter().any(|known| known.name == name.trim()));
+    if let Some(name) = unknown {
+        builtin::by_name(name.trim(), &builtin::Settings::new(".")).map_err(Failure::usage)?;
+    }
+    Ok(path.exists())
 }
 
 #[cfg(test)]
@@ -217,10 +234,19 @@ mod tests {
     fn rules_of_the_file_hold_beside_those_of_the_flags() {
         let flag = rules::allow("shell={\"command\":\"ls\"}").unwrap();
         let args = AgentArgs { allow: vec![flag.clone()], ..AgentArgs::default() };
-        let settings = merged("deny = [\"shell\"]", args).unwrap();
+        let settings = merged("deny = [\"shell\"]\ntools = [\"shell\"]", args).unwrap();
         assert_eq!(settings.rules, [rules::deny("shell").unwrap(), flag]);
         let error = merged("seed = 1\nallow = [\"shel\"]", AgentArgs::default()).unwrap_err();
         assert!(error.message().contains("line 2: `shel`: there is no tool"), "{}", error.message());
+    }
+
+    #[test]
+    fn rules_of_the_file_may_be_for_tools_of_other_runs() {
+        let file = "allow = [\"shell\"]\ndeny = [\"shell\"]";
+        assert_eq!(merged(file, AgentArgs::default()).unwrap().rules.len(), 2);
+        let args = AgentArgs { allow: vec![rules::allow("shell").unwrap()], ..AgentArgs::default() };
+        let error = merged(file, args).unwrap_err();
+        assert!(error.message().contains("add --tool shell"), "{}", error.message());
     }
 
     #[test]

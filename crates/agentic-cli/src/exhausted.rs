@@ -96,7 +96,8 @@ pub(crate) async fn open(asked: &Exhausted, settings: &Settings) -> Result<(When
         Exhausted::Ask => (WhenExhausted::ask(), Kept::Ask),
         Exhausted::Degrade(address) => {
             let address = recipe::whole(address);
-            let model = crate::models::open(&address).await?;
+            let opened = crate::models::open(&address).await;
+            let model = opened.map_err(|failure| failure.of("--when-exhausted"))?;
             agents::has_a_price(settings.budget_usd.is_some(), &*model)?;
             let model_info = model.info().clone();
             (WhenExhausted::degrade_to(model), Kept::Degrade { model: address, model_info })

@@ -100,6 +100,16 @@ impl Failure {
         Self { message: format!("{}; {more}", self.message), ..self }
     }
 
+    /// The same failure, with the variable that the value is from, if it is about the value of this flag and that is not typed.
+    pub(crate) fn of(self, flag: &str) -> Self {
+        match crate::args::variable(flag) {
+            Some(variable) if self.reason == Reason::InvalidInput => {
+                Self { message: format!("{variable}: {}", self.message), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// How it counts where a run would have ended.
     pub(crate) fn status(&self) -> RunStatus {
         self.status

@@ -31,7 +31,7 @@ use crate::exit::Failure;
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return args::refused(&error),
+        Err(error) => return args::refused(error),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

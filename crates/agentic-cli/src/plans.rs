@@ -9,8 +9,7 @@ use agentic::{Agent, ChatModel, HierarchicalPlanner, LlmPlanner, PlanExecutor, S
 use serde::{Deserialize, Serialize};
 
 use crate::args;
-use crate::care::{self, CareRecipe};
-use crate::config::Settings;
+use crate::care::{self, CareRecipe, Has};
 use crate::exit::Failure;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,24 +37,9 @@ impl PlanRecipe {
         Self { plan, hierarchical, max_tasks, max_parallel, on_failure }
     }
 
-    /// Refuses what the tasks of a written plan ask of tools that the run does not have.
-    pub(crate) fn check(&self, tools: &[Arc<dyn Tool>], settings: &Settings) -> Result<(), Failure> {
-        fn below(
-            tasks: &[Task],
-            above: &str,
-            check: &impl Fn(&str, &Task) -> Result<(), Failure>,
-        ) -> Result<(), Failure> {
-            tasks.iter().try_for_each(|task| {
-                let path = format!("{above}{}", task.id);
-                check(&path, task)?;
-                below(&task.subtasks, &format!("{path}/"), check)
-            })
-        }
-        let others: &[&str] = if settings.memory.is_some() { &["remember", "recall"] } else { &[] };
-        let check = |path: &str, task: &Task| {
-            care::check_task(&format!("task `{path}`: "), task, tools, others, &settings.rules)
-        };
-        self.plan.as_ref().map_or(Ok(()), |plan| below(plan.tasks(), "", &check))
+    /// Refuses what the tasks of a written plan ask for and the run does not have.
+    pub(crate) fn check(&self, has: Has<'_>) -> Result<(), Failure> {
+        self.plan.as_ref().map_or(Ok(()), |plan| check_tasks(plan.tasks(), "", Some(has)))
     }
 
     /// Has the model plan for a worker with these tools.
@@ -95,6 +79,20 @@ impl PlanRecipe {
         }
         executor
     }
+}
+
+/// Refuses what a written plan asks for and there is not.
+pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
+    care::check("", &plan.goal().criteria, None)?;
+    check_tasks(plan.tasks(), "", None)
+}
+
+fn check_tasks(tasks: &[Task], above: &str, has: Option<Has<'_>>) -> Result<(), Failure> {
+    tasks.iter().try_for_each(|task| {
+        let path = format!("{above}{}", task.id);
+        care::check_task(&format!("task `{path}`: "), task, has)?;
+        check_tasks(&task.subtasks, &format!("{path}/"), has)
+    })
 }
 
 impl From<args::OnFailure> for OnFailure {

@@ -1,10 +1,11 @@
 //! Rules as the user writes them: `TOOL`, or `TOOL=JSON` for calls that have these arguments.
 
-use agentic::core::{Approval, ApprovalRule};
+use agentic::core::{Approval, ApprovalRule, RuleArguments};
 use agentic::tools::builtin;
 use serde_json::Value;
 
 use crate::arguments;
+use crate::exit::Failure;
 
 /// Reads what is allowed.
 pub(crate) fn allow(text: &str) -> Result<ApprovalRule, String> {
@@ -42,6 +43,31 @@ fn rule(text: &str, rule: fn(String) -> ApprovalRule) -> Result<ApprovalRule, St
     }
 }
 
+/// Refuses rules of the command line that would allow nothing: of tools that are not among these, where none are named
+/// those of the default set, or denied beside it.
+pub(crate) fn check_typed(
+    allow: &[ApprovalRule],
+    deny: &[ApprovalRule],
+    tools: &[String],
+) -> Result<(), Failure> {
+    for rule in allow {
+        let tool = &rule.tool;
+        if !tools.iter().any(|name| name.trim() == tool) {
+            let what = "the run does not have this tool, and --allow gives none";
+            return Err(Failure::usage(format!("--allow {tool}: {what}; add --tool {tool}")));
+        }
+        let denied = |no: &ApprovalRule| {
+            no.tool == *tool && (no.arguments == RuleArguments::Any || no.arguments == rule.arguments)
+        };
+        if deny.iter().any(denied) {
+            return Err(Failure::usage(format!(
+                "--deny {tool} leaves nothing of --allow {tool}, as it wins; leave one of the two out"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The rule that allows what is asked from now on: each call of the tool, or each with the same arguments. `None` if the
 /// question is no tool's, or its arguments are none that could be the same.
 pub(crate) fn allowing(approval: &Approval, same: bool) -> Option<ApprovalRule> {
@@ -77,6 +103,27 @@ mod tests {
         ] {
             let message = written(text).unwrap_err();
             assert!(message.contains(says), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_would_allow_nothing_is_refused() {
+        let check = |allows: &str, denies: &[&str], tools: &[&str]| {
+            let denies: Vec<_> = denies.iter().map(|text| deny(text).unwrap()).collect();
+            let tools: Vec<_> = tools.iter().map(|name| (*name).to_owned()).collect();
+            check_typed(&[allow(allows).unwrap()], &denies, &tools)
+                .map_err(|failure| failure.message().to_owned())
+        };
+        let (ls, reboot) = (r#"shell={"command":"ls"}"#, r#"shell={"command":"reboot"}"#);
+        assert_eq!(check("shell", &[], &["read_file", " shell"]), Ok(()));
+        assert_eq!(check("shell", &[reboot], &["shell"]), Ok(()), "all but one");
+        assert_eq!(check(ls, &[reboot], &["shell"]), Ok(()));
+        for tools in [&[][..], &["read_file"]] {
+            assert!(check("shell", &[], tools).unwrap_err().contains("add --tool shell"));
+        }
+        for (allows, denies) in [("shell", "shell"), (ls, "shell"), (ls, ls)] {
+            let message = check(allows, &[denies], &["shell"]).unwrap_err();
+            assert!(message.contains("leave one of the two out"), "{message}");
         }
     }
 

@@ -132,8 +132,8 @@ impl RunContext {
 
     /// Asks a chat model.
     ///
-    /// Where tokens or money are limited, the call first reserves the prompt's upper bound and its output limit:
-    /// the request's, else the model's, else 4,096 tokens. Where less is left, the output limit is lowered to it;
+    /// Where tokens or money are limited, the call first reserves the prompt's upper bound, no less than the model's
+    /// [`min_input_tokens`](crate::ModelInfo::min_input_tokens), and its output limit: the request's, else the model's, else 4,096 tokens. Where less is left, the output limit is lowered to it;
     /// where calls in flight hold what it needs, it waits for them.
     ///
     /// The step gives [`StepError::Model`] or [`StepError::Budget`] when it fails, and [`StepError::Blocked`] where a

@@ -95,6 +95,10 @@ pub struct ModelInfo {
     pub context_tokens: Option<u64>,
     /// The most tokens of one answer; `None` if unknown.
     pub max_output_tokens: Option<u64>,
+    /// As many input tokens a call may take, however short its request: a budget reserves no less. 0 if they are bounded by
+    /// the request alone, as they are where a tokenizer makes them of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_input_tokens: u64,
     /// What the model can do.
     pub capabilities: Capabilities,
     /// What it costs; `None` if unknown, so that a money budget can refuse it.
@@ -108,10 +112,15 @@ impl ModelInfo {
             id: id.into(),
             context_tokens: None,
             max_output_tokens: None,
+            min_input_tokens: 0,
             capabilities: Capabilities::default(),
             price: None,
         }
     }
+}
+
+fn is_zero(tokens: &u64) -> bool {
+    *tokens == 0
 }
 
 /// What a model can do. What it can't, it refuses with [`ModelErrorKind::Unsupported`], never silently.

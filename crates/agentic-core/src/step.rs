@@ -319,7 +319,7 @@ impl StepRequest {
         let info = model.info();
         let output_tokens = request.max_output_tokens.or(info.max_output_tokens);
         let reservation = Reservation::Model {
-            input_tokens: request.token_bound(&info.id),
+            input_tokens: request.token_bound(&info.id).max(info.min_input_tokens),
             output_tokens: output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS),
             price: info.price,
             turns,

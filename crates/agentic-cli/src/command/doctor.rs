@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use agentic::tools::builtin::RunCode;
 use agentic_llm::catalog::{Resolved, how_to_install_pip};
 
 use crate::config;
@@ -19,21 +20,38 @@ struct Check {
 struct Missing {
     problem: String,
     mend: String,
-    /// Whether `agentic run` fails without it.
-    needed: bool,
+    how: How,
+}
+
+/// What its lack means.
+#[derive(Clone, Copy)]
+enum How {
+    /// It is there, and can't be used: `agentic run` fails.
+    Wrong,
+    /// `agentic run` fails without it.
+    Needed,
+    /// Only what needs it fails.
+    Optional,
 }
 
 pub(crate) async fn doctor() -> Result<u8, Failure> {
-    let checks =
-        [configuration(), runs().await, embedded_model(), model().await, prices(), pip(), endpoint()];
+    let configuration = configuration();
+    // Which model is used is not known before the configuration can be read.
+    let model = if configuration.found.is_ok() { Some(model().await) } else { None };
+    let checks = [configuration, runs().await, embedded_model()].into_iter().chain(model);
+    let checks = checks.chain([prices(), pip(), endpoint(), run_code().await]);
     let mut code = exit::OK;
     for Check { what, found } in checks {
         match found {
             Ok(state) => render::result(&format!("ok       {what}: {state}")),
-            Err(Missing { problem, mend, needed }) => {
-                let mark = if needed { "missing" } else { "optional" };
+            Err(Missing { problem, mend, how }) => {
+                let mark = match how {
+                    How::Wrong => "wrong",
+                    How::Needed => "missing",
+                    How::Optional => "optional",
+                };
                 render::result(&format!("{mark:8} {what}: {problem} → {mend}"));
-                if needed {
+                if !matches!(how, How::Optional) {
                     code = exit::FAILED;
                 }
             }
@@ -51,7 +69,7 @@ fn configuration() -> Check {
             Err(failure) => Err(Missing {
                 problem: failure.message().into(),
                 mend: format!("correct {}", path.display()),
-                needed: true,
+                how: How::Wrong,
             }),
         },
     };
@@ -62,7 +80,7 @@ async fn runs() -> Check {
     let missing = |failure: Failure| Missing {
         problem: failure.message().into(),
         mend: "name another folder by AGENTIC_HOME, or run with --ephemeral".into(),
-        needed: true,
+        how: How::Needed,
     };
     let found = match (journals::path(), journals::existing().await) {
         (Ok(path), Ok(Some(_))) => Ok(path.display().to_string()),
@@ -79,7 +97,7 @@ fn embedded_model() -> Check {
         Err(Missing {
             problem: "this program was built without it".into(),
             mend: "build with the default features, or use --model openai:NAME".into(),
-            needed: false,
+            how: How::Optional,
         })
     };
     Check { what: "embedded models", found }
@@ -87,19 +105,21 @@ fn embedded_model() -> Check {
 
 /// The model that `agentic run` uses.
 async fn model() -> Check {
-    let missing = |problem: String, mend: &str, needed| Missing { problem, mend: mend.into(), needed };
+    let missing = |problem: String, mend: &str, how| Missing { problem, mend: mend.into(), how };
     let found = match config::model() {
         Err(failure) => {
-            Err(missing(failure.message().into(), "correct the file or variable that it names", true))
+            Err(missing(failure.message().into(), "correct the file or variable that it names", How::Wrong))
         }
         Ok(address) => match address.strip_prefix("local:") {
             Some(spec) => local_file(&address, spec),
             // No other model is big: it can be opened to see whether it is there. Nobody is asked anything by that.
             None => match models::open(&address).await {
                 Ok(_) => Ok(address),
-                Err(failure) => {
-                    Err(missing(failure.message().into(), "do that, or name another with --model", true))
-                }
+                Err(failure) => Err(missing(
+                    failure.message().into(),
+                    "do that, or name another with --model",
+                    How::Needed,
+                )),
             },
         },
     };
@@ -107,12 +127,12 @@ async fn model() -> Check {
 }
 
 fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
-    let missing = |problem: String, mend: String, needed| Missing { problem, mend, needed };
+    let missing = |problem: String, mend: String, how| Missing { problem, mend, how };
     let library = models::library().map_err(|failure| {
         missing(
             failure.message().into(),
             "correct the file that it names, or set AGENTIC_HOME if it names none".into(),
-            true,
+            How::Wrong,
         )
     })?;
     let spec = spec.split('?').next().unwrap_or_default();
@@ -121,9 +141,11 @@ fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
         Ok(_) => Err(missing(
             format!("{address} is not fetched yet"),
             format!("agentic model pull {spec} (`agentic run` does it too)"),
-            false,
+            How::Optional,
         )),
-        Err(error) => Err(missing(error.to_string(), "agentic model list shows what there is".into(), true)),
+        Err(error) => {
+            Err(missing(error.to_string(), "agentic model list shows what there is".into(), How::Needed))
+        }
     }
 }
 
@@ -135,7 +157,10 @@ fn prices() -> Check {
         Err(failure) => Err(Missing {
             problem: failure.message().into(),
             mend: "correct that file, or name another by AGENTIC_PRICES".into(),
-            needed: config::model().is_ok_and(|address| address.starts_with("openai:")),
+            how: match config::model() {
+                Ok(address) if address.starts_with("openai:") => How::Needed,
+                _ => How::Optional,
+            },
         }),
     };
     Check { what: "prices", found }
@@ -162,7 +187,7 @@ fn pip() -> Check {
         None => Err(Missing {
             problem: "not found; models come from it where the hub can't be reached".into(),
             mend: how_to_install_pip().into(),
-            needed: false,
+            how: How::Optional,
         }),
     };
     Check { what: "pip", found }
@@ -175,8 +200,21 @@ fn endpoint() -> Check {
         Err(Missing {
             problem: "no key is set".into(),
             mend: "export OPENAI_API_KEY=… (or OPENAI_BASE_URL for a server without keys)".into(),
-            needed: false,
+            how: How::Optional,
         })
     };
     Check { what: "openai models", found }
+}
+
+/// Whether Python runs in its sandbox, tried as the tool itself tries it.
+async fn run_code() -> Check {
+    let found = match RunCode::new().hiding(".").ready().await {
+        Ok(()) => Ok("an empty program ran in the sandbox, by the python3 on PATH".into()),
+        Err(error) => Err(Missing {
+            problem: error.message().into(),
+            mend: "mend that, or leave the tool out; docs/guides/running-code.md says what it needs".into(),
+            how: How::Optional,
+        }),
+    };
+    Check { what: "run_code", found }
 }

@@ -32,6 +32,7 @@ pub(crate) async fn plan(args: args::Plan, interrupt: &Cancellation) -> Result<u
 
 async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure> {
     let written = args.file.as_deref().map(plans::read).transpose()?;
+    written.as_ref().map_or(Ok(()), plans::check)?;
     let mut goal = written.as_ref().map(|plan| plan.goal().clone()).unwrap_or_default();
     match args.goal {
         // Of the file's goal the words alone are others.
@@ -83,7 +84,8 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
             let settings = Settings::of(args.agent)?;
             let tools = agents::tools(&settings)?;
             let address = recipe::whole(&settings.model);
-            let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await?;
+            let model = interrupt::unless_raised(interrupt, crate::models::open(&address)).await;
+            let model = model.map_err(|failure| failure.of("--model"))?;
             let asked = args.exhaustion.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
             let (when, _) = interrupt::unless_raised(interrupt, exhausted::open(&asked, &settings)).await?;
             let planner = Budgeted::new(Plans(recipe.planner(&model, &tools)), when);

@@ -7,7 +7,7 @@ use agentic::core::{Budgeted, Cancellation, Goal, Spend};
 use agentic::{Ephemeral, RunOptions};
 
 use crate::args::{AgentArgs, Care, Output, Run};
-use crate::care::{self, CareRecipe};
+use crate::care::{self, CareRecipe, Has};
 use crate::config::Settings;
 use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
@@ -58,9 +58,10 @@ pub(crate) async fn start(start: Start, output: Output, interrupt: &Cancellation
     let mut goal = start.goal;
     goal.criteria.extend(criteria);
     let tools = agents::tools(&settings)?;
-    care::check("", &goal.criteria, &tools, &settings.rules)?;
+    let has = Has { tools: &tools, rules: &settings.rules, remembers: settings.memory.is_some() };
+    care::check("", &goal.criteria, Some(has))?;
     if let Some(plan) = &start.plan {
-        plan.check(&tools, &settings)?;
+        plan.check(has)?;
     }
     let asked = start.when_exhausted.unwrap_or_else(|| settings.when_exhausted.clone());
     let opened = agents::open(&settings, tools, start.plan, care);

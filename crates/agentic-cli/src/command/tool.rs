@@ -49,6 +49,7 @@ async fn call(
     let tool = builtin::by_name(&name, settings).map_err(Failure::usage)?;
     let takes = takes(tool.spec());
     let registry = ToolRegistry::new([Callable::Tool(tool)]).map_err(Failure::usage)?;
+    let is_object = arguments.trim_start().starts_with('{');
     let call = ToolCall { id: "call".into(), name, arguments };
     let one = OneCall { executor: ActionExecutor::new(registry), call, done: Mutex::default() };
     let run = agents::approvals(Ephemeral::new(), yes).cancellation(interrupt.clone());
@@ -68,6 +69,10 @@ async fn call(
         ActionResult::Failed { kind } => {
             let message = action.shown.strip_prefix("error: ").unwrap_or(&action.shown);
             Err(match kind {
+                ToolErrorKind::InvalidArguments if !is_object => Failure::usage(format!(
+                    "the arguments are no JSON object, for example {{\"NAME\": \"VALUE\"}}; `{}` takes {takes}",
+                    action.tool
+                )),
                 ToolErrorKind::InvalidArguments => {
                     Failure::usage(format!("{message}; `{}` takes {takes}", action.tool))
                 }

@@ -55,6 +55,7 @@ fn on_the_command_line() {
         &["run", "hi", "--budget-tokens", "-1"],
         &["run", "hi", "--temperature", "-1"],
         &["run", "hi", "--timeout", "soon"],
+        &["run", "hi", "--seed", "abc"],
         &["run", "hi", "--agent", "magic"],
         &["nonsense"],
         &["model", "nonsense"],
@@ -64,6 +65,31 @@ fn on_the_command_line() {
         assert!(ended.err.starts_with("error: ") || ended.err.contains("Usage:"), "{args:?}: {}", ended.err);
         assert_eq!(ended.out, "");
     }
+}
+
+#[test]
+fn in_the_environment() {
+    let script = "turns:\n  - text: hello";
+    for (name, value, code, says) in [
+        ("AGENTIC_MAX_TURNS", "abc", 2, &["invalid value 'abc' for 'AGENTIC_MAX_TURNS'", "whole number"][..]),
+        ("AGENTIC_AGENT", "magic", 2, &["invalid value 'magic' for 'AGENTIC_AGENT'"]),
+        ("AGENTIC_SEED", "-1", 2, &["invalid value '-1' for 'AGENTIC_SEED'", "for example 7"]),
+        ("AGENTIC_TOOLS", "foo", 2, &["AGENTIC_TOOLS: there is no tool `foo`"]),
+        ("AGENTIC_WORKDIR", "nowhere", 2, &["AGENTIC_WORKDIR nowhere: no such folder"]),
+        ("AGENTIC_MODEL", "nonsense", 2, &["AGENTIC_MODEL: ", "`nonsense` names no model"]),
+        ("AGENTIC_WHEN_EXHAUSTED", "acme:x", 2, &["AGENTIC_WHEN_EXHAUSTED: ", "acme"]),
+    ] {
+        let place = Place::new().with("AGENTIC_MODEL", "scripted:script.yaml").with(name, value);
+        place.file("script.yaml", script);
+        refused(&place, &["run", "hi"], code, says);
+    }
+    // A flag that is typed wins, and is what is named.
+    let place = Place::new().with("AGENTIC_MAX_TURNS", "abc").with("AGENTIC_TOOLS", "foo");
+    place.file("script.yaml", script);
+    let flags = ["run", "hi", "--model", "scripted:script.yaml", "--max-turns", "0", "--tool", "bar"];
+    refused(&place, &flags, 2, &["invalid value '0' for '--max-turns <N>'"]);
+    let flags = ["run", "hi", "--model", "scripted:script.yaml", "--max-turns=2", "--tool", "bar"];
+    refused(&place, &flags, 2, &["error: there is no tool `bar`"]);
 }
 
 #[test]
@@ -191,6 +217,8 @@ fn from_the_tools() {
         2,
         &["read_file", "missing end quote", "takes path (string)"],
     );
+    let says = &["no JSON object", "`run_code` takes code (string)"];
+    refused(&place, &["tool", "call", "run_code", "print(1)"], 2, says);
     refused(&place, &["tool", "call", "hammer"], 2, &["no tool `hammer`"]);
     refused(&place, &["tool", "call", "calculator", r#"{"expression": "1/0"}"#], 1, &["zero"]);
     refused(

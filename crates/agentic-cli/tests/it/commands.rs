@@ -41,9 +41,10 @@ fn tools_say_what_they_take() {
     assert!(shell.is_some_and(|line| line.ends_with("asks before each call")), "{shell:?}");
 }
 
+const GUIDE: &str = include_str!("../../../../docs/guides/scripted-models.md");
+
 #[test]
 fn the_guides_script_plays() {
-    const GUIDE: &str = include_str!("../../../../docs/guides/scripted-models.md");
     let script = GUIDE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let place = Place::new();
     place.file("script.yaml", script);
@@ -51,6 +52,61 @@ fn the_guides_script_plays() {
     let run = place.run(&["run", "What is the budget?", "--model", "scripted:script.yaml"]);
     assert_eq!((run.code, run.out.as_str()), (0, "The budget is 400 EUR.\n"), "{run:?}");
     assert!(run.err.contains("asking scripted:"), "a sign of life: {}", run.err);
+}
+
+/// The one for planners, judges and critics too.
+#[test]
+fn the_guides_script_for_plans_plays() {
+    let place = Place::new();
+    place.file("script.yaml", GUIDE.split("```yaml\n").nth(2).unwrap().split("```").next().unwrap());
+    place.file("criteria.yaml", "[{type: judged, rubric: It names both.}]");
+    let args = ["plan", "Compare tea and coffee", "--hierarchical", "--execute", "--refine"];
+    let of = ["--model", "scripted:script.yaml", "--criteria", "criteria.yaml"];
+    let run = place.run(&[&args[..], &of].concat());
+    assert_eq!((run.code, run.out.as_str()), (0, "Tea and coffee have caffeine.\n"), "{run:?}");
+    for said in ["task `t1` is split: These are two questions.", "✔ t1/t2"] {
+        assert!(run.err.contains(said), "{said}: {}", run.err);
+    }
+}
+
+/// What the guide says that reflectors, and who tries again, are asked.
+#[test]
+fn the_guides_texts_are_asked() {
+    let place = Place::new();
+    let reflection =
+        r#"{"assessment": "…", "made_progress": false, "should_retry": true, "improvement": "…"}"#;
+    for text in [
+        reflection,
+        "`\"What came of it:\"`",
+        "`\"This was answered before:\"`",
+        "`\"failed_before:\"`",
+        "`Plan the rest of the goal`",
+        "`\"That is not valid:\"`",
+    ] {
+        assert!(GUIDE.contains(text), "{text}");
+    }
+    let script = format!(
+        "turns:\n  - {{when: 'What came of it:', text: no JSON}}\n  - {{when: 'That is not valid:', text: '{reflection}'}}\n  \
+         - {{when: 'This was answered before:', text: '42'}}\n  - {{when: 'The sum?', text: many}}\n"
+    );
+    place.file("script.yaml", script);
+    place.file("criteria.yaml", "[{type: matches, pattern: '^[0-9]+$'}]");
+    let of = ["--model", "scripted:script.yaml", "--criteria", "criteria.yaml", "--reflect"];
+    let run = place.run(&[&["run", "The sum?"][..], &of].concat());
+    assert_eq!((run.code, run.out.as_str()), (0, "42\n"), "{run:?}");
+
+    let script = "
+turns:
+  - {when: 'Plan the rest of the goal', text: '{\"tasks\": [{\"description\": \"Guess it\", \"after\": []}]}'}
+  - {when: 'Goal: ', text: '{\"tasks\": [{\"description\": \"Find it\", \"after\": []}]}'}
+  - {when: 'failed_before:', error: {kind: invalid_request, message: again}}
+  - {when: Find it, error: {kind: invalid_request, message: once}}
+  - {when: Guess it, text: '42'}
+";
+    place.file("script.yaml", script);
+    let run = place.run(&["plan", "The sum", "--execute", "--model", "scripted:script.yaml"]);
+    assert_eq!((run.code, run.out.as_str()), (0, "42\n"), "{run:?}");
+    assert!(run.err.contains("✔ t2") && run.err.contains("again"), "{}", run.err);
 }
 
 #[test]
@@ -111,7 +167,23 @@ fn doctor_says_what_is_missing_and_what_mends_it() {
     std::fs::write(place.folder.path().join("config.toml"), "agent = 7").unwrap();
     let broken = place.run(&["doctor"]);
     assert_eq!(broken.code, 1, "{broken:?}");
-    assert!(broken.out.contains("missing  configuration: "), "{}", broken.out);
+    assert!(broken.out.contains("wrong    configuration: "), "{}", broken.out);
+    assert_eq!(broken.out.matches("config.toml, line 1").count(), 1, "told once: {}", broken.out);
+    std::fs::write(place.folder.path().join("config.toml"), "tools = [\"readfile\"]").unwrap();
+    let unknown = place.run(&["doctor"]);
+    assert!(unknown.out.contains("wrong    configuration: there is no tool `readfile`"), "{}", unknown.out);
+}
+
+#[test]
+fn doctor_tries_to_run_code() {
+    let place = Place::new();
+    let line =
+        |out: &str| out.lines().find(|line| line.contains(" run_code: ")).unwrap_or_default().to_owned();
+    let called = place.run(&["tool", "call", "run_code", r#"{"code": ""}"#]);
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(line(&doctor.out).starts_with("ok "), called.code == 0, "{called:?} {doctor:?}");
+    let without = place.with("PATH", "/nowhere").run(&["doctor"]);
+    assert!(line(&without.out).starts_with("optional run_code: run_code needs "), "{without:?}");
 }
 
 #[test]

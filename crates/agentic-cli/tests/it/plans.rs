@@ -43,17 +43,23 @@ fn what_a_plan_asks_for_and_the_run_does_not_have_is_refused_before_it_begins() 
     let place = Place::new();
     place.file("script.yaml", SCRIPT);
     for (task, more, expected) in [
-        (
-            "tools: [read_fil]",
-            &[][..],
-            "task `a/x`: it names the tool `read_fil`, which the run does not have",
-        ),
+        ("tools: [read_fil]", &[][..], "task `a/x`: there is no tool `read_fil`; there are: list_dir"),
         (
             "tools: [shell]",
             &["--tool", "shell", "--deny", "shell"],
             "task `a/x`: it names the tool `shell`, which a rule",
         ),
-        ("tools: [recall]", &[], "task `a/x`: it names the tool `recall`, which the run does not have"),
+        (
+            "tools: [shell]",
+            &[],
+            "task `a/x`: it names the tool `shell`, which the run does not have; add --tool shell",
+        ),
+        (
+            "tools: [recall]",
+            &[],
+            "task `a/x`: it names the tool `recall`, which the run does not have; give it a memory",
+        ),
+        ("criteria: [{type: tool, tool: runcode}]", &[], "task `a/x`: there is no tool `runcode`"),
         ("agent: coder", &[], "task `a/x`: it is for agent `coder`, and the command line has one agent"),
     ] {
         let written = format!(
@@ -65,6 +71,23 @@ fn what_a_plan_asks_for_and_the_run_does_not_have_is_refused_before_it_begins() 
         assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{refused:?}");
         assert!(refused.err.contains(expected), "{expected}: {}", refused.err);
     }
+}
+
+#[test]
+fn what_there_is_not_is_refused_where_a_plan_is_only_shown() {
+    let place = Place::new();
+    for (task, expected) in [
+        ("tools: [readfile]", "task `a`: there is no tool `readfile`; there are: "),
+        ("agent: coder", "task `a`: it is for agent `coder`"),
+        ("criteria: [{type: tool, tool: runcode}]", "task `a`: there is no tool `runcode`"),
+    ] {
+        place.file("plan.yaml", format!("goal: g\ntasks: [{{id: a, description: d, {task}}}]"));
+        let refused = place.run(&["plan", "--file", "plan.yaml"]);
+        assert!(refused.code == 2 && refused.err.contains(expected), "{expected}: {refused:?}");
+    }
+    place.file("plan.yaml", "goal: g\ntasks: [{id: a, description: d, tools: [http_get, recall]}]");
+    let shown = place.run(&["plan", "--file", "plan.yaml"]);
+    assert_eq!(shown.code, 0, "a run may have them: {shown:?}");
 }
 
 #[test]

@@ -102,6 +102,11 @@ fn rules_that_would_do_nothing_are_refused() {
             assert!(ended.code == 2 && ended.err.contains(says), "{flag} {rule}: {ended:?}");
         }
     }
+    let run = ["run", "hi", "--model", "scripted:none.yaml", "--allow", "shell"];
+    let ended = place.run(&run);
+    assert!(ended.code == 2 && ended.err.contains("does not have this tool"), "{ended:?}");
+    let ended = place.run(&[&run[..], &["--tool", "shell", "--deny", "shell"]].concat());
+    assert!(ended.code == 2 && ended.err.contains("leave one of the two out"), "{ended:?}");
     begin(&place, &[]);
     for flags in [&["--always", "--always-same"][..], &["--always", "--edit", "{}"]] {
         assert_eq!(place.run(&[&["runs", "approve", "last"], flags].concat()).code, 2, "{flags:?}");

@@ -20,6 +20,9 @@
 //! Which turn is played follows from the conversation alone, so a script gives the same answers again when a run
 //! is resumed, and several conversations can use it at once: the first turn whose `when` fits the last message;
 //! else, of the turns without `when`, the one that is due after as many answers as the conversation holds.
+//!
+//! The largest `usage` of the script is what the model says that a call may take, so budgets reserve it. An answer that
+//! takes more output than a call may write ends for its length.
 
 mod script;
 
@@ -112,6 +115,9 @@ impl Scripted {
         (capabilities.tools, capabilities.parallel_tool_calls) = (true, true);
         (capabilities.json_schema, capabilities.images, capabilities.reasoning) = (true, true, true);
         info.capabilities = capabilities;
+        let most = |of: fn(&Turn) -> u64| script.turns.iter().map(of).max().unwrap_or_default();
+        info.min_input_tokens = most(|turn| turn.usage.input_tokens);
+        info.max_output_tokens = Some(most(|turn| turn.usage.output_tokens)).filter(|tokens| *tokens > 0);
         // Known, and nothing unless the script says otherwise: a money budget lets it pass.
         info.price = Some(script.price);
         Ok(Self { info: Arc::new(info), script: Arc::new(script) })
@@ -151,7 +157,7 @@ impl ChatModel for Scripted {
             return Err(error);
         }
         let answers = request.messages.iter().filter(|message| message.role == Role::Assistant).count();
-        let response = answer(turn, answers, number, &self.info.id);
+        let response = answer(turn, answers, number, request.max_output_tokens, &self.info.id);
         let deltas = if mcx.wants_deltas() { deltas(&response) } else { Vec::new() };
         let deltas = deltas.into_iter().map(|delta| Ok(ModelEvent::Delta(delta)));
         let finished = std::iter::once(Ok(ModelEvent::Finished(Box::new(response))));
@@ -159,7 +165,7 @@ impl ChatModel for Scripted {
     }
 }
 
-fn answer(turn: &Turn, answers: usize, number: usize, id: &Arc<str>) -> ModelResponse {
+fn answer(turn: &Turn, answers: usize, number: usize, most: Option<u64>, id: &Arc<str>) -> ModelResponse {
     let mut parts = Vec::new();
     if !turn.reasoning.is_empty() {
         parts.push(Part::Reasoning { text: turn.reasoning.clone(), signature: None });
@@ -178,8 +184,14 @@ fn answer(turn: &Turn, answers: usize, number: usize, id: &Arc<str>) -> ModelRes
             arguments,
         )));
     }
-    let finish = if turn.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
-    ModelResponse::new(Message { role: Role::Assistant, parts }, finish, turn.usage, id.clone())
+    let (mut usage, most) = (turn.usage, most.unwrap_or(u64::MAX));
+    let finish = match turn.calls.is_empty() {
+        _ if usage.output_tokens > most => FinishReason::Length,
+        true => FinishReason::Stop,
+        false => FinishReason::ToolCalls,
+    };
+    usage.output_tokens = usage.output_tokens.min(most);
+    ModelResponse::new(Message { role: Role::Assistant, parts }, finish, usage, id.clone())
 }
 
 /// The answer in pieces: texts word by word, each call in one.

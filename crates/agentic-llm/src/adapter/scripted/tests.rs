@@ -1,4 +1,4 @@
-use agentic_core::{EventKind, Messages, RunContext, StepError, ToolResult};
+use agentic_core::{Budget, EventKind, Messages, RunContext, StepError, ToolResult};
 use agentic_runtime::Ephemeral;
 use agentic_testkit::{EventLog, FakeSources, conformance};
 
@@ -75,6 +75,24 @@ async fn turns_follow_the_conversation() {
         })
         .collect();
     assert!(texts.starts_with("I'll |look.|"), "{texts}");
+}
+
+#[tokio::test]
+async fn what_a_script_takes_is_reserved_and_never_passes_a_limit() {
+    let script = "turns: [{text: Hi., usage: {input_tokens: 4000, output_tokens: 600}}]";
+    let model: Arc<dyn ChatModel> = Arc::new(Scripted::parse("large", script).unwrap());
+    let spent = async |limit| {
+        let budget = Budget::unlimited().with_tokens(limit);
+        let cx = Ephemeral::new().sources(FakeSources::seeded(1)).budget(budget).context();
+        let request = || ModelRequest::new([Message::user("Hi")].into_iter().collect());
+        let first = cx.model(&model, request()).await.map(|response| response.finish);
+        let second = cx.model(&model, request()).await;
+        assert!(matches!(second, Err(StepError::Budget(_))), "{second:?}");
+        (first.ok(), cx.budget().spent.tokens())
+    };
+    assert_eq!(spent(6_000).await, (Some(FinishReason::Stop), 4_600));
+    assert_eq!(spent(4_100).await, (Some(FinishReason::Length), 4_100), "it is cut where nothing is left");
+    assert_eq!(spent(4_000).await, (None, 0));
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn lines_say_which_task_they_are_of() {
     }
     let forked = place.run(&["runs", "fork", "last", "--at", "task:both%2Flook"]);
     assert!(
-        forked.code == 1
+        forked.code == 2
             && forked.err.contains("is a scope of run")
             && forked.err.contains("the first step in it is `task:both%2Flook/"),
         "{forked:?}"

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{
-    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepId, StepKind, TaskStatus,
-    Timestamp,
+    ApprovalRule, Decision, ErrorClass, Event, EventKind, EventSink, ModelDelta, Reason, Spend, StepId,
+    StepKind, TaskStatus, Timestamp,
 };
 use agentic::runtime::RunReport;
 use serde_json::Value;
@@ -270,6 +270,14 @@ impl EventSink for Live {
                     None => (paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
                 };
                 let _ = writeln!(io::stderr(), "{mark} {}{came}", of_task(&event.scope));
+            }
+            // What ends the whole run is told at its end.
+            EventKind::StepRefused { kind: StepKind::Tool, error, error_class, .. }
+                if *error_class == Some(ErrorClass::Reason(Reason::ToolError)) =>
+            {
+                shown.bar.clear();
+                let mark = paint(Style::Red, "✗");
+                let _ = writeln!(io::stderr(), "{mark} {}{}", of_task(&event.scope), one_line(error, LINE));
             }
             EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
                 shown.cut |= spend.tokens() > 0;

@@ -40,7 +40,7 @@ fn names_of_runs() {
 fn questions_and_steps() {
     let place = ended();
     refused(&place, &["runs", "approve", "last"], 1, &["does not ask this; it is completed"]);
-    refused(&place, &["runs", "deny", "last", "turn/x"], 1, &["`turn/x`", "open: nothing"]);
+    refused(&place, &["runs", "deny", "last", "turn/x"], 2, &["`turn/x`", "open: nothing"]);
     refused(&place, &["runs", "resolve", "last", "--not-done"], 1, &["does not ask this"]);
     refused(&place, &["runs", "resolve", "last", "--done", "{"], 2, &["--done is not JSON"]);
     refused(&place, &["runs", "approve", "last", "--edit", "{"], 2, &["--edit is not JSON"]);

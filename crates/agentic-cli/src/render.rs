@@ -2,6 +2,7 @@
 
 mod bar;
 mod json;
+mod last_plan;
 mod live;
 mod live_plan;
 mod shown;
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 pub(crate) use bar::Bar;
 pub(crate) use json::{JsonLines, failed, failed_before_the_run, json_line};
 pub(crate) use live::Live;
+pub(crate) use live_plan::indented;
 pub(crate) use shown::Shown;
 pub(crate) use stopped::{Stopped, questions};
 

@@ -162,7 +162,7 @@ impl Live {
                 super::error(&error.to_string());
             }
         }
-        super::note(&spent(&report.spend, shown.cut, time));
+        super::note(&spent(&report.spend, shown.cut || report.spend.at_most, time));
     }
 
     /// The run stops short of its end: others say why.

@@ -1,7 +1,7 @@
 //! Working on a durable run, and how that ends.
 
 use agentic::core::{Cancellation, Event, RunId};
-use agentic::runtime::{Run, RunError, RunRecord, RuntimeBuilder, RuntimeError};
+use agentic::runtime::{Run, RunError, RunRecord, RuntimeBuilder, RuntimeError, RuntimeErrorKind};
 use agentic::{RunReport, Runtime};
 
 use crate::args::{Output, State};
@@ -72,7 +72,10 @@ async fn last(runtime: &Runtime, run: RunId) -> Result<Event, Failure> {
 
 /// What the runtime says is one line with what to do.
 pub(crate) fn failed(error: RuntimeError) -> Failure {
-    Failure::store(error)
+    match error.kind() {
+        RuntimeErrorKind::Invalid => Failure::usage(error),
+        _ => Failure::store(error),
+    }
 }
 
 /// Says that a run is at work elsewhere, for those who would wonder why nothing happens.

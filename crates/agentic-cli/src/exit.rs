@@ -36,9 +36,13 @@ pub(crate) fn code(report: &RunReport) -> u8 {
     }
 }
 
-/// Whether there are criteria of which nobody could say whether they hold.
 fn is_open(report: &RunReport) -> bool {
-    report.result.as_ref().is_ok_and(|outcome| outcome.evidence.iter().any(|line| is_unknown(line)))
+    report.result.as_ref().is_ok_and(|outcome| are_open(&outcome.evidence))
+}
+
+/// Whether there are criteria of which nobody could say whether they hold.
+pub(crate) fn are_open(evidence: &[String]) -> bool {
+    evidence.iter().any(|line| is_unknown(line))
 }
 
 /// Why there is no run: one line, and an exit code.

@@ -60,11 +60,11 @@ pub(crate) async fn existing(word: &str) -> Result<(Runtime, RunRecord), Failure
 }
 
 pub(crate) fn no_runs() -> Failure {
-    Failure::failed("there are no runs yet; begin one with `agentic run GOAL`")
+    Failure::usage("there are no runs yet; begin one with `agentic run GOAL`")
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::failed(format!("there is no run `{name}`; `agentic runs list` shows what there is"))
+    Failure::usage(format!("there is no run `{name}`; `agentic runs list` shows what there is"))
 }
 
 /// A step by the path that the user wrote.

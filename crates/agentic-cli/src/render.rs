@@ -3,6 +3,7 @@
 mod bar;
 mod foot;
 mod json;
+mod last_plan;
 mod live;
 mod live_plan;
 mod shown;
@@ -19,6 +20,7 @@ pub(crate) use foot::ask;
 use foot::line;
 pub(crate) use json::{JsonLines, failed, failed_before_the_run, json_line};
 pub(crate) use live::Live;
+pub(crate) use live_plan::indented;
 pub(crate) use shown::Shown;
 pub(crate) use stopped::{Stopped, questions};
 

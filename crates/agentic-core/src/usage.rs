@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Add, AddAssign};
 
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// An amount of US dollars, exact to a billionth.
@@ -98,6 +99,10 @@ pub struct Spend {
     pub tool_calls: u64,
     /// Turns of agents: one model call and its tools.
     pub turns: u64,
+    /// Whether it may have been less: of a call that was cut off only the most that it can have taken is known, and that is in
+    /// the tokens and the money.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_most: bool,
 }
 
 impl Spend {
@@ -106,7 +111,7 @@ impl Spend {
     /// # Errors
     /// The serializer's.
     pub fn sparse<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { usage, cost, model_calls, tool_calls, turns } = *self;
+        let Self { usage, cost, model_calls, tool_calls, turns, at_most } = *self;
         let Usage { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens } = usage;
         let fields = [
             ("input_tokens", input_tokens),
@@ -118,7 +123,14 @@ impl Spend {
             ("tool_calls", tool_calls),
             ("turns", turns),
         ];
-        serializer.collect_map(fields.into_iter().filter(|(_, number)| *number > 0))
+        let mut map = serializer.serialize_map(None)?;
+        for (name, number) in fields.into_iter().filter(|(_, number)| *number > 0) {
+            map.serialize_entry(name, &number)?;
+        }
+        if at_most {
+            map.serialize_entry("at_most", &at_most)?;
+        }
+        map.end()
     }
 
     /// Input and output tokens together: what a token budget counts.
@@ -134,6 +146,7 @@ impl AddAssign for Spend {
         self.model_calls = self.model_calls.saturating_add(other.model_calls);
         self.tool_calls = self.tool_calls.saturating_add(other.tool_calls);
         self.turns = self.turns.saturating_add(other.turns);
+        self.at_most |= other.at_most;
     }
 }
 

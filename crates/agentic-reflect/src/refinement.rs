@@ -248,6 +248,7 @@ impl Refined {
         outcome.evidence.push(match &self.stopped {
             Stopped::Threshold => format!("that reaches the threshold of {threshold}"),
             Stopped::NoBetter => format!("{lacks}, and the versions got no better"),
+            Stopped::Iterations if all == 1 => format!("{lacks} after one version"),
             Stopped::Iterations => format!("{lacks} after {all} versions"),
             Stopped::Failed(error) => format!("{lacks}, and version {} failed: {error}", all + 1),
         });

@@ -167,8 +167,12 @@ impl SelfCorrectionAgent {
         reflection: Option<Reflection>,
         tries: &mut Vec<Try>,
     ) -> Result<Outcome, AgentError> {
-        let told =
-            tries.iter().zip(1..).map(|(failed, n)| format!("try {n} was not good: {}", failed.problem()));
+        // A piece of evidence is a line.
+        let line = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        let told = tries
+            .iter()
+            .zip(1..)
+            .map(|(failed, n)| format!("try {n} was not good: {}", line(&failed.problem())));
         let told: Vec<String> = told.collect();
         tries.push(Try { result: result.clone(), reflection });
         let mut outcome = result?;

@@ -3,6 +3,7 @@
 mod answer;
 mod compare;
 mod copies;
+mod judged;
 mod list;
 mod remove;
 mod resume;

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentic::core::{
-    ApprovalRule, Decision, Event, EventKind, EventSink, ModelDelta, Spend, StepKind, TaskStatus, Timestamp,
+    ApprovalRule, Decision, ErrorClass, Event, EventKind, EventSink, ModelDelta, Reason, Spend, StepKind,
+    TaskStatus, Timestamp,
 };
 use agentic::runtime::RunReport;
 use serde_json::Value;
@@ -163,7 +164,7 @@ impl Live {
                 super::error(&error.to_string());
             }
         }
-        super::note(&spent(&report.spend, shown.cut, time));
+        super::note(&spent(&report.spend, shown.cut || report.spend.at_most, time));
     }
 
     /// The run stops short of its end: others say why.
@@ -272,6 +273,14 @@ impl EventSink for Live {
                     None => (paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
                 };
                 line(&format!("{mark} {}{came}", of_task(&event.scope)));
+            }
+            // What ends the whole run is told at its end.
+            EventKind::StepRefused { kind: StepKind::Tool, error, error_class, .. }
+                if *error_class == Some(ErrorClass::Reason(Reason::ToolError)) =>
+            {
+                shown.bar.clear();
+                let mark = paint(Style::Red, "✗");
+                line(&format!("{mark} {}{}", of_task(&event.scope), one_line(error, LINE)));
             }
             EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
                 shown.cut |= spend.tokens() > 0;

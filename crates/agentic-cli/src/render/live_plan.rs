@@ -70,6 +70,11 @@ impl LivePlan {
         self.plan.is_fulfilled()
     }
 
+    /// The plan itself.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// As a tree, whole.
     pub(crate) fn tree(&self) -> String {
         Tree(&self.plan).to_string()

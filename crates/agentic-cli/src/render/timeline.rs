@@ -1,12 +1,14 @@
 //! The timeline of a run: scopes, and the steps in them, a line each. One pass over the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use agentic::core::{
-    Approval, ApprovalRule, Decision, Json, ModelResponse, Part, Spend, StepId, StepKind, Timestamp,
+    Approval, ApprovalRule, Decision, EventKind, Json, ModelResponse, Part, Plan, Spend, StepId, StepKind,
+    Timestamp,
 };
 use agentic::runtime::{Entry, EntryKind};
 
+use super::last_plan::LastPlan;
 use super::one_line;
 use super::time::utc;
 
@@ -18,22 +20,29 @@ pub(crate) struct Timeline {
     pub(crate) lines: Vec<String>,
     /// What the steps took.
     pub(crate) spend: Spend,
-    /// Whether a call was cut off, so that what it took is known only as a bound.
-    pub(crate) cut: bool,
+    /// The run's plan as it came out.
+    pub(crate) plan: Option<Plan>,
 }
 
 enum Row {
     Step(Step),
     Mark(String),
+    /// What the task is about that is worked on in a scope.
+    Task {
+        scope: String,
+        about: String,
+    },
+    /// A time that was not needed.
+    Unused,
 }
 
 struct Step {
     id: StepId,
+    kind: StepKind,
     what: String,
     began: Timestamp,
     ended: Option<Timestamp>,
     spend: Spend,
-    cut: bool,
     came: Option<String>,
 }
 
@@ -41,9 +50,11 @@ struct Step {
 struct Rows {
     rows: Vec<Row>,
     places: HashMap<StepId, usize>,
+    plan: LastPlan,
     spend: Spend,
-    cut: bool,
     resumed: u32,
+    /// The scopes of tasks of which it is said what they are about.
+    described: HashSet<String>,
 }
 
 /// The timeline of a journal.
@@ -52,18 +63,17 @@ pub(crate) fn of(entries: &[Entry]) -> Timeline {
     for entry in entries {
         rows.add(entry);
     }
-    Timeline { spend: rows.spend, cut: rows.cut, lines: rows.lines() }
+    Timeline { spend: rows.spend, plan: rows.plan.plan().cloned(), lines: rows.lines() }
 }
 
-/// `2 turns · 120 tokens in · 12 out · $0.0012`; of a call that was [cut](Timeline::cut) off only the most that it can have
-/// taken is known.
-pub(crate) fn spent(spend: &Spend, cut: bool) -> String {
+/// `2 turns · 120 tokens in · 12 out · $0.0012`.
+pub(crate) fn spent(spend: &Spend) -> String {
     let turn = if spend.turns == 1 { "turn" } else { "turns" };
-    format!("{} {turn} · {}", spend.turns, tokens(spend, cut))
+    format!("{} {turn} · {}", spend.turns, tokens(spend))
 }
 
-fn tokens(spend: &Spend, cut: bool) -> String {
-    let up_to = if cut { "up to " } else { "" };
+fn tokens(spend: &Spend) -> String {
+    let up_to = if spend.at_most { "up to " } else { "" };
     let Spend { usage, cost, .. } = spend;
     let mut text = format!("{up_to}{} tokens in · {up_to}{} out", usage.input_tokens, usage.output_tokens);
     if cost.0 > 0 {
@@ -82,10 +92,38 @@ impl Rows {
         self.mark(format!("— {did}: {}{by}", one_line(&rule.to_string(), SHOWN)));
     }
 
-    fn begins(&mut self, id: &StepId, at: Timestamp, what: String) {
+    fn begins(&mut self, id: &StepId, kind: StepKind, at: Timestamp, what: String) {
         self.places.insert(id.clone(), self.rows.len());
-        let (ended, spend, cut, came) = Default::default();
-        self.rows.push(Row::Step(Step { id: id.clone(), what, began: at, ended, spend, cut, came }));
+        let (ended, spend, came) = Default::default();
+        self.rows.push(Row::Step(Step { id: id.clone(), kind, what, began: at, ended, spend, came }));
+    }
+
+    /// What was told: a plan, and how it goes on.
+    fn told(&mut self, scope: &str, event: &Json) {
+        let Ok(event) = event.read::<EventKind>() else { return };
+        let again = self.plan.follow(scope, &event);
+        if let EventKind::PlanMade { plan } = &event
+            && again
+        {
+            let why = plan.replanned().last().filter(|last| last.version == plan.version());
+            let why = why.map(|last| format!(": {}", one_line(&last.reason, 2 * SHOWN))).unwrap_or_default();
+            self.mark(format!("— planned again, version {}{why}", plan.version()));
+        }
+    }
+
+    /// What the task is about that this step is in, where it is the first of the task.
+    fn task_of(&mut self, step: &StepId) {
+        let scope = step.scope();
+        for (at, _) in scope.match_indices("task:") {
+            let end = scope[at..].find('/').map_or(scope.len(), |length| at + length);
+            let scope = &scope[..end];
+            if let Some(about) = self.plan.task(scope)
+                && self.described.insert(scope.to_owned())
+            {
+                let about = one_line(about, SHOWN);
+                self.rows.push(Row::Task { scope: scope.to_owned(), about });
+            }
+        }
     }
 
     fn step(&mut self, id: &StepId) -> Option<&mut Step> {
@@ -95,20 +133,20 @@ impl Rows {
         }
     }
 
+    fn is_time(&mut self, id: &StepId) -> bool {
+        self.step(id).is_some_and(|step| step.kind == StepKind::Sleep)
+    }
+
     fn ends(&mut self, id: &StepId, at: Timestamp, came: String) {
         if let Some(step) = self.step(id) {
             (step.ended, step.came) = (Some(at), Some(came));
         }
     }
 
-    /// A step took this, or at most this.
-    fn took(&mut self, id: &StepId, spend: Spend, at_most: bool) {
-        let cut = at_most && spend.tokens() > 0;
+    fn took(&mut self, id: &StepId, spend: Spend) {
         self.spend += spend;
-        self.cut |= cut;
         if let Some(step) = self.step(id) {
             step.spend += spend;
-            step.cut |= cut;
         }
     }
 
@@ -128,11 +166,12 @@ impl Rows {
                 self.resumed = 0;
             }
             EntryKind::Intent { step, kind, name, asked, .. } => {
-                self.begins(step, at, what(*kind, name, asked));
+                self.task_of(step);
+                self.begins(step, *kind, at, what(*kind, name, asked));
             }
             EntryKind::Restarted { step, attempt, lost, .. } => {
                 self.mark(format!("— `{step}` was under way when its process ended: attempt {attempt}"));
-                self.took(step, *lost, true);
+                self.took(step, *lost);
             }
             EntryKind::Outcome { step, kind, error, spend, by, value, .. } => {
                 let mut came = match error {
@@ -143,17 +182,24 @@ impl Rows {
                     came.push_str(&format!(" (by {})", one_line(by, SHOWN)));
                 }
                 self.ends(step, at, came);
-                self.took(step, *spend, error.is_some());
+                self.took(step, *spend);
             }
             EntryKind::Refused { step, kind, error, .. } => {
-                self.begins(step, at, what(*kind, "", &Json::default()));
+                self.task_of(step);
+                self.begins(step, *kind, at, what(*kind, "", &Json::default()));
                 self.ends(step, at, format!("✗ {}", one_line(&error.to_string(), SHOWN)));
+            }
+            // A limit of time that was not reached.
+            EntryKind::Dropped { step, .. } if self.is_time(step) => {
+                let row = self.places.remove(step).and_then(|place| self.rows.get_mut(place));
+                row.into_iter().for_each(|row| *row = Row::Unused);
             }
             EntryKind::Dropped { step, spend, begun } => {
                 let came = if *begun { "dropped while it was under way" } else { "dropped" };
                 self.ends(step, at, format!("✗ {came}"));
-                self.took(step, *spend, true);
+                self.took(step, *spend);
             }
+            EntryKind::Told { scope, event } => self.told(scope, event),
             EntryKind::Late { step, kind, error, value, .. } => {
                 let came = error.as_ref().map_or_else(|| gave(*kind, value), ToString::to_string);
                 self.mark(format!("— `{step}` ended late: {}", one_line(&came, SHOWN)));
@@ -166,7 +212,8 @@ impl Rows {
             }
             EntryKind::Ignored { what } => self.mark(format!("— {}", one_line(what, SHOWN))),
             EntryKind::Foreign { wakes } => {
-                self.mark(format!("— woken by something that is no step of the run: {wakes} times"));
+                let times = if *wakes == 1 { "once".to_owned() } else { format!("{wakes} times") };
+                self.mark(format!("— woken by something that is no step of the run: {times}"));
             }
             EntryKind::CancelRequested { .. } => self.mark(format!("— cancelled, {}", utc(at))),
             _ => {}
@@ -176,6 +223,7 @@ impl Rows {
     fn lines(self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut scope: Vec<String> = Vec::new();
+        let mut tasks: HashMap<String, String> = HashMap::new();
         for row in self.rows {
             let step = match row {
                 Row::Step(step) => step,
@@ -183,6 +231,11 @@ impl Rows {
                     lines.push(text);
                     continue;
                 }
+                Row::Task { scope, about } => {
+                    tasks.insert(scope, about);
+                    continue;
+                }
+                Row::Unused => continue,
             };
             // Calls stand in their turn.
             let parts: Vec<_> = step.id.scope().split('/').filter(|part| !part.is_empty()).collect();
@@ -192,8 +245,10 @@ impl Rows {
             let same = scope.iter().zip(parts).take_while(|(old, new)| old == new).count();
             scope.truncate(same);
             for part in &parts[same..] {
-                lines.push(format!("{}{}", "  ".repeat(scope.len()), one_line(part, SHOWN)));
+                let indent = "  ".repeat(scope.len());
                 scope.push((*part).to_owned());
+                let about = tasks.get(&scope.join("/")).map(|about| format!("  {about}")).unwrap_or_default();
+                lines.push(format!("{indent}{}{about}", one_line(part, SHOWN)));
             }
             lines.push(format!("{}{}", "  ".repeat(scope.len()), step.line()));
         }
@@ -211,7 +266,7 @@ impl Step {
             line.push_str(&format!(" · {:.1} s", ended.since(self.began).as_secs_f64()));
         }
         if self.spend.tokens() > 0 || self.spend.cost.0 > 0 {
-            line.push_str(&format!(" · {}", tokens(&self.spend, self.cut)));
+            line.push_str(&format!(" · {}", tokens(&self.spend)));
         }
         line.push_str(&format!("  {}", self.came.as_deref().unwrap_or("… open")));
         line

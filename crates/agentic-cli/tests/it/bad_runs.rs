@@ -25,14 +25,14 @@ fn file(place: &Place) -> PathBuf {
 
 #[test]
 fn names_of_runs() {
-    refused(&Place::new(), &["runs", "show", "last"], 1, &["there are no runs yet", "agentic run GOAL"]);
+    refused(&Place::new(), &["runs", "show", "last"], 2, &["there are no runs yet", "agentic run GOAL"]);
     let place = ended();
     place.run(&["run", "hi", "--model", "scripted:script.yaml"]);
     for command in ["show", "watch", "resume", "cancel", "approve", "deny", "replay", "export", "rm"] {
-        refused(&place, &["runs", command, NOBODY], 1, &["there is no run", "agentic runs list"]);
+        refused(&place, &["runs", command, NOBODY], 2, &["there is no run", "agentic runs list"]);
         refused(&place, &["runs", command, "zebra"], 2, &["`zebra` is no id of a run", "`last`"]);
         refused(&place, &["runs", command, "0"], 2, &["2 runs begin with `0`", "write more of the id"]);
-        refused(&place, &["runs", command, "ffff"], 1, &["there is no run `ffff`"]);
+        refused(&place, &["runs", command, "ffff"], 2, &["there is no run `ffff`"]);
     }
 }
 
@@ -40,7 +40,7 @@ fn names_of_runs() {
 fn questions_and_steps() {
     let place = ended();
     refused(&place, &["runs", "approve", "last"], 1, &["does not ask this; it is completed"]);
-    refused(&place, &["runs", "deny", "last", "turn/x"], 1, &["`turn/x`", "open: nothing"]);
+    refused(&place, &["runs", "deny", "last", "turn/x"], 2, &["`turn/x`", "open: nothing"]);
     refused(&place, &["runs", "resolve", "last", "--not-done"], 1, &["does not ask this"]);
     refused(&place, &["runs", "resolve", "last", "--done", "{"], 2, &["--done is not JSON"]);
     refused(&place, &["runs", "approve", "last", "--edit", "{"], 2, &["--edit is not JSON"]);
@@ -50,10 +50,16 @@ fn questions_and_steps() {
     refused(
         &place,
         &[&fork[..], &["turn@7/model"]].concat(),
-        1,
+        2,
         &["step `turn@7/model`", "agentic runs show"],
     );
     refused(&place, &[&fork[..], &["turn/model", "--result", "{"]].concat(), 2, &["--result is not JSON"]);
+    refused(
+        &place,
+        &[&fork[..], &["turn/model", "--result", "\"X\""]].concat(),
+        2,
+        &["the result for step `turn/model`"],
+    );
     refused(&place, &[&fork[..], &["turn/model", "--goal", " "]].concat(), 2, &["the goal is empty"]);
     refused(&place, &[&fork[..], &["turn/model", "--model", "acme:x"]].concat(), 2, &["scheme `acme`"]);
     for args in [
@@ -241,7 +247,7 @@ fn exported_files() {
         ("bytes.jsonl", "not text"),
         ("missing.jsonl", "can't read `missing.jsonl`"),
     ] {
-        refused(&place, &["runs", "import", file], 1, &[file, says]);
+        refused(&place, &["runs", "import", file], 2, &[file, says]);
     }
     refused(
         &place,
@@ -249,5 +255,8 @@ fn exported_files() {
         1,
         &["can't write `nowhere/run.jsonl`"],
     );
-    refused(&place, &["runs", "replay", "cut.jsonl"], 1, &["cut.jsonl"]);
+    // Not what `replay` and `diff` say of runs that differ.
+    refused(&place, &["runs", "replay", "cut.jsonl"], 2, &["cut.jsonl"]);
+    refused(&place, &["runs", "replay", "missing.jsonl"], 2, &["there is no file `missing.jsonl`"]);
+    refused(&place, &["runs", "diff", "last", "missing.jsonl"], 2, &["there is no file `missing.jsonl`"]);
 }

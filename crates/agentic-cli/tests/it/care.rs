@@ -25,7 +25,24 @@ fn an_outcome_that_misses_its_criteria_is_said_to() {
         "{}",
         missed.err
     );
+    let told = |place: &Place, verdict: &str| {
+        let (shown, listed) = (place.run(&["runs", "show", "last"]), place.run(&["runs", "list"]));
+        let status = format!("status   completed, goal {verdict}\n         ");
+        assert!(shown.out.contains(&status), "{status}: {}", shown.out);
+        assert!(listed.out.contains(&format!("completed, goal {verdict}  ")), "{}", listed.out);
+        shown.out
+    };
+    let shown = told(&place, "not met");
+    assert!(shown.contains("         criterion 1 does not hold: the output is four"), "{shown}");
+    let listed = place.run(&["runs", "list", "--output", "json"]).json();
+    assert_eq!(
+        (listed["verdict"].as_str(), listed["criteria_open"].as_bool()),
+        (Some("not_met"), Some(false))
+    );
+    assert!(listed["evidence"][0].as_str().unwrap().starts_with("criterion 1 does not hold"), "{listed}");
     let met = place.run(&[&args[..], &["--reflect"]].concat());
+    let shown = told(&place, "met");
+    assert!(shown.contains("matches `^[0-9]+$`; criterion 2 does not hold"), "a piece is a line: {shown}");
     assert_eq!((met.code, met.out.as_str()), (0, "4\n"), "{met:?}");
     assert!(met.err.contains("reflection on try 1: Write digits."), "{}", met.err);
     // The criteria and the tries are kept with the run.
@@ -123,4 +140,10 @@ fn a_goal_that_nobody_could_judge_is_not_called_a_success() {
     let run = place.run(&["run", "rhyme", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml"]);
     assert_eq!((run.code, run.out.as_str()), (4, "a poem\n"), "{run:?}");
     assert!(run.err.contains("criterion 1 is not known to hold"), "{}", run.err);
+    let shown = place.run(&["runs", "show", "last"]).out;
+    assert!(
+        shown.contains("status   completed, goal not verified\n         criterion 1 is not known"),
+        "{shown}"
+    );
+    assert!(!shown.contains("/sleep"), "a time that was not needed: {shown}");
 }

@@ -76,8 +76,11 @@ fn a_fork_has_no_effects_unless_they_are_allowed() {
         place.run(&["runs", "list", "--output", "json"]).events()[0]["id"].as_str().unwrap().to_owned();
     let fork = ["runs", "fork", &first, "--at", "turn/call:0/tool:write_file", "--resume", "--yes"];
     std::fs::remove_file(&written).unwrap();
-    assert_eq!(place.run(&fork).code, 0);
+    let refused = place.run(&fork);
+    assert_eq!(refused.code, 0);
     assert!(!written.exists(), "refused");
+    let said = "✗ `write_file` is not run again: this run is a fork, and its effects are refused";
+    assert!(refused.err.contains(said), "{}", refused.err);
     assert_eq!(place.run(&[&fork[..], &["--allow-effects"]].concat()).code, 0);
     assert!(written.exists(), "allowed");
 }

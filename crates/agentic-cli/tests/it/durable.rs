@@ -50,6 +50,8 @@ fn a_killed_run_goes_on_where_it_was() {
     place.file("script.yaml", again);
     let resumed = place.run(&["runs", "resume", "last"]);
     assert_eq!((resumed.code, resumed.out.as_str()), (0, "It says alpha.\n"), "{resumed:?}");
+    let up_to = |err: &str| err.contains("2 turns · up to ") && err.contains("cached) · up to ");
+    assert!(up_to(&resumed.err), "{}", resumed.err);
     let steps = steps(&place, "last");
     let count = |kind: &str, step: &str| steps.iter().filter(|(k, s)| k == kind && s == step).count();
     assert_eq!((count("intent", "turn/model"), count("outcome", "turn/model")), (1, 1));
@@ -57,10 +59,16 @@ fn a_killed_run_goes_on_where_it_was() {
     let shown = place.run(&["runs", "show", "last"]);
     assert!(shown.out.contains("resumed after its process was gone"), "{}", shown.out);
     assert!(shown.out.contains("`turn@1/model` was under way"), "{}", shown.out);
+    assert!(shown.out.contains("spent    2 turns · up to "), "{}", shown.out);
     let replayed = place.run(&["runs", "replay", "last"]);
     assert_eq!((replayed.code, replayed.out.as_str()), (0, "repeated: same outcome\n"), "{replayed:?}");
     let again = place.run(&["runs", "resume", "last"]);
     assert_eq!((again.code, again.out.as_str()), (0, "It says alpha.\n"), "it ends once: {again:?}");
+    assert!(up_to(&again.err), "a bound stays one: {}", again.err);
+    let last = place.run(&["runs", "resume", "last", "--output", "json"]).last();
+    assert_eq!(last["usage"]["at_most"].as_bool(), Some(true), "{last}");
+    let listed = place.run(&["runs", "list", "--output", "json"]).json();
+    assert_eq!(listed["spend"]["at_most"].as_bool(), Some(true), "{listed}");
 }
 
 #[test]

@@ -194,6 +194,18 @@ fn what_becomes_of_a_plan_when_a_task_has_failed_can_be_chosen() {
     let skipped = with("skip");
     assert_eq!(skipped.code, 4, "{skipped:?}");
     assert!(skipped.err.contains("✘ list: "), "{}", skipped.err);
+    let shown = place.run(&["runs", "show", "last"]);
+    for part in [
+        "agent    function-calling, for each task of a plan\n",
+        "status   completed, goal not met\n         task `list` failed: ",
+        "\nPack for Oslo\n✔ weather  Look up the weather\n✘ list     Write a packing list ← weather (",
+        "\ntask:weather  Look up the weather\n",
+    ] {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
+    let tasks = &place.run(&["runs", "show", "last", "--output", "json"]).json()["plan"]["tasks"];
+    assert_eq!((&tasks[0]["status"], &tasks[1]["status"]), (&"completed".into(), &"failed".into()));
+    assert_eq!(tasks[0].get("result"), None, "{tasks}");
     let aborted = with("abort");
     assert_eq!(aborted.code, 1, "{aborted:?}");
     let so_far = "so far:\nPack for Oslo\n✔ weather  Look up the weather\n";
@@ -203,6 +215,33 @@ fn what_becomes_of_a_plan_when_a_task_has_failed_can_be_chosen() {
     let id = asks.err.lines().find_map(|line| line.strip_prefix("run ")).unwrap_or("last").to_owned();
     assert_eq!(place.run(&["runs", "deny", &id, "--reason", "leave it"]).code, 0);
     assert_eq!(place.run(&["runs", "resume", &id]).code, 4, "it is left out");
+}
+
+const AGAIN: &str = r#"
+turns:
+  - {when: no paper, text: '{"tasks": [{"description": "Write on a stone", "after": []}]}'}
+  - {when: Look up the weather, text: Rain.}
+  - {when: Write a packing list, error: {kind: invalid_request, message: no paper}}
+  - {text: An umbrella.}
+"#;
+
+#[test]
+fn a_run_that_was_planned_again_shows_both_plans() {
+    let place = Place::new();
+    place.file("plan.yaml", PLAN.replace("packing list,", "packing list, retries: 0,"));
+    place.file("script.yaml", AGAIN);
+    let args = ["plan", "--file", "plan.yaml", "--execute", "--model", "scripted:script.yaml"];
+    let done = place.run(&[&args[..], &["--on-failure", "replan"]].concat());
+    assert_eq!((done.code, done.out.as_str()), (0, "An umbrella.\n"), "{done:?}");
+    let shown = place.run(&["runs", "show", "last"]);
+    for part in [
+        "\nPack for Oslo\n✔ weather  Look up the weather\n✔ t1       Write on a stone\n\n",
+        "\ntask:list  Write a packing list\n",
+        "\n— planned again, version 2: Task `list` (Write a packing list) failed: ",
+        "\ntask:t1  Write on a stone\n",
+    ] {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
 }
 
 #[test]
@@ -225,7 +264,7 @@ fn lines_say_which_task_they_are_of() {
     }
     let forked = place.run(&["runs", "fork", "last", "--at", "task:both%2Flook"]);
     assert!(
-        forked.code == 1
+        forked.code == 2
             && forked.err.contains("is a scope of run")
             && forked.err.contains("the first step in it is `task:both%2Flook/"),
         "{forked:?}"

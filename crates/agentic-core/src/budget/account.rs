@@ -165,5 +165,6 @@ fn minus(from: Spend, what: Spend) -> Spend {
         model_calls: from.model_calls.saturating_sub(what.model_calls),
         tool_calls: from.tool_calls.saturating_sub(what.tool_calls),
         turns: from.turns.saturating_sub(what.turns),
+        at_most: from.at_most,
     }
 }

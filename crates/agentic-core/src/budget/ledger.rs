@@ -121,12 +121,12 @@ impl Ledger {
 
     /// Holds again what a journal says that a step was granted, even beyond the limits.
     pub fn hold(&self, step: &StepId, held: Held) {
-        self.lock().each(step, |account| account.hold(held.all()));
+        self.lock().each(step, |account| account.hold(held.spend));
     }
 
     /// Gives back what was held and books what was taken.
     pub fn settle(&self, step: &StepId, held: Held, taken: Spend) {
-        self.lock().each(step, |account| account.settle(held.all(), taken));
+        self.lock().each(step, |account| account.settle(held.spend, taken));
     }
 
     /// Books what was taken by steps of which nothing else is known.

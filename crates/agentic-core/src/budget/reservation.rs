@@ -30,7 +30,7 @@ pub enum Reservation {
 #[must_use = "a held reservation must be settled"]
 pub struct Held {
     #[serde(serialize_with = "Spend::sparse")]
-    spend: Spend,
+    pub(super) spend: Spend,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     limited: bool,
 }
@@ -45,9 +45,11 @@ impl Held {
         self.limited.then_some(self.spend.usage.output_tokens)
     }
 
-    /// All that is held: what to book for a call that was cut off, since it may have taken all of it.
+    /// All that is held: what to book for a call that was cut off, since it may have taken all of it, and [at
+    /// most](Spend::at_most) that.
     pub fn all(&self) -> Spend {
-        self.spend
+        let at_most = self.spend.tokens() > 0 || self.spend.cost.0 > 0;
+        Spend { at_most, ..self.spend }
     }
 
     /// The calls that are held, without tokens and money: what to book for a call that failed.

@@ -21,7 +21,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, written
 
 fn spend() -> Spend {
     let usage = Usage { input_tokens: 10, cached_input_tokens: 4, output_tokens: 3, reasoning_tokens: 1 };
-    Spend { usage, cost: NanoUsd(2_500), model_calls: 1, tool_calls: 2, turns: 1 }
+    Spend { usage, cost: NanoUsd(2_500), model_calls: 1, tool_calls: 2, turns: 1, at_most: false }
 }
 
 fn written_spend() -> Value {
@@ -29,6 +29,21 @@ fn written_spend() -> Value {
         "input_tokens": 10, "cached_input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 1,
         "cost": 2500, "model_calls": 1, "tool_calls": 2, "turns": 1,
     })
+}
+
+#[test]
+fn what_may_have_been_less_says_so() {
+    let known = Spend { turns: 1, ..Spend::default() };
+    let sum = known + Spend { usage: spend().usage, at_most: true, ..Spend::default() };
+    assert!(sum.at_most && (sum + known).at_most && !known.at_most);
+    let mut written = written_spend();
+    written["at_most"] = true.into();
+    check(&Spend { at_most: true, ..spend() }, written.clone());
+    let dropped = EventKind::StepDropped {
+        step: serde_json::from_value(json!("turn/model")).unwrap(),
+        spend: Spend { at_most: true, ..spend() },
+    };
+    check(&dropped, json!({"type": "step_dropped", "step": "turn/model", "spend": written}));
 }
 
 #[test]

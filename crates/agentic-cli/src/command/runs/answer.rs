@@ -132,7 +132,7 @@ async fn open(
                 open.into_iter().find(|wait| wait.step().is_some_and(|step| step.as_str() == named.trim()));
             let steps = if steps.is_empty() { "nothing".into() } else { steps };
             found.ok_or_else(|| {
-                Failure::failed(format!("step `{named}` of run {} does not ask this; open: {steps}", run.id))
+                Failure::usage(format!("step `{named}` of run {} does not ask this; open: {steps}", run.id))
             })
         }
         None if open.len() > 1 => {

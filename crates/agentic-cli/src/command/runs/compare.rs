@@ -21,7 +21,7 @@ async fn journal(word: &str) -> Result<(RunId, Vec<Entry>), Failure> {
         return Ok((bundle.run, bundle.journal));
     }
     if word.contains(['.', '/', '\\']) {
-        return Err(Failure::failed(format!("there is no file `{word}`")));
+        return Err(Failure::usage(format!("there is no file `{word}`")));
     }
     let (runtime, record) = pick::existing(word).await?;
     Ok((record.id, runtime.journal(record.id).await.map_err(failed)?))

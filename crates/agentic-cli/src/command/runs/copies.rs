@@ -111,8 +111,8 @@ pub(super) fn read(file: &str) -> Result<Bundle, Failure> {
         "-" => std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(drop),
         _ => std::fs::read(file).map(|all| bytes = all),
     };
-    read.map_err(|error| Failure::failed(format!("can't read `{file}`: {error}")))?;
+    read.map_err(|error| Failure::usage(format!("can't read `{file}`: {error}")))?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::failed(format!("`{file}` is no exported run: it is not text")))?;
-    Bundle::parse(&text).map_err(|error| Failure::store(format!("`{file}`: {error}")))
+        .map_err(|_| Failure::usage(format!("`{file}` is no exported run: it is not text")))?;
+    Bundle::parse(&text).map_err(|error| Failure::usage(format!("`{file}`: {error}")))
 }

@@ -7,6 +7,7 @@ use agentic::runtime::{RunFilter, RunRecord};
 use clap::ValueEnum as _;
 use serde::Serialize;
 
+use super::judged::Judged;
 use crate::args::{List, Output, State};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
@@ -23,11 +24,14 @@ pub(super) struct Line<'a> {
     record: &'a RunRecord,
     /// Whether its process is gone.
     interrupted: bool,
+    /// Of a run with an outcome.
+    #[serde(flatten)]
+    judged: Option<&'a Judged>,
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn of(record: &'a RunRecord) -> Self {
-        Self { record, interrupted: pick::state(record) == State::Interrupted }
+    pub(super) fn of(record: &'a RunRecord, judged: Option<&'a Judged>) -> Self {
+        Self { record, interrupted: pick::state(record) == State::Interrupted, judged }
     }
 }
 
@@ -47,7 +51,8 @@ pub(super) async fn list(args: &List) -> Result<u8, Failure> {
     let here = status == Some(RunStatus::Running);
     // One more, to see whether that is all.
     let asked = limit.filter(|_| !here).map(|limit| limit.saturating_add(1));
-    let runs = match journals::existing().await? {
+    let runtime = journals::existing().await?;
+    let runs = match &runtime {
         Some(runtime) => {
             let mut filter = RunFilter::default();
             (filter.status, filter.limit) = (status, asked);
@@ -59,8 +64,15 @@ pub(super) async fn list(args: &List) -> Result<u8, Failure> {
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let more = runs.len() > limit;
     runs.truncate(limit);
+    let mut judged = Vec::with_capacity(runs.len());
+    if let Some(runtime) = &runtime {
+        for run in &runs {
+            judged.push(Judged::load(runtime, run).await?);
+        }
+    }
+    let runs: Vec<_> = runs.into_iter().zip(judged).collect();
     if !people {
-        runs.iter().for_each(|run| render::json_line(&Line::of(run)));
+        runs.iter().for_each(|(run, judged)| render::json_line(&Line::of(run, judged.as_ref())));
         return Ok(exit::OK);
     }
     if runs.is_empty() {
@@ -71,14 +83,14 @@ pub(super) async fn list(args: &List) -> Result<u8, Failure> {
         render::note("there are more; see them with --limit N");
     }
     let idle = |run: &RunRecord| matches!(pick::state(run), State::Interrupted | State::Pending);
-    if runs.iter().any(|run| idle(run) || pick::is_answered(run)) {
+    if runs.iter().any(|(run, _)| idle(run) || pick::is_answered(run)) {
         render::note("what is pending, interrupted or answered goes on with: agentic runs resume ID");
     }
     Ok(exit::OK)
 }
 
-fn table(runs: &[RunRecord]) -> Vec<String> {
-    let ids: Vec<_> = runs.iter().map(|run| run.id.to_string()).collect();
+fn table(runs: &[(RunRecord, Option<Judged>)]) -> Vec<String> {
+    let ids: Vec<_> = runs.iter().map(|(run, _)| run.id.to_string()).collect();
     // An id begins with the time: the short form reaches to its milliseconds, if that tells the runs apart.
     let short = [13, 18, 23].into_iter().find(|length| {
         let mut short: Vec<_> = ids.iter().map(|id| &id[..*length]).collect();
@@ -88,9 +100,10 @@ fn table(runs: &[RunRecord]) -> Vec<String> {
     let rows: Vec<_> = runs
         .iter()
         .zip(&ids)
-        .map(|(run, id)| {
+        .map(|((run, judged), id)| {
             let id = &id[..short.unwrap_or(id.len())];
-            (id, status(run), time::age(journals::now().since(run.created)), &run.goal)
+            let status = Judged::added_to(judged.as_ref(), status(run));
+            (id, status, time::age(journals::now().since(run.created)), &run.goal)
         })
         .collect();
     let width =

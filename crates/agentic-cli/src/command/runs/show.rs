@@ -2,22 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use agentic::core::{Approval, ApprovalRule, Decision, Resource, RunStatus, StepId, StepKind};
+use agentic::core::{Approval, ApprovalRule, Decision, Plan, Resource, RunStatus, StepId, StepKind};
+use agentic::plan::Tree;
 use agentic::runtime::{AgentResult, Entry, EntryKind, RunRecord};
 use serde::Serialize;
+use serde_json::Value;
 
+use super::judged::Judged;
 use super::list::{Line, status};
 use crate::args::{One, Output};
 use crate::durable::failed;
 use crate::exit::{self, Failure};
 use crate::recipe::Recipe;
 use crate::render::timeline::{self, Timeline};
-use crate::render::{self, one_line, questions, time};
+use crate::render::{self, indented, one_line, questions, time};
 use crate::{journals, pick};
+
+/// Characters of a piece of evidence, or of a task, that are shown.
+const LINE: usize = 400;
 
 #[derive(Serialize)]
 struct Whole<'a> {
     record: Line<'a>,
+    /// The run's plan as it came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Value>,
     /// The rules that hold, with those that were posted and not yet taken in.
     rules: &'a [ApprovalRule],
     /// Answers that were given and not yet taken in.
@@ -36,15 +45,26 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     let entries = runtime.journal(record.id).await.map_err(failed)?;
     let rules = runtime.rules(record.id).await.map_err(failed)?;
     let answers = runtime.answers(record.id).await.map_err(failed)?;
+    let judged = Judged::of(entries.last());
+    let seen = timeline::of(&entries);
     if args.printed.output == Output::Json {
         let answers = answers.iter().map(|(step, decision)| Answered { step, decision }).collect();
-        render::json_line(&Whole { record: Line::of(&record), rules: &rules, answers, entries: &entries });
+        render::json_line(&Whole {
+            record: Line::of(&record, judged.as_ref()),
+            plan: seen.plan.as_ref().and_then(without_results),
+            rules: &rules,
+            answers,
+            entries: &entries,
+        });
         return Ok(exit::OK);
     }
-    let seen = timeline::of(&entries);
-    head(&record, &seen);
+    head(&record, judged.as_ref(), &seen);
     made_of(&record, &entries);
     rules.iter().for_each(|rule| render::result(&format!("rule     {}", one_line(&rule.to_string(), 400))));
+    if let Some(plan) = &seen.plan {
+        render::result("");
+        Tree(plan).to_string().lines().for_each(|line| render::result(&indented(line, LINE)));
+    }
     render::result("");
     seen.lines.iter().for_each(|line| render::result(line));
     let given = answers.iter().map(|(step, decision)| given(step, decision));
@@ -57,12 +77,30 @@ pub(super) async fn show(args: &One) -> Result<u8, Failure> {
     Ok(exit::OK)
 }
 
-fn head(run: &RunRecord, seen: &Timeline) {
+/// A plan as programs see it: what its tasks gave is in the entries alone.
+fn without_results(plan: &Plan) -> Option<Value> {
+    fn strip(tasks: Option<&mut Value>) {
+        let tasks = tasks.and_then(Value::as_array_mut).into_iter().flatten();
+        for task in tasks.filter_map(Value::as_object_mut) {
+            task.remove("result");
+            strip(task.get_mut("subtasks"));
+        }
+    }
+    let mut plan = serde_json::to_value(plan).ok()?;
+    strip(plan.get_mut("tasks"));
+    Some(plan)
+}
+
+fn head(run: &RunRecord, judged: Option<&Judged>, seen: &Timeline) {
     let line = |name: &str, what: &str| render::result(&format!("{name:8} {what}"));
     line("run", &run.id.to_string());
     line("goal", &one_line(&run.goal, 1000));
-    line("agent", &one_line(&run.agent, 200));
-    line("status", &status(run));
+    let planned = if seen.plan.is_some() { ", for each task of a plan" } else { "" };
+    line("agent", &format!("{}{planned}", one_line(&run.agent, 200)));
+    line("status", &Judged::added_to(judged, status(run)));
+    for evidence in judged.iter().flat_map(|judged| &judged.evidence) {
+        line("", &one_line(evidence, LINE));
+    }
     let took = time::age(run.updated.since(run.created));
     let when = format!("{}, {} ago", time::utc(run.created), time::age(journals::now().since(run.created)));
     line("begun", &when);
@@ -71,7 +109,7 @@ fn head(run: &RunRecord, seen: &Timeline) {
     }
     // While it is at work, only its journal tells.
     let spend = if run.spend.tokens() > 0 || run.status.has_ended() { &run.spend } else { &seen.spend };
-    line("spent", &timeline::spent(spend, seen.cut));
+    line("spent", &timeline::spent(spend));
     if let Some(from) = run.forked_from {
         line("fork of", &from.to_string());
     }
@@ -159,6 +197,11 @@ fn asks(run: &RunRecord) -> Vec<String> {
         RunStatus::Pending => vec![format!("go on with: agentic runs resume {}", run.id)],
         RunStatus::Running if pick::state(run) == crate::args::State::Interrupted => {
             vec![format!("its process is gone; go on with: agentic runs resume {}", run.id)]
+        }
+        RunStatus::Running => {
+            let until = run.leased_until.map(|until| until.since(journals::now()).as_secs() + 1);
+            let within = until.map(|seconds| format!("; if that is gone, it shows within {seconds} s"));
+            vec![format!("a process works on it{}", within.unwrap_or_default())]
         }
         _ => Vec::new(),
     }

@@ -72,6 +72,7 @@ impl Reader {
         }
         match self.calls.len() {
             0 => Ok(self.tokens),
+            1 => Err(ToolError::invalid("one bracket is not closed; add `)`")),
             open => Err(ToolError::invalid(format!("{open} brackets are not closed; add `)`"))),
         }
     }

@@ -60,7 +60,7 @@ pub struct Compacted {
     pub remembered: Vec<Added>,
 }
 
-/// What a model says of the middle.
+// What a model says of the middle; a doc comment here would go to it, in the schema.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct Middle {
     /// What was done, found out and decided, and what is still to be done.

@@ -1,10 +1,19 @@
 //! Plans that people write: YAML files.
 
-use agentic_core::{Criterion, Goal, Plan, PlanError, Task, TaskStatus};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+mod criteria;
+mod told;
 
-use crate::verify::predicate;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use agentic_core::{Criterion, Goal, Plan, PlanError, Task, TaskStatus};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use serde_path_to_error::Track;
+
+use self::criteria::criteria;
 
 /// Why a text is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +42,27 @@ pub enum PlanFileError {
     Plan(#[from] PlanError),
 }
 
+impl PlanFileError {
+    /// The plan is well-formed, and says what no plan in a file says.
+    fn of_plan(message: String) -> Self {
+        Self::Form { what: PLAN, message: one_line(&message) }
+    }
+}
+
+const PLAN: &str = "the plan";
+
+/// What somebody wrote may have line ends and the like in it; what is said of it has none.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    goal: Value,
+    goal: WrittenGoal,
     tasks: Vec<Written>,
     /// A plan that was written down as JSON is a file too.
-    #[serde(rename = "version")]
-    _version: Option<u32>,
+    version: Option<u32>,
 }
 
 /// A task as people write it: a field that there is not is a slip of the pen.
@@ -70,22 +92,26 @@ struct Written {
 impl Written {
     fn task(self, above: &str) -> Result<Task, PlanFileError> {
         let path = format!("{above}{}", self.id);
+        let wrong = |what: String| Err(PlanFileError::of_plan(what));
         if self.status != TaskStatus::Pending {
-            let path = path.replace(char::is_control, " ");
-            let message = format!(
+            return wrong(format!(
                 "task `{path}` is not pending; leave its status out, as a plan in a file begins anew"
-            );
-            return Err(PlanFileError::Form { what: "the plan", message });
+            ));
         }
         if let Some(reference) = reference_in(&self.description) {
-            let problem =
-                "references stand in inputs, whose values the task reads; write it there".to_owned();
-            let (input, reference) = ("description".to_owned(), reference.to_owned());
-            return Err(PlanError::Reference { task: path, input, reference, problem }.into());
+            return wrong(format!(
+                "the description of task `{path}` has the reference {reference}, which only inputs can have; give the task an \
+                 input with it, as {{what: '{reference}'}}, and call it by its name"
+            ));
+        }
+        for (key, names) in [("dependencies", Some(&self.dependencies)), ("tools", self.tools.as_ref())] {
+            if let Some(name) = names.and_then(|names| repeated(names)) {
+                return wrong(format!("task `{path}` names `{name}` twice in its `{key}`; leave one out"));
+            }
         }
         let mut task = Task::new(self.id, self.description, self.dependencies);
         (task.agent, task.tools, task.inputs) = (self.agent, self.tools, self.inputs);
-        let of = format!("task `{}`", path.replace(char::is_control, " "));
+        let of = format!("task `{}`", one_line(&path));
         (task.criteria, task.retries) = (criteria(self.criteria, &of)?, self.retries);
         (task.budget_share, task.reads_goal) = (self.budget_share, self.reads_goal);
         let subtasks = self.subtasks.into_iter().map(|written| written.task(&format!("{path}/")));
@@ -100,9 +126,21 @@ fn reference_in(text: &str) -> Option<&str> {
     Some(&text[from..from + length + 2])
 }
 
+/// The first name that stands there before.
+fn repeated(names: &[String]) -> Option<&String> {
+    let mut seen = BTreeSet::new();
+    names.iter().find(|name| !seen.insert(*name))
+}
+
+/// A goal as people write it: a text, or more than that.
+enum WrittenGoal {
+    Text(String),
+    Whole(WholeGoal),
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenGoal {
+struct WholeGoal {
     text: String,
     #[serde(default)]
     inputs: Map<String, Value>,
@@ -110,44 +148,40 @@ struct WrittenGoal {
     criteria: Vec<Value>,
 }
 
-/// What criteria of each type have.
-const FIELDS: [(&str, &[&str]); 7] = [
-    ("equals", &["value"]),
-    ("matches", &["pattern"]),
-    ("schema", &["schema"]),
-    ("near", &["value", "tolerance"]),
-    ("answer", &["any_of"]),
-    ("tool", &["tool", "arguments", "gives"]),
-    ("judged", &["rubric"]),
-];
+impl<'de> Deserialize<'de> for WrittenGoal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reads;
 
-/// Criteria as people write them: a field that there is not is a slip of the pen here too.
-fn criteria(written: Vec<Value>, of: &str) -> Result<Vec<Criterion>, PlanFileError> {
-    let read = |(place, written): (usize, Value)| {
-        let wrong = |problem: String| {
-            // It may say what was written, line ends and all.
-            let problem = problem.replace(char::is_control, " ");
-            PlanFileError::Criterion { of: of.to_owned(), number: place + 1, problem }
-        };
-        let kind = written.get("type").and_then(Value::as_str);
-        let Some((kind, fields)) = kind.and_then(|kind| FIELDS.iter().find(|(known, _)| *known == kind))
-        else {
-            let kinds = FIELDS.map(|(kind, _)| kind).join(", ");
-            return Err(wrong(format!("is none; write {{type: T, …}}, and for T one of: {kinds}")));
-        };
-        let mut names = written.as_object().into_iter().flat_map(serde_json::Map::keys);
-        if let Some(name) = names.find(|name| *name != "type" && !fields.contains(&name.as_str())) {
-            let fields = fields.join(", ");
-            return Err(wrong(format!("has a field `{name}`; criteria of the type `{kind}` have: {fields}")));
+        impl<'de> Visitor<'de> for Reads {
+            type Value = WrittenGoal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a goal")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<WrittenGoal, E> {
+                Ok(WrittenGoal::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<WrittenGoal, A::Error> {
+                WholeGoal::deserialize(MapAccessDeserializer::new(fields)).map(WrittenGoal::Whole)
+            }
         }
-        let criterion =
-            Criterion::deserialize(&written).map_err(|error| wrong(format!("can't be read: {error}")))?;
-        match predicate::flaw(&criterion) {
-            Some(flaw) => Err(wrong(format!("can't be used: {flaw}"))),
-            None => Ok(criterion),
-        }
-    };
-    written.into_iter().enumerate().map(read).collect()
+
+        deserializer.deserialize_any(Reads)
+    }
+}
+
+impl WrittenGoal {
+    fn goal(self) -> Result<Goal, PlanFileError> {
+        let WholeGoal { text, inputs, criteria: written } = match self {
+            Self::Text(text) => return Ok(Goal::new(text)),
+            Self::Whole(whole) => whole,
+        };
+        let mut goal = Goal::new(text);
+        (goal.inputs, goal.criteria) = (inputs, criteria(written, "the goal")?);
+        Ok(goal)
+    }
 }
 
 /// Reads what must hold for a goal to be met: a list of criteria.
@@ -166,13 +200,20 @@ fn criteria(written: Vec<Value>, of: &str) -> Result<Vec<Criterion>, PlanFileErr
 /// # Errors
 /// [`PlanFileError`].
 pub fn read_criteria(text: &str) -> Result<Vec<Criterion>, PlanFileError> {
-    criteria(yaml(text, "a list of criteria")?, "")
+    criteria(yaml(text, "a list of criteria", told::CRITERIA)?, "")
 }
 
-fn yaml<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, PlanFileError> {
-    serde_saphyr::from_str(text).map_err(|error| {
-        let message = error.to_string().lines().next().unwrap_or_default().to_owned();
-        let message = message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message);
+/// Reads a text, which has to be this.
+fn yaml<T>(text: &str, what: &'static str, whole: &str) -> Result<T, PlanFileError>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    let mut track = Track::new();
+    let read = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        T::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track))
+    });
+    read.map_err(|error| {
+        let message = one_line(&told::told(&error, &track.path(), text, whole));
         PlanFileError::Form { what, message }
     })
 }
@@ -195,47 +236,12 @@ fn yaml<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Resul
 /// # Errors
 /// [`PlanFileError`].
 pub fn read_plan(text: &str) -> Result<Plan, PlanFileError> {
-    let file: File = yaml(text, "the plan")?;
-    let goal = match file.goal {
-        Value::String(text) => Goal::new(text),
-        whole => {
-            let written = WrittenGoal::deserialize(&whole).map_err(|error| {
-                let message =
-                    format!("`goal`, which is a text or has the fields text, inputs and criteria: {error}");
-                PlanFileError::Form { what: "the plan", message }
-            })?;
-            let mut goal = Goal::new(written.text);
-            (goal.inputs, goal.criteria) = (written.inputs, criteria(written.criteria, "the goal")?);
-            goal
-        }
-    };
-    let tasks = file.tasks.into_iter().map(|written| written.task("")).collect::<Result<_, _>>()?;
-    Ok(Plan::new(goal, tasks)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn criteria_have_the_fields_that_are_listed() {
-        let all = [
-            Criterion::Equals { value: 1.into() },
-            Criterion::Matches { pattern: "x".into() },
-            Criterion::Schema { schema: true.into() },
-            Criterion::Near { value: 1.0, tolerance: 0.0 },
-            Criterion::Answer { any_of: vec!["x".into()] },
-            Criterion::Tool { tool: "t".into(), arguments: 1.into(), gives: 1.into() },
-            Criterion::Judged { rubric: "x".into() },
-        ];
-        for (criterion, (kind, fields)) in all.iter().zip(FIELDS) {
-            let written = serde_json::to_value(criterion).unwrap();
-            let mut has: Vec<_> = written.as_object().unwrap().keys().map(String::as_str).collect();
-            has.retain(|name| *name != "type");
-            let mut listed = fields.to_vec();
-            has.sort_unstable();
-            listed.sort_unstable();
-            assert_eq!((written["type"].as_str(), has), (Some(kind), listed));
-        }
+    let file: File = yaml(text, PLAN, told::PLAN)?;
+    if let Some(version) = file.version.filter(|version| *version != 1) {
+        return Err(PlanFileError::of_plan(format!(
+            "it is of version {version}; leave its version out, as a plan in a file begins anew, with 1"
+        )));
     }
+    let tasks = file.tasks.into_iter().map(|written| written.task("")).collect::<Result<_, _>>()?;
+    Ok(Plan::new(file.goal.goal()?, tasks)?)
 }

@@ -1,16 +1,17 @@
 //! Plans as text.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 
 use agentic_core::{Plan, Task, TaskStatus};
 
-/// A plan as a tree, a line a task: status, id, what to do, what it needs, and what it says besides of who works on it and how.
+/// A plan as a tree, a line a task: status, id, what to do, what it needs, and what it says besides of who works on it, with what
+/// and how. What could steer a terminal is left out.
 ///
 /// ```text
 /// Pack for both cities
 /// ✔ oslo     Look up the weather in Oslo [scout, only search]
 /// ▸ bergen   Look up the weather in Bergen [scout, only search]
-/// · pack     Pack for both ← oslo, bergen [2 criteria, 25% of the budget]
+/// · pack     Pack for both ← oslo, bergen [reads the goal, input days, 2 criteria, 25% of the budget]
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Tree<'p>(pub &'p Plan);
@@ -21,7 +22,7 @@ pub struct Mermaid<'p>(pub &'p Plan);
 
 impl Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(first_line(&self.0.goal().text))?;
+        f.write_str(&harmless(first_line(&self.0.goal().text)))?;
         branch(f, self.0.tasks(), 0)
     }
 }
@@ -30,25 +31,29 @@ fn branch(f: &mut fmt::Formatter<'_>, tasks: &[Task], depth: usize) -> fmt::Resu
     let width = tasks.iter().map(|task| task.id.len()).max().unwrap_or_default();
     for task in tasks {
         let (indent, mark) = (depth * 2, mark(task.status));
-        write!(f, "\n{:indent$}{mark} {:width$}  {}", "", task.id, first_line(&task.description))?;
+        let mut line = format!("{mark} {:width$}  {}", task.id, first_line(&task.description));
         if !task.dependencies.is_empty() {
-            write!(f, " ← {}", task.dependencies.join(", "))?;
+            write!(line, " ← {}", task.dependencies.join(", "))?;
         }
         let terms = terms(task);
         if !terms.is_empty() {
-            write!(f, " [{}]", terms.join(", "))?;
+            write!(line, " [{}]", terms.join(", "))?;
         }
         if let Some(error) = &task.error {
-            write!(f, " ({})", first_line(error))?;
+            write!(line, " ({})", first_line(error))?;
         }
+        write!(f, "\n{:indent$}{}", "", harmless(&line))?;
         branch(f, &task.subtasks, depth + 1)?;
     }
     Ok(())
 }
 
-/// Who works on it, and within what.
+/// Inputs that are named; of more only the number is.
+const NAMED: usize = 3;
+
+/// Who works on it, with what and within what.
 fn terms(task: &Task) -> Vec<String> {
-    let Task { agent, tools, criteria, retries, budget_share, .. } = task;
+    let Task { agent, tools, reads_goal, inputs, criteria, retries, budget_share, .. } = task;
     let only = |tools: &Vec<String>| match tools.is_empty() {
         true => "no tools".to_owned(),
         false => format!("only {}", tools.join(" and ")),
@@ -56,6 +61,14 @@ fn terms(task: &Task) -> Vec<String> {
     let count = |count: usize, one: &str, many: &str| match count {
         1 => format!("1 {one}"),
         count => format!("{count} {many}"),
+    };
+    let goal = reads_goal.then(|| "reads the goal".to_owned());
+    let names: Vec<_> = inputs.keys().map(String::as_str).collect();
+    let inputs = match names.len() {
+        0 => None,
+        1 => Some(format!("input {}", names.concat())),
+        2..=NAMED => Some(format!("inputs {}", names.join(" and "))),
+        more => Some(format!("{more} inputs")),
     };
     let criteria =
         Some(criteria.len()).filter(|many| *many > 0).map(|many| count(many, "criterion", "criteria"));
@@ -65,6 +78,8 @@ fn terms(task: &Task) -> Vec<String> {
         .clone()
         .into_iter()
         .chain(tools.as_ref().map(only))
+        .chain(goal)
+        .chain(inputs)
         .chain(criteria)
         .chain(retries)
         .chain(share)
@@ -80,6 +95,15 @@ pub fn mark(status: TaskStatus) -> &'static str {
         TaskStatus::Failed => "✘",
         TaskStatus::Blocked => "⊘",
     }
+}
+
+/// Text on one line, without control characters and without marks that turn the direction of writing.
+fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace('\t', " ").replace(steers, "")
 }
 
 pub(crate) fn first_line(text: &str) -> &str {
@@ -142,10 +166,14 @@ fn name(above: &str, id: &str) -> String {
     above + &id.replace('_', "_5f").replace('-', "_2d")
 }
 
-/// Text within quotes, where `#` begins an entity.
+/// Text within quotes, which is HTML, but that `#` begins an entity.
 fn label(task: &Task) -> String {
-    let text = format!("{}: {}", task.id, first_line(&task.description));
-    text.replace('#', "#35;").replace('"', "#quot;")
+    let text = harmless(&format!("{}: {}", task.id, first_line(&task.description)));
+    let mut label = text.replace('#', "#35;");
+    for (sign, entity) in [("\"", "#quot;"), ("&", "#amp;"), ("<", "#lt;"), (">", "#gt;")] {
+        label = label.replace(sign, entity);
+    }
+    label
 }
 
 #[cfg(test)]
@@ -190,11 +218,37 @@ mod tests {
         tasks[0].criteria = vec![agentic_core::Criterion::Equals { value: 1.into() }];
         tasks[1].tools = Some(Vec::new());
         (tasks[1].retries, tasks[1].budget_share) = (Some(2), Some(0.255));
-        let plan = Plan::new(Goal::new("g"), tasks.into()).unwrap();
+        tasks[1].reads_goal = true;
+        tasks[1].inputs.insert("rain".into(), "{{a.result}}".into());
+        let plan = |tasks: &[Task]| Plan::new(Goal::new("g"), tasks.to_vec()).unwrap();
+        assert_eq!(
+            Tree(&plan(&tasks)).to_string(),
+            "g\n· a  look [scout, only search and read, 1 criterion]\n· b  look ← a [no tools, reads the goal, input rain, 2 \
+             retries, 26% of the budget]"
+        );
+        for (name, expected) in [
+            ("snow", "inputs rain and snow,"),
+            ("sun", "inputs rain and snow and sun,"),
+            ("wind", "4 inputs,"),
+        ] {
+            tasks[1].inputs.insert(name.into(), 1.into());
+            let tree = Tree(&plan(&tasks)).to_string();
+            assert!(tree.contains(expected), "{tree}");
+        }
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_or_is_markup_is_text() {
+        let mut task = Task::new("a", "\u{1b}[31mred\u{1b}[0m\t\u{202e}<b>&amp;\r#1", [""; 0]);
+        (task.agent, task.tools) = (Some("s\u{7}cout".into()), Some(vec!["se\narch".into()]));
+        task.inputs.insert("ra\u{9b}in".into(), 1.into());
+        let plan = Plan::new(Goal::new("g\u{1b}]0;title\u{7}"), vec![task]).unwrap();
         assert_eq!(
             Tree(&plan).to_string(),
-            "g\n· a  look [scout, only search and read, 1 criterion]\n· b  look [no tools, 2 retries, 26% of the budget]"
+            "g]0;title\n· a  [31mred[0m <b>&amp;#1 [scout, only search, input rain]"
         );
+        let chart = Mermaid(&plan).to_string();
+        assert!(chart.contains("t_a[\"a: [31mred[0m #lt;b#gt;#amp;amp;#35;1\"]"), "{chart}");
     }
 
     #[test]

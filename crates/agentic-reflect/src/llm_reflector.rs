@@ -28,7 +28,7 @@ pub struct LlmReflector {
     sampling: Sampling,
 }
 
-/// In this order: what is thought, then what follows from it.
+// No doc comment: that would go to the model, in the schema. In this order: what is thought, then what follows from it.
 #[derive(Deserialize, JsonSchema)]
 struct Draft {
     /// What is good and what is wrong, and why.

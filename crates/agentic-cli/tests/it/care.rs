@@ -95,7 +95,10 @@ fn what_can_not_be_cared_for_is_refused() {
     place.file("bad.yaml", "- {type: near, value: 4}");
     for (args, expected) in [
         (&["--criteria", "none.yaml"][..], "can't read none.yaml"),
-        (&["--criteria", "bad.yaml"], "bad.yaml: criterion 1 can't be read: missing field `tolerance`"),
+        (
+            &["--criteria", "bad.yaml"],
+            "bad.yaml: criterion 1 is of the type `near` and needs a number as `tolerance`",
+        ),
         (&["--tries", "2"], "--reflect"),
         (&["--threshold", "4"], "--refine"),
         (&["--refine", "--threshold", "11"], "a number from 1 to 5"),

@@ -22,7 +22,7 @@ fn plans_of_people_are_shown_and_executed() {
     place.file("plan.yaml", PLAN);
     place.file("script.yaml", SCRIPT);
     let shown = place.run(&["plan", "--file", "plan.yaml"]);
-    let tree = "Pack for Oslo\n· weather  Look up the weather\n· list     Write a packing list ← weather\n";
+    let tree = "Pack for Oslo\n· weather  Look up the weather\n· list     Write a packing list ← weather [input forecast]\n";
     assert_eq!((shown.code, shown.out.as_str()), (0, tree), "{shown:?}");
     let chart = place.run(&["plan", "--file", "plan.yaml", "--mermaid"]);
     assert!(

@@ -42,6 +42,13 @@ fn imply(tasks: &mut [Task], above: &str) -> Result<Vec<Outward>, PlanError> {
         for reference in references {
             if !ids.contains(&reference.to) {
                 outward.push(reference);
+            } else if reference.to == task.id {
+                let problem = match reference.task == here {
+                    true => "a task has no result while it is worked on; leave it out",
+                    false => "what a task is a part of has no result while it is worked on; leave it out",
+                };
+                let Outward { task, input, reference, .. } = reference;
+                return Err(PlanError::Reference { task, input, reference, problem: problem.to_owned() });
             } else if !task.dependencies.contains(&reference.to) {
                 task.dependencies.push(reference.to);
             }

@@ -41,7 +41,7 @@ pub enum PlanError {
         dependency: String,
     },
     /// Tasks wait for each other.
-    #[error("these tasks wait for each other: {}; remove a dependency", tasks.join(", "))]
+    #[error("these tasks wait for each other: {}; remove a dependency, or a reference in an input", tasks.join(", "))]
     Cycle {
         /// Their paths.
         tasks: Vec<String>,

@@ -246,7 +246,14 @@ fn references_to_nothing_are_refused() {
         "{error}"
     );
     assert!(with("t", "{{q}}").to_string().contains("it has to be `{{TASK.result}}`"));
-    assert_eq!(with("t", "{{t.result}}"), PlanError::Cycle { tasks: vec!["t".into()] });
+    let error = with("t", "{{t.result}}").to_string();
+    assert!(error.contains("`t/x`") && error.contains("what a task is a part of has no result"), "{error}");
+    let own = Task::new("t", "t", NONE).with_input("in", json!("{{t.result}}"));
+    let error = Plan::new(Goal::new("g"), vec![own]).unwrap_err().to_string();
+    assert!(
+        error.contains("input `in` of task `t`") && error.contains("a task has no result while"),
+        "{error}"
+    );
     assert_eq!(with("a b", ""), PlanError::InvalidId { task: "a b".into() });
 }
 

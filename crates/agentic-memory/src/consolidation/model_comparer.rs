@@ -25,7 +25,7 @@ impl ModelComparer {
     }
 }
 
-/// The model's answer.
+// The model's answer; a doc comment here would go to it, in the schema.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct Answer {
     /// The numbers of the notes that say the same as the new one.

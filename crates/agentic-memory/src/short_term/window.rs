@@ -55,7 +55,7 @@ struct Leaving {
     stay: Vec<String>,
 }
 
-/// What a model says of what leaves.
+// What a model says of what leaves; a doc comment here would go to it, in the schema.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct InShort {
     /// What happened and what was said, as far as it matters later.

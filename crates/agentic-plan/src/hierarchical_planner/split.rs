@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::{Part, prompt};
 use crate::LlmPlanner;
 
-/// What the model decides. Reasons come first: a model that has decided only finds reasons for that.
+// What the model decides; a doc comment here would go to it, in the schema. Reasons come first: a model that has decided only
+// finds reasons for that.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Split {
     /// Why, in one sentence.

@@ -124,13 +124,18 @@ pub(super) fn schema(names: &Names, planner: &LlmPlanner) -> Value {
 }
 
 impl Draft {
-    /// The tasks, by their names. A task that would come after itself, or after another one twice, says nothing by it.
+    /// The tasks, by their names. A task that would come after itself, or after another one twice, says nothing by it; nor does
+    /// one that names a tool twice.
     pub(super) fn tasks(self, names: &Names) -> Vec<Task> {
         let task = |(id, draft): (&String, DraftTask)| {
             let mut seen = BTreeSet::from([id.clone()]);
             let after = draft.after.into_iter().filter(|needed| seen.insert(needed.clone()));
             let mut task = Task::new(id, draft.description, after);
-            (task.agent, task.tools, task.inputs) = (draft.agent, draft.tools, draft.inputs);
+            let once = |tools: Vec<String>| {
+                let mut seen = BTreeSet::new();
+                tools.into_iter().filter(|tool| seen.insert(tool.clone())).collect()
+            };
+            (task.agent, task.tools, task.inputs) = (draft.agent, draft.tools.map(once), draft.inputs);
             task
         };
         names.new.iter().zip(self.tasks).map(task).collect()

@@ -36,8 +36,8 @@ fn question(goal: &str, result: &str, rubric: &str) -> String {
     format!("The goal was: {goal}\n\nThe result:\n{result}\n\nThe criterion: {rubric}")
 }
 
-/// Reasons come first: a model that has decided only finds reasons for that. They are bounded, as small models write on
-/// without end where they may.
+// No doc comment: that would go to the model, in the schema. Reasons come first: a model that has decided only finds reasons for
+// that. They are bounded, as small models write on without end where they may.
 #[derive(Deserialize, JsonSchema)]
 struct Judgement {
     /// Why, in one sentence.

@@ -40,7 +40,7 @@ async fn a_model_writes_a_plan() {
 
 #[tokio::test]
 async fn tasks_name_their_tools_where_that_is_wanted() {
-    let with = |tool: &str| written(json!([{"description": "d", "tools": [tool], "after": []}]));
+    let with = |tool: &str| written(json!([{"description": "d", "tools": [tool, tool], "after": []}]));
     let model = ScriptedModel::new().says(with("telepathy")).says(with("search"));
     let planner = LlmPlanner::new(model.clone()).tool("search", "searches").tools_by_task();
     assert_eq!(planned(&planner).await.unwrap().task("t1").unwrap().tools, Some(vec!["search".to_owned()]));

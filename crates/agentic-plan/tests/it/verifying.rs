@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agentic_core::{
     Agent as _, ChatModel as _, Criterion, EffectClass, EffectContext, Goal, GoalVerdict, ModelErrorKind,
-    Outcome, RunContext, Spend, Tool, ToolError, ToolSpec, async_trait,
+    Outcome, OutputFormat, RunContext, Spend, Tool, ToolError, ToolSpec, async_trait,
 };
 use agentic_plan::{Verifier, VerifyingAgent};
 use agentic_runtime::{ApproveAll, DenyAll, Ephemeral, RunContextExt as _};
@@ -131,9 +131,14 @@ async fn a_model_judges_what_is_told_in_words() {
         assert_eq!(verdict(judged(), &says(said)).await.0, expected, "{said}");
     }
     let endless = format!(r#"{{"reason": "{}", "holds": false}}"#, "on and ".repeat(200));
-    let model = ScriptedModel::new().says(endless).says(r#"{"reason": "a number", "holds": true}"#);
-    let (found, why) = verdict(judged(), &Verifier::new().judge(model)).await;
+    let model = ScriptedModel::new().with_info(|info| info.capabilities.json_schema = true);
+    let model = model.says(endless).says(r#"{"reason": "a number", "holds": true}"#);
+    let (found, why) = verdict(judged(), &Verifier::new().judge(model.clone())).await;
     assert_eq!((found, why.contains("a number")), (GoalVerdict::Met, true), "asked again: {why}");
+    for request in model.requests() {
+        let OutputFormat::JsonSchema { schema, .. } = request.output else { panic!("no schema") };
+        assert_eq!(schema.get("description"), None, "why the form is as it is is no matter for the model");
+    }
     let model = ScriptedModel::new().fails(ModelErrorKind::InvalidRequest, "no");
     assert_eq!(model.info().id.to_string(), "scripted:test");
     let (found, why) = verdict(judged(), &Verifier::new().judge(model)).await;

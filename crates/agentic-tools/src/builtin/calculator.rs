@@ -43,9 +43,8 @@ struct Arguments {
 }
 
 /// A number that was read somewhere.
-///
-/// That a model has to say where each number is from keeps it from adding one twice or inventing one; and the
-/// history of actions tells a reader.
+// That a model has to say where each number is from keeps it from adding one twice or inventing one; and the
+// history of actions tells a reader.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Read {

@@ -209,7 +209,7 @@ fn endpoint() -> Check {
 /// Whether Python runs in its sandbox, tried as the tool itself tries it.
 async fn run_code() -> Check {
     let found = match RunCode::new().hiding(".").ready().await {
-        Ok(()) => Ok("an empty program ran in the sandbox, by the python3 on PATH".into()),
+        Ok(()) => Ok("a program ran in the sandbox, by the python3 on PATH".into()),
         Err(error) => Err(Missing {
             problem: error.message().into(),
             mend: "mend that, or leave the tool out; docs/guides/running-code.md says what it needs".into(),

@@ -76,7 +76,7 @@ fn criterion(written: &Value) -> Result<Criterion, String> {
         let fields = fields.join(", ");
         return Err(format!("has a field `{name}`; criteria of the type `{kind}` have: {fields}"));
     }
-    if let Some((name, form)) = fields.iter().find(|(name, form)| !form.fits(written.get(name))) {
+    if let Some((name, form)) = fields.iter().find(|(name, form)| !form.fits(written.get(*name))) {
         return Err(format!("is of the type `{kind}` and needs {} as `{name}`", form.name()));
     }
     let criterion = Criterion::deserialize(written).map_err(|error| format!("can't be read: {error}"))?;

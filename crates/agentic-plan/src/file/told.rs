@@ -157,7 +157,7 @@ fn expected(path: &Path, whole: &str) -> String {
         last = Some(next);
     }
     match last {
-        Some((_, (name, value, item))) if item.is_empty() => format!("`{name}` has to be {value}"),
+        Some((_, (name, value, ""))) => format!("`{name}` has to be {value}"),
         Some((place, (name, value, item))) => match segments.get(place + 1) {
             Some(Segment::Seq { .. }) => format!("each of `{name}` has to be {item}"),
             Some(_) => format!("each name in `{name}` has to be {item}"),

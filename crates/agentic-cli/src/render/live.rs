@@ -36,8 +36,6 @@ struct Shown {
     line_is_open: bool,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
-    /// Whether a call was cut off, so that what it took is known only as a bound.
-    cut: bool,
     /// The rules that were given in the run.
     rules: Vec<ApprovalRule>,
     /// The plan that is executed, by several agents at the same time.
@@ -100,7 +98,6 @@ impl Live {
             line_is_open: false,
             started: None,
             ended: None,
-            cut: false,
             rules: Vec::new(),
             plan: None,
             doing: String::new(),
@@ -158,13 +155,14 @@ impl Live {
                 let words = Some(shown.words.trim()).filter(|words| !self.terminal && !is_data(words));
                 let said = if said.is_empty() { words.unwrap_or_default() } else { said };
                 // The plan stands there already.
-                if !said.is_empty() && !(self.terminal && plan.as_deref() == Some(said)) {
+                let is_there = self.terminal && plan.as_deref() == Some(said);
+                if !said.is_empty() && !is_there {
                     super::note(&so_far(said));
                 }
                 super::error(&error.to_string());
             }
         }
-        super::note(&spent(&report.spend, shown.cut || report.spend.at_most, time));
+        super::note(&spent(&report.spend, time));
     }
 
     /// The run stops short of its end: others say why.
@@ -245,9 +243,8 @@ impl EventSink for Live {
                 }
                 _ => {}
             },
-            EventKind::StepFinished { kind: StepKind::Model, result, error, spend, .. } => {
+            EventKind::StepFinished { kind: StepKind::Model, result, .. } => {
                 shown.bar.clear();
-                shown.cut |= error.is_some() && spend.tokens() > 0;
                 Self::end_words(&mut shown);
                 let (text, calls) = said(result);
                 // The answer itself is the result; what is said beside calls is a thought.
@@ -282,22 +279,17 @@ impl EventSink for Live {
                 let mark = paint(Style::Red, "✗");
                 line(&format!("{mark} {}{}", of_task(&event.scope), one_line(error, LINE)));
             }
-            EventKind::StepFinished { kind: StepKind::Embed, error: Some(_), spend, .. } => {
-                shown.cut |= spend.tokens() > 0;
-            }
-            EventKind::StepDropped { spend, .. } => {
+            EventKind::StepDropped { .. } => {
                 shown.bar.clear();
-                shown.cut |= spend.tokens() > 0;
             }
             EventKind::StepLate { step, result, error, .. } => {
                 shown.bar.clear();
                 let came = error.clone().unwrap_or_else(|| text_of(result));
                 super::note(&format!("`{step}` ended late: {}", one_line(&came, LINE)));
             }
-            EventKind::StepRestarted { step, lost, .. } => {
+            EventKind::StepRestarted { step, .. } => {
                 shown.bar.clear();
                 (shown.words, shown.told) = Default::default();
-                shown.cut |= lost.tokens() > 0;
                 super::note(&format!("`{step}` was under way when the run stopped; it starts again"));
             }
             EventKind::ApprovalDecided { decision, by: Some(by), .. } => {
@@ -413,9 +405,10 @@ fn text_of(value: &Value) -> String {
 }
 
 /// What was spent; of a call that was cut off only the most that it can have taken is known.
-fn spent(spend: &Spend, cut: bool, seconds: Option<f64>) -> String {
+fn spent(spend: &Spend, seconds: Option<f64>) -> String {
     let Spend { usage, cost, turns, .. } = spend;
-    let (turn, up_to) = (if *turns == 1 { "turn" } else { "turns" }, if cut { "up to " } else { "" });
+    let (turn, up_to) =
+        (if *turns == 1 { "turn" } else { "turns" }, if spend.at_most { "up to " } else { "" });
     let mut line = format!(
         "{turns} {turn} · {up_to}{} tokens in ({} cached) · {up_to}{} out",
         usage.input_tokens, usage.cached_input_tokens, usage.output_tokens

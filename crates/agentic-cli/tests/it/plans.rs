@@ -132,7 +132,7 @@ fn tasks_are_split_further_and_it_is_said_why() {
     place.file("script.yaml", SPLITS);
     let args = ["plan", "Pack", "--hierarchical", "--model", "scripted:script.yaml"];
     let shown = place.run(&args);
-    let tree = "Pack\n· t1  Find things\n  · t1  Find socks\n  · t2  Find boots ← t1\n";
+    let tree = "Pack\n· t1  Find things [reads the goal]\n  · t1  Find socks\n  · t2  Find boots ← t1 [reads the goal]\n";
     assert_eq!((shown.code, shown.out.as_str()), (0, tree), "{shown:?}");
     for line in ["task `t1` is split: It has two parts.", "task `t1/t2` stays as it is: It is small."] {
         assert!(shown.err.contains(line), "{}", shown.err);
@@ -198,7 +198,7 @@ fn what_becomes_of_a_plan_when_a_task_has_failed_can_be_chosen() {
     for part in [
         "agent    function-calling, for each task of a plan\n",
         "status   completed, goal not met\n         task `list` failed: ",
-        "\nPack for Oslo\n✔ weather  Look up the weather\n✘ list     Write a packing list ← weather (",
+        "\nPack for Oslo\n✔ weather  Look up the weather\n✘ list     Write a packing list ← weather [input forecast] (",
         "\ntask:weather  Look up the weather\n",
     ] {
         assert!(shown.out.contains(part), "{part}: {}", shown.out);
@@ -235,7 +235,7 @@ fn a_run_that_was_planned_again_shows_both_plans() {
     assert_eq!((done.code, done.out.as_str()), (0, "An umbrella.\n"), "{done:?}");
     let shown = place.run(&["runs", "show", "last"]);
     for part in [
-        "\nPack for Oslo\n✔ weather  Look up the weather\n✔ t1       Write on a stone\n\n",
+        "\nPack for Oslo\n✔ weather  Look up the weather\n✔ t1       Write on a stone [reads the goal]\n\n",
         "\ntask:list  Write a packing list\n",
         "\n— planned again, version 2: Task `list` (Write a packing list) failed: ",
         "\ntask:t1  Write on a stone\n",

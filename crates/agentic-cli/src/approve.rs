@@ -44,8 +44,10 @@ impl Approver for TerminalApprover {
 
 /// What is typed when this is asked. Safe to drop; then nobody is asked any more.
 async fn answered(question: &str) -> String {
-    let _asking = crate::render::ask(question);
-    line().await.unwrap_or_default()
+    let asking = crate::render::ask(question);
+    let Some(typed) = line().await else { return String::new() };
+    asking.answered();
+    typed
 }
 
 /// The arguments that are typed, if they can be those of the call.

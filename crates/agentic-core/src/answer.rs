@@ -77,13 +77,11 @@ pub fn includes(given: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Whether what a check gives is what it has to give. Where nothing is wanted (null), anything is without an `exit_code` other
-/// than 0.
+/// Whether what a check gives is what it has to give: nothing in particular if that is null, else what it [includes]. In any case
+/// what has an `exit_code` other than 0 does not pass, unless that code is wanted.
 pub fn passes(given: &Value, wanted: &Value) -> bool {
-    match wanted {
-        Value::Null => given.get("exit_code").is_none_or(|code| code.as_i64() == Some(0)),
-        wanted => includes(given, wanted),
-    }
+    let is_well = given.get("exit_code").is_none_or(|code| code.as_i64() == Some(0));
+    (is_well || wanted.get("exit_code").is_some()) && (wanted.is_null() || includes(given, wanted))
 }
 
 /// Whether two values are the same. 30 and 30.0 are one number.
@@ -116,11 +114,41 @@ pub fn code_in(answer: &str) -> &str {
     from.split_once(FENCE).map_or(from, |(code, _)| code).trim()
 }
 
+/// The JSON value that an answer is, or else has in its first [code fence](code_in).
+pub fn json_in(answer: &str) -> Option<Value> {
+    let whole = serde_json::from_str(answer.trim()).ok();
+    whole.or_else(|| serde_json::from_str(code_in(answer)).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{code_in, includes, normalised_answer};
+    use super::{code_in, includes, json_in, normalised_answer, passes};
+
+    #[test]
+    fn values_are_found_in_answers() {
+        let fenced = json!({"code": "```python\nprint(1)\n```"});
+        assert_eq!(json_in(&format!(" {fenced}\n")), Some(fenced));
+        assert_eq!(json_in("It is:\n```json\n[1]\n```"), Some(json!([1])));
+        assert_eq!(json_in("three"), None);
+    }
+
+    #[test]
+    fn what_ends_with_an_error_does_not_pass_unless_that_is_wanted() {
+        let ended = |code: Value| json!({"exit_code": code, "stdout": "42\n"});
+        for (code, wanted, expected) in [
+            (json!(0), Value::Null, true),
+            (json!(1), Value::Null, false),
+            (Value::Null, Value::Null, false),
+            (json!(0), json!({"stdout": "42\n"}), true),
+            (json!(1), json!({"stdout": "42\n"}), false),
+            (json!(1), json!({"exit_code": 1}), true),
+        ] {
+            assert_eq!(passes(&ended(code.clone()), &wanted), expected, "{code} {wanted}");
+        }
+        assert!(passes(&json!("fine"), &Value::Null) && !passes(&json!("fine"), &json!("good")));
+    }
 
     #[test]
     fn code_is_found_in_its_fence() {

@@ -131,8 +131,8 @@ pub enum Criterion {
         /// tool must be one that changes nothing, as what is called is the model's.
         #[serde(default)]
         arguments: Value,
-        /// What it has to give; of an object, the fields that matter. Null if it only must not fail, nor end with an `exit_code`
-        /// other than 0.
+        /// What it has to give; of an object, the fields that matter. Null if it only must not fail. Unless it says so, what has an
+        /// `exit_code` other than 0 has failed ([`passes`](crate::passes)).
         #[serde(default)]
         gives: Value,
     },

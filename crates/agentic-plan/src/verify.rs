@@ -166,8 +166,12 @@ impl Verifier {
     ) -> Result<Finding, StepError> {
         match cx.timeout(self.timeout, looking).await? {
             Some(found) => found,
-            None => Ok(Finding::Unknown(format!("there was no answer in {:?}", self.timeout))),
+            None => Ok(self.no_answer()),
         }
+    }
+
+    fn no_answer(&self) -> Finding {
+        Finding::Unknown(format!("there was no answer in {:?}", self.timeout))
     }
 
     async fn call(
@@ -191,11 +195,17 @@ impl Verifier {
                 format!("`{name}` is not called with an output in its arguments, as it may change something");
             return Ok(Finding::Unknown(why));
         }
-        let mut call = cx.admit(name, arguments).await?;
+        let admitted = |arguments| cx.timeout(self.timeout, cx.admit(name, arguments));
+        let Some(call) = admitted(arguments).await? else { return Ok(self.no_answer()) };
+        let (mut call, mut what) = (call?, format!("`{name}`"));
         if tool.spec().policy.approval {
             match call.ask().await? {
                 Decision::Approve => {}
-                Decision::Edit { arguments } => call = cx.admit(name, arguments).await?,
+                Decision::Edit { arguments } => {
+                    what = format!("`{name}`, with other arguments {},", short(&arguments));
+                    let Some(other) = admitted(arguments).await? else { return Ok(self.no_answer()) };
+                    call = other?;
+                }
                 Decision::Deny { reason } => {
                     return Ok(Finding::Unknown(format!("`{name}` is not called: {reason}")));
                 }
@@ -204,10 +214,10 @@ impl Verifier {
         let made = async {
             match call.make(tool).await {
                 Ok(given) if passes(&given, gives) => {
-                    Ok(Finding::Holds(format!("`{name}` gives {}", short(&given))))
+                    Ok(Finding::Holds(format!("{what} gives {}", short(&given))))
                 }
                 Ok(given) => {
-                    Ok(Finding::Fails(format!("`{name}` gives {}, not what is wanted", short(&given))))
+                    Ok(Finding::Fails(format!("{what} gives {}, not what is wanted", short(&given))))
                 }
                 Err(StepError::Tool(error)) if error.kind().is_finding() => {
                     Ok(Finding::Fails(format!("`{name}` failed: {error}")))

@@ -40,7 +40,8 @@ impl ToolReflector {
         Self { tool, arguments: Arc::new(arguments), gives: Value::Null }
     }
 
-    /// It is good only if the tool gives this: of an object the fields that are named here, of anything else all. Tests that run
+    /// It is good only if the tool gives this: of an object the fields that are named here, of anything else all; null is nothing in
+    /// particular. An `exit_code` other than 0 is none that is good, unless it is named. Tests that run
     /// in the same process as the code they test can be ended by it with code 0; a mark that they print last can't be missing then:
     /// `{"stdout": "passed\n"}`.
     #[must_use]

@@ -3,12 +3,13 @@
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, WeakProgressBar};
 
 static FOOT: Mutex<Foot> = Mutex::new(Foot { bar: None, question: None });
 
 struct Foot {
-    bar: Option<ProgressBar>,
+    /// Whoever has made it takes it away.
+    bar: Option<WeakProgressBar>,
     question: Option<String>,
 }
 
@@ -22,15 +23,17 @@ pub(super) fn put(make: impl FnOnce() -> ProgressBar) -> Option<ProgressBar> {
     if foot.question.is_some() {
         return None;
     }
-    foot.bar = Some(make());
-    foot.bar.clone()
+    let bar = make();
+    foot.bar = Some(bar.downgrade());
+    Some(bar)
 }
 
 /// A whole line, on standard error.
 pub(super) fn line(text: &str) {
     let foot = foot();
     let mut err = io::stderr();
-    let _ = match (&foot.question, &foot.bar) {
+    let bar = foot.bar.as_ref().and_then(WeakProgressBar::upgrade);
+    let _ = match (&foot.question, bar) {
         // What may be typed already is not shown again, but counts.
         (Some(question), _) => write!(err, "\n{text}\n{question}").and_then(|()| err.flush()),
         (None, Some(bar)) => bar.suspend(|| writeln!(err, "{text}")),
@@ -45,7 +48,7 @@ pub(crate) struct Asking(());
 /// Asks; the text ends where the answer is typed.
 pub(crate) fn ask(text: &str) -> Asking {
     let mut foot = foot();
-    if let Some(bar) = foot.bar.take() {
+    if let Some(bar) = foot.bar.take().as_ref().and_then(WeakProgressBar::upgrade) {
         bar.finish_and_clear();
     }
     let question = super::harmless(text).into_owned();
@@ -54,8 +57,18 @@ pub(crate) fn ask(text: &str) -> Asking {
     Asking(())
 }
 
+impl Asking {
+    /// A line was typed, which has ended the question's own.
+    pub(crate) fn answered(self) {
+        foot().question = None;
+    }
+}
+
 impl Drop for Asking {
     fn drop(&mut self) {
-        foot().question = None;
+        // Nobody has answered here.
+        if foot().question.take().is_some() {
+            let _ = writeln!(io::stderr());
+        }
     }
 }

@@ -23,7 +23,10 @@ impl LastPlan {
                 if self.plan.as_ref().is_some_and(|above| above.holds(scope)) {
                     return false;
                 }
-                return self.plan.replace(LivePlan::new(scope, plan)).is_some();
+                // In another scope it is that of another try.
+                let is_again = self.of(scope).is_some();
+                self.plan = Some(LivePlan::new(scope, plan));
+                return is_again;
             }
             EventKind::PlanExtended { tasks } => {
                 self.describe(scope, "", tasks);

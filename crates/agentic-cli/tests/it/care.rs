@@ -110,6 +110,25 @@ fn what_can_not_be_cared_for_is_refused() {
 }
 
 #[test]
+fn a_criterion_that_calls_the_shell_waits_for_a_yes() {
+    let place = Place::new();
+    place.file("script.yaml", "turns: [{text: done}]");
+    place.file("criteria.yaml", "- {type: tool, tool: shell, arguments: {command: 'echo so > said'}}");
+    let said = || place.folder.path().join("work/said").exists();
+    let run =
+        ["run", "g", "--model", "scripted:script.yaml", "--criteria", "criteria.yaml", "--tool", "shell"];
+    let waits = place.run(&run);
+    assert!(waits.code == 5 && waits.err.contains("Call `shell` with") && !said(), "{waits:?}");
+    assert_eq!(place.run(&["runs", "approve", "last"]).code, 0);
+    let done = place.run(&["runs", "resume", "last"]);
+    assert!(done.code == 0 && said() && done.err.contains("criterion 1 holds"), "{done:?}");
+    let replayed = place.run(&["runs", "replay", "last"]);
+    assert!(replayed.code == 0 && replayed.out.contains("same outcome"), "{replayed:?}");
+    let denied = place.run(&[&run[..], &["--ephemeral"]].concat());
+    assert!(denied.code == 4 && denied.err.contains("`shell` is not called: nobody is there"), "{denied:?}");
+}
+
+#[test]
 fn criteria_that_can_not_be_looked_at_are_refused_before_the_run() {
     let place = Place::new();
     place.file("script.yaml", SCRIPT);

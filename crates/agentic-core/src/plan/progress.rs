@@ -38,7 +38,7 @@ impl Plan {
     /// What came of it: the result of the task that no other one needs; of several, an object with the result of each under
     /// its id, null where there is none. What is [left over](super::Replanned::left_over) from versions before counts only where
     /// there is nothing else. Where none of these has a result, an object with what there is: the results of the tasks that are
-    /// done and that nothing which is done needs, under their paths; null if there is none.
+    /// done and that no task which is done needs on their level, under their paths; null if there is none.
     pub fn result(&self) -> Value {
         let is_left =
             |task: &&Task| self.replanned.iter().any(|version| version.left_over.contains(&task.id));

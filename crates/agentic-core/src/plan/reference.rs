@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::answer::code_in;
+use crate::answer::json_in;
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,28 +62,26 @@ impl Reference {
         Ok(Self { task: task.to_owned(), parts })
     }
 
-    /// The part of this result. A text that is JSON, as a model writes it, in a code fence or not, has the parts of its value.
+    /// The part of this result.
     fn of<'v>(&self, result: &'v Value) -> Result<Cow<'v, Value>, String> {
-        let text = result.as_str().filter(|_| !self.parts.is_empty());
-        match text.and_then(|text| serde_json::from_str::<Value>(code_in(text).trim()).ok()) {
-            Some(value) => self.within(&value).cloned().map(Cow::Owned),
-            None => self.within(result).map(Cow::Borrowed),
-        }
+        part(&self.parts, result)
     }
+}
 
-    fn within<'v>(&self, result: &'v Value) -> Result<&'v Value, String> {
-        self.parts.iter().try_fold(result, |value, part| {
-            let why = if value.is_string() { "; it is a text, and none of JSON" } else { "" };
-            match part {
-                Part::Field(name) => {
-                    value.get(name).ok_or_else(|| format!("the result has no `{name}` there{why}"))
-                }
-                Part::Place(place) => {
-                    value.get(place).ok_or_else(|| format!("the result has no place {place} there{why}"))
-                }
-            }
-        })
-    }
+/// The part of a value. A text that is JSON, as a model writes it, in a code fence or not, has the parts of its value.
+fn part<'v>(parts: &[Part], value: &'v Value) -> Result<Cow<'v, Value>, String> {
+    let Some((first, rest)) = parts.split_first() else { return Ok(Cow::Borrowed(value)) };
+    let read = value.as_str().map(|text| json_in(text).filter(|value| !value.is_string()));
+    let why = match read {
+        Some(Some(read)) => return part(parts, &read).map(|part| Cow::Owned(part.into_owned())),
+        Some(None) => "; it is a text, and none of JSON",
+        None => "",
+    };
+    let (found, what) = match first {
+        Part::Field(name) => (value.get(name), format!("`{name}`")),
+        Part::Place(place) => (value.get(place), format!("place {place}")),
+    };
+    found.map_or_else(|| Err(format!("the result has no {what} there{why}")), |value| part(rest, value))
 }
 
 /// Whether a letter may stand in an id.
@@ -199,6 +197,8 @@ mod tests {
         ] {
             assert!(part(written).unwrap_err().contains(expected), "{written}");
         }
+        let inner = json!({"body": r#"{"days": [1]}"#});
+        assert_eq!(filled(&json!("{{t.result.body.days[0]}}"), &|_| Some(&inner)), Ok(json!(1)));
         let whole = json!("[1]");
         assert_eq!(filled(&json!("{{t.result}}"), &|_| Some(&whole)), Ok(json!("[1]")), "as it is");
     }

@@ -1,6 +1,6 @@
 //! Criteria that say by themselves what they want.
 
-use agentic_core::{Criterion, Outcome, code_in, equals, normalised_answer};
+use agentic_core::{Criterion, Outcome, code_in, equals, json_in, normalised_answer};
 use agentic_schema::Schema;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -97,7 +97,7 @@ fn compiled_schema(schema: &Value) -> Result<Schema, String> {
 
 /// The output as a value: JSON that a model wrote as text, in a code fence or not.
 fn read(output: &Value) -> Option<Value> {
-    output.as_str().and_then(|text| serde_json::from_str(code_in(text)).ok())
+    output.as_str().and_then(json_in)
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent as _, ChatModel as _, Criterion, EffectClass, EffectContext, Goal, GoalVerdict, ModelErrorKind,
-    Outcome, OutputFormat, RunContext, Spend, Tool, ToolError, ToolSpec, async_trait,
+    Agent as _, Approval, ChatModel as _, Criterion, Decision, EffectClass, EffectContext, Goal, GoalVerdict,
+    ModelErrorKind, Outcome, OutputFormat, RunContext, Spend, StepId, Tool, ToolError, ToolSpec, async_trait,
 };
 use agentic_plan::{Verifier, VerifyingAgent};
-use agentic_runtime::{ApproveAll, DenyAll, Ephemeral, RunContextExt as _};
+use agentic_runtime::{Answer, ApproveAll, Approver, DenyAll, Ephemeral, RunContextExt as _};
 use agentic_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
@@ -100,6 +100,35 @@ async fn what_wants_approval_is_asked_for() {
     let outcome = Ephemeral::new().approver(DenyAll).run(&agent(), goal()).await.result.unwrap();
     assert_eq!(outcome.verdict, GoalVerdict::Unverified);
     assert!(outcome.evidence[0].contains("`probe` is not called: "), "{:?}", outcome.evidence);
+}
+
+/// Takes longer to answer than a criterion may take.
+#[derive(Debug)]
+struct Slow(Decision);
+
+#[async_trait]
+impl Approver for Slow {
+    async fn decide(&self, _: &StepId, _: &Approval) -> Answer {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        self.0.clone().into()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_time_to_answer_and_other_arguments_are_told() {
+    let agent = VerifyingAgent::new(Worker::default(), Verifier::new().tools([Probe::asking()]));
+    let goal = || Goal::new("look").with_criterion(probes("fails", Value::Null));
+    let outcome =
+        Ephemeral::new().approver(Slow(Decision::Approve)).run(&agent, goal()).await.result.unwrap();
+    assert!(
+        outcome.evidence[0].starts_with("criterion 1 does not hold: `probe` gives"),
+        "{:?}",
+        outcome.evidence
+    );
+    let edited = Slow(Decision::Edit { arguments: json!({"what": "good"}) });
+    let outcome = Ephemeral::new().approver(edited).run(&agent, goal()).await.result.unwrap();
+    let told = "criterion 1 holds: `probe`, with other arguments {\"what\":\"good\"}, gives";
+    assert!(outcome.evidence[0].starts_with(told), "{:?}", outcome.evidence);
 }
 
 #[tokio::test]

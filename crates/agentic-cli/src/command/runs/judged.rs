@@ -5,7 +5,7 @@ use agentic::core::GoalVerdict;
 use agentic::runtime::{AgentResult, Entry, EntryKind, RunRecord, Seq};
 use serde::Serialize;
 
-use crate::exit::{Failure, are_open};
+use crate::exit::are_open;
 
 /// The verdict on a run's outcome.
 #[derive(Serialize)]
@@ -26,14 +26,13 @@ impl Judged {
         Some(Self { verdict: outcome.verdict, evidence: outcome.evidence, criteria_open })
     }
 
-    /// The verdict on this run, of which the last entry alone is read.
-    pub(super) async fn load(runtime: &Runtime, run: &RunRecord) -> Result<Option<Self>, Failure> {
+    /// The verdict on this run, of which the last entry alone is read. None where that can't be read: `show` says why.
+    pub(super) async fn load(runtime: &Runtime, run: &RunRecord) -> Option<Self> {
         if !run.status.has_ended() {
-            return Ok(None);
+            return None;
         }
         let before = Seq(run.entries.saturating_sub(1));
-        let last = runtime.store().load(run.id, before).await.map_err(Failure::store)?;
-        Ok(Self::of(last.last()))
+        Self::of(runtime.store().load(run.id, before).await.ok()?.last())
     }
 
     /// `completed, goal not met`: nothing is added of a goal that nobody has verified nor wanted to.

@@ -67,7 +67,7 @@ pub(super) async fn list(args: &List) -> Result<u8, Failure> {
     let mut judged = Vec::with_capacity(runs.len());
     if let Some(runtime) = &runtime {
         for run in &runs {
-            judged.push(Judged::load(runtime, run).await?);
+            judged.push(Judged::load(runtime, run).await);
         }
     }
     let runs: Vec<_> = runs.into_iter().zip(judged).collect();

@@ -20,12 +20,12 @@ struct Check {
 struct Missing {
     problem: String,
     mend: String,
-    how: How,
+    lack: Lack,
 }
 
 /// What its lack means.
 #[derive(Clone, Copy)]
-enum How {
+enum Lack {
     /// It is there, and can't be used: `agentic run` fails.
     Wrong,
     /// `agentic run` fails without it.
@@ -44,14 +44,14 @@ pub(crate) async fn doctor() -> Result<u8, Failure> {
     for Check { what, found } in checks {
         match found {
             Ok(state) => render::result(&format!("ok       {what}: {state}")),
-            Err(Missing { problem, mend, how }) => {
-                let mark = match how {
-                    How::Wrong => "wrong",
-                    How::Needed => "missing",
-                    How::Optional => "optional",
+            Err(Missing { problem, mend, lack }) => {
+                let mark = match lack {
+                    Lack::Wrong => "wrong",
+                    Lack::Needed => "missing",
+                    Lack::Optional => "optional",
                 };
                 render::result(&format!("{mark:8} {what}: {problem} → {mend}"));
-                if !matches!(how, How::Optional) {
+                if !matches!(lack, Lack::Optional) {
                     code = exit::FAILED;
                 }
             }
@@ -69,7 +69,7 @@ fn configuration() -> Check {
             Err(failure) => Err(Missing {
                 problem: failure.message().into(),
                 mend: format!("correct {}", path.display()),
-                how: How::Wrong,
+                lack: Lack::Wrong,
             }),
         },
     };
@@ -80,7 +80,7 @@ async fn runs() -> Check {
     let missing = |failure: Failure| Missing {
         problem: failure.message().into(),
         mend: "name another folder by AGENTIC_HOME, or run with --ephemeral".into(),
-        how: How::Needed,
+        lack: Lack::Needed,
     };
     let found = match (journals::path(), journals::existing().await) {
         (Ok(path), Ok(Some(_))) => Ok(path.display().to_string()),
@@ -97,7 +97,7 @@ fn embedded_model() -> Check {
         Err(Missing {
             problem: "this program was built without it".into(),
             mend: "build with the default features, or use --model openai:NAME".into(),
-            how: How::Optional,
+            lack: Lack::Optional,
         })
     };
     Check { what: "embedded models", found }
@@ -105,10 +105,10 @@ fn embedded_model() -> Check {
 
 /// The model that `agentic run` uses.
 async fn model() -> Check {
-    let missing = |problem: String, mend: &str, how| Missing { problem, mend: mend.into(), how };
+    let missing = |problem: String, mend: &str, lack| Missing { problem, mend: mend.into(), lack };
     let found = match config::model() {
         Err(failure) => {
-            Err(missing(failure.message().into(), "correct the file or variable that it names", How::Wrong))
+            Err(missing(failure.message().into(), "correct the file or variable that it names", Lack::Wrong))
         }
         Ok(address) => match address.strip_prefix("local:") {
             Some(spec) => local_file(&address, spec),
@@ -118,7 +118,7 @@ async fn model() -> Check {
                 Err(failure) => Err(missing(
                     failure.message().into(),
                     "do that, or name another with --model",
-                    How::Needed,
+                    Lack::Needed,
                 )),
             },
         },
@@ -127,12 +127,12 @@ async fn model() -> Check {
 }
 
 fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
-    let missing = |problem: String, mend: String, how| Missing { problem, mend, how };
+    let missing = |problem: String, mend: String, lack| Missing { problem, mend, lack };
     let library = models::library().map_err(|failure| {
         missing(
             failure.message().into(),
             "correct the file that it names, or set AGENTIC_HOME if it names none".into(),
-            How::Wrong,
+            Lack::Wrong,
         )
     })?;
     let spec = spec.split('?').next().unwrap_or_default();
@@ -141,10 +141,10 @@ fn local_file(address: &str, spec: &str) -> Result<String, Missing> {
         Ok(_) => Err(missing(
             format!("{address} is not fetched yet"),
             format!("agentic model pull {spec} (`agentic run` does it too)"),
-            How::Optional,
+            Lack::Optional,
         )),
         Err(error) => {
-            Err(missing(error.to_string(), "agentic model list shows what there is".into(), How::Needed))
+            Err(missing(error.to_string(), "agentic model list shows what there is".into(), Lack::Needed))
         }
     }
 }
@@ -157,9 +157,9 @@ fn prices() -> Check {
         Err(failure) => Err(Missing {
             problem: failure.message().into(),
             mend: "correct that file, or name another by AGENTIC_PRICES".into(),
-            how: match config::model() {
-                Ok(address) if address.starts_with("openai:") => How::Needed,
-                _ => How::Optional,
+            lack: match config::model() {
+                Ok(address) if address.starts_with("openai:") => Lack::Needed,
+                _ => Lack::Optional,
             },
         }),
     };
@@ -187,7 +187,7 @@ fn pip() -> Check {
         None => Err(Missing {
             problem: "not found; models come from it where the hub can't be reached".into(),
             mend: how_to_install_pip().into(),
-            how: How::Optional,
+            lack: Lack::Optional,
         }),
     };
     Check { what: "pip", found }
@@ -200,7 +200,7 @@ fn endpoint() -> Check {
         Err(Missing {
             problem: "no key is set".into(),
             mend: "export OPENAI_API_KEY=… (or OPENAI_BASE_URL for a server without keys)".into(),
-            how: How::Optional,
+            lack: Lack::Optional,
         })
     };
     Check { what: "openai models", found }
@@ -213,7 +213,7 @@ async fn run_code() -> Check {
         Err(error) => Err(Missing {
             problem: error.message().into(),
             mend: "mend that, or leave the tool out; docs/guides/running-code.md says what it needs".into(),
-            how: How::Optional,
+            lack: Lack::Optional,
         }),
     };
     Check { what: "run_code", found }

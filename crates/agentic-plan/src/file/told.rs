@@ -193,25 +193,31 @@ fn syntax(kind: &ErrorKind) -> Option<String> {
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => "there is a tab; indent with spaces",
         ErrorKind::UnclosedFlowCollection { open } => {
-            return Some(format!("`{open}` is not closed"));
+            return Some(format!(
+                "`{open}` is not closed; close it, or put a text that begins with it in quotes"
+            ));
         }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            return Some(format!("`{open}` is closed by `{close}`"));
+            return Some(format!("`{open}` is closed by `{close}`; close each bracket by its own"));
         }
         ErrorKind::UnexpectedCharacter { character } => {
             return Some(format!("a text can't begin with `{character}`; put it in quotes"));
         }
-        ErrorKind::MisplacedFlowCollectionEnd => "a bracket is closed that was not opened",
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            "a bracket is closed that was not opened; leave it out, or put the text in quotes"
+        }
         ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => "a bracket is not closed",
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            "a bracket is not closed; close it, or put a text with brackets in quotes"
+        }
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
             "a `,` or a closing bracket is missing before it; put a text with brackets or `,` in it in quotes"
         }
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
         | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            "a text before it begins with a quote that is not closed"
+            "a text before it begins with a quote that is not closed; close it"
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
             "something follows the closing quote of a text; put all of the text in quotes"

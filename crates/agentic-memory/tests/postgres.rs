@@ -117,10 +117,13 @@ async fn c_with_an_approximate_index() {
     let store = open(&format!("{url}&index=hnsw"), Some(&embedder())).await.unwrap();
     assert!(!store.info().capabilities.exact);
     vector_store::all(&store).await;
-    // So that the index is what is asked.
-    let admin = admin(&server).await;
+    // Records that are alike in hundreds, as those of the contract, hide others in pgvector's graph; which ones, is luck.
+    let url = fresh(&server, "with_index").await;
+    let store = open(&format!("{url}&index=hnsw"), Some(&embedder())).await.unwrap();
     let of = |n: usize| MemoryScope::of_tenant(if n.is_multiple_of(50) { "few" } else { "anna" });
-    let numbers = |n: usize| (0..16).map(|at| ((n * 31 + at * 17) % 101) as f32 - 50.0).collect::<Vec<_>>();
+    let mut random = fastrand::Rng::with_seed(7);
+    let vectors: Vec<Vec<f32>> = (0..5_020).map(|_| (0..16).map(|_| random.f32() - 0.5).collect()).collect();
+    let numbers = |n: usize| vectors[n].clone();
     for batch in 0..5 {
         let records = (batch * 1_000..(batch + 1) * 1_000).map(|n| {
             let record = Record::new(format!("{n:05}"), of(n), Timestamp::from_millis(7));
@@ -128,21 +131,23 @@ async fn c_with_an_approximate_index() {
         });
         store.apply(WriteBatch::upsert(records)).await.unwrap();
     }
-    admin.batch_execute("ANALYZE with_index.records").await.unwrap();
+    // So that the index is what is asked.
+    admin(&server).await.batch_execute("ANALYZE with_index.records").await.unwrap();
     let exact = open(&url, Some(&embedder())).await.unwrap();
     assert!(exact.info().capabilities.exact);
     let (mut hits, mut all) = (0, 0);
     for n in 0..20 {
         let filter = Filter::any().is("odd", n % 2 == 1);
         let wanted = Selection::new(of(n * 50 + n % 2), 10).filtered(filter);
-        let near = store.nearest(&numbers(n * 7), &wanted).await.unwrap();
-        let nearest = exact.nearest(&numbers(n * 7), &wanted).await.unwrap();
+        let asked = numbers(5_000 + n);
+        let near = store.nearest(&asked, &wanted).await.unwrap();
+        let nearest = exact.nearest(&asked, &wanted).await.unwrap();
         assert_eq!(near.len(), nearest.len(), "no filter loses anything");
         all += nearest.len();
         hits += near.iter().filter(|hit| nearest.iter().any(|it| it.score == hit.score)).count();
     }
     println!("found by the index: {hits} of {all}");
-    assert!(hits * 10 >= all * 9, "{hits} of {all}");
+    assert!(hits * 100 >= all * 98, "{hits} of {all}");
     let (url, long) = (fresh(&server, "with_index").await, EmbedderInfo::new("test:2001", 2001));
     assert!(refused(&format!("{url}&index=hnsw"), Some(&long), Kind::Invalid).await.contains("2000"));
     refused(&url, None, Kind::NotFound).await;

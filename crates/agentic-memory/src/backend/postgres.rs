@@ -16,7 +16,8 @@
 //! # Exact, unless asked otherwise
 //! Without an index all vectors that a scope sees are looked at: exact, and some 15 ms for 5,000 of 384 numbers on two
 //! cores. With `index=hnsw` the store says `exact: false`. The index has the vectors of all tenants; it is asked on and on
-//! until as many are found as are wanted, and where it gives up before that, all are looked at. A handle without the option
+//! until as many are found as are wanted, and where it gives up before that, all are looked at. Hundreds of records with one
+//! and the same vector hide others in pgvector's graph: leave the index out where they are many. A handle without the option
 //! searches exactly, also where there is an index.
 
 mod address;

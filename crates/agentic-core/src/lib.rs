@@ -92,6 +92,7 @@ pub use memory::{
 pub use memory_scope::{InvalidScope, MemoryScope};
 pub use plan::{Extension, Plan, PlanError, Planner, Purpose, Replanned, Task, TaskStatus};
 pub use reflect::{Critic, Critique, Reflection, Reflector, Score};
+pub use scope::{path_name, path_part};
 pub use store::{
     Beside, Cursor, Hit, Record, Selection, StoreCapabilities, StoreError, StoreErrorKind, StoreInfo,
     VectorStore, WriteBatch,

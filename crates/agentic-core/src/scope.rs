@@ -1,5 +1,6 @@
 //! Scopes: how step ids are derived.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,22 +84,44 @@ impl Scope {
             path.push_str(&self.path);
             path.push('/');
         }
-        // As it is, a slash or an at sign would make two different paths equal.
-        let mut rest = name;
-        while let Some(at) = rest.find(['%', '/', '@']) {
-            path.push_str(&rest[..at]);
-            path.push_str(match rest.as_bytes()[at] {
-                b'%' => "%25",
-                b'/' => "%2F",
-                _ => "%40",
-            });
-            rest = &rest[at + 1..];
-        }
-        path.push_str(rest);
+        path.push_str(&path_part(name));
         if ordinal > 0 {
             // Writing to a String can't fail.
             let _ = write!(path, "@{ordinal}");
         }
         path
+    }
+}
+
+/// A name as it stands in the paths of scopes and steps, where `%`, `/` and `@` are written `%25`, `%2F` and `%40`: as they
+/// are, they would make two different paths equal.
+pub fn path_part(name: &str) -> Cow<'_, str> {
+    if !name.contains(['%', '/', '@']) {
+        return name.into();
+    }
+    name.replace('%', "%25").replace('/', "%2F").replace('@', "%40").into()
+}
+
+/// The name that [stands](path_part) in this part of a path, without the ordinal of its use.
+pub fn path_name(part: &str) -> Cow<'_, str> {
+    let name = part.split('@').next().unwrap_or(part);
+    if !name.contains('%') {
+        return name.into();
+    }
+    name.replace("%40", "@").replace("%2F", "/").replace("%25", "%").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_from_a_path_as_it_was_given() {
+        for name in ["", "plain", "a/b@1", "100%", "%2F", "%252F@/%"] {
+            let path = Scope::root().child(name).path().to_owned();
+            assert_eq!(path, path_part(name));
+            assert!(!path.contains(['/', '@']), "{path}");
+            assert_eq!(path_name(&format!("{path}@3")), name);
+        }
     }
 }

@@ -40,8 +40,6 @@ pub struct LlmPlanner {
 impl LlmPlanner {
     /// This model plans.
     pub fn new(model: impl ChatModel) -> Self {
-        let mut sampling = Sampling::default();
-        sampling.temperature = Some(0.0);
         Self {
             model: Arc::new(model),
             agents: BTreeMap::new(),
@@ -49,7 +47,7 @@ impl LlmPlanner {
             tools_by_task: false,
             max_tasks: 10,
             attempts: 3,
-            sampling,
+            sampling: Sampling::greedy(),
         }
     }
 

@@ -54,9 +54,12 @@ impl CriticAgent {
     }
 
     fn of(judge: Judge) -> Self {
-        let mut sampling = Sampling::default();
-        sampling.temperature = Some(0.0);
-        Self { judge, criteria: CRITERIA.map(str::to_owned).to_vec(), attempts: 3, sampling }
+        Self {
+            judge,
+            criteria: CRITERIA.map(str::to_owned).to_vec(),
+            attempts: 3,
+            sampling: Sampling::greedy(),
+        }
     }
 
     /// Judges by these: a name, or a name, a colon and what it means. Default: correctness, completeness, clarity and

@@ -46,9 +46,7 @@ struct Draft {
 impl LlmReflector {
     /// This model reflects.
     pub fn new(model: impl ChatModel) -> Self {
-        let mut sampling = Sampling::default();
-        sampling.temperature = Some(0.0);
-        Self { model: Arc::new(model), signal: None, attempts: 3, sampling }
+        Self { model: Arc::new(model), signal: None, attempts: 3, sampling: Sampling::greedy() }
     }
 
     /// First this one is asked, which knows from outside whether it is good: the model is asked only where it is not, and

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use agentic::core::{EventKind, Plan, Task};
+use agentic::core::{EventKind, Plan, Task, path_part};
 
 use super::live_plan::LivePlan;
 
@@ -65,7 +65,7 @@ impl LastPlan {
     fn describe(&mut self, scope: &str, above: &str, tasks: &[Task]) {
         for task in tasks {
             let path = if above.is_empty() { task.id.clone() } else { format!("{above}/{}", task.id) };
-            let name = path.replace('%', "%25").replace('/', "%2F").replace('@', "%40");
+            let name = path_part(&path);
             let within = if scope.is_empty() { String::new() } else { format!("{scope}/") };
             self.tasks.insert(format!("{within}task:{name}"), task.description.clone());
             self.describe(scope, &path, &task.subtasks);

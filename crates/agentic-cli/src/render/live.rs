@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentic::core::{
     ApprovalRule, Decision, ErrorClass, Event, EventKind, EventSink, ModelDelta, Reason, Spend, StepKind,
-    TaskStatus, Timestamp,
+    TaskStatus, Timestamp, path_name,
 };
 use agentic::runtime::RunReport;
 use serde_json::Value;
@@ -372,8 +372,7 @@ impl EventSink for Live {
 /// Whose a line is, where tasks of a plan are worked on at the same time: `t1: `.
 fn of_task(scope: &str) -> String {
     let task = scope.rsplit('/').find_map(|part| part.strip_prefix("task:"));
-    let path = |task: &str| task.split('@').next().unwrap_or_default().replace("%2F", "/");
-    task.map(|task| format!("{}: ", one_line(&path(task), LINE))).unwrap_or_default()
+    task.map(|task| format!("{}: ", one_line(&path_name(task), LINE))).unwrap_or_default()
 }
 
 /// Whether what a model says is a value for the program, as of a planner or a critic, and nothing to read.

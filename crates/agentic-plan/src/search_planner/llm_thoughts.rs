@@ -31,9 +31,7 @@ pub struct LlmThoughts {
 impl LlmThoughts {
     /// This model proposes and values.
     pub fn new(model: impl ChatModel) -> Self {
-        let mut sampling = Sampling::default();
-        sampling.temperature = Some(0.0);
-        Self { model: Arc::new(model), attempts: 3, sampling }
+        Self { model: Arc::new(model), attempts: 3, sampling: Sampling::greedy() }
     }
 
     /// The model is asked at most so often for one answer, the first time included. Default: 3.

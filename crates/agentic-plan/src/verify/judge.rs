@@ -3,7 +3,9 @@
 use std::iter;
 use std::sync::Arc;
 
-use agentic_core::{ChatModel, Goal, Message, ModelRequest, Outcome, RunContext, StepError, quoted};
+use agentic_core::{
+    ChatModel, Goal, Message, ModelRequest, Outcome, RunContext, Sampling, StepError, quoted,
+};
 use agentic_schema::{ExtractError, ExtractOptions, extract};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -60,7 +62,7 @@ pub(super) async fn judge(
     let asked = Message::user(question(&goal.prompt(), &outcome.text(), rubric));
     let messages = iter::once(Message::system(SYSTEM)).chain(shown).chain([asked]).collect();
     let mut request = ModelRequest::new(messages);
-    request.sampling.temperature = Some(0.0);
+    request.sampling = Sampling::greedy();
     let options = ExtractOptions::default().with_name("judgement");
     match extract::<Judgement>(cx, model, request, &options).await {
         Ok(judged) if judged.value.holds => Ok(Finding::Holds(format!("{rubric} ({})", judged.value.reason))),

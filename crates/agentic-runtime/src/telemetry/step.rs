@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     Approval, Decision, EffectClass, ErrorClass, FinishReason, ModelResponse, RunId, Spend, StepId, StepKind,
-    Timestamp,
+    Timestamp, path_name,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -180,9 +180,8 @@ fn provider_and_model(id: Option<&str>) -> (&str, Option<&str>) {
 fn name_of(step: &StepId) -> String {
     let path = step.as_str();
     let last = path.rsplit_once('/').map_or(path, |(_, last)| last);
-    let name = last.split_once('@').map_or(last, |(name, _)| name);
-    let name = name.strip_prefix("tool:").unwrap_or(name);
-    name.replace("%40", "@").replace("%2F", "/").replace("%25", "%")
+    let name = path_name(last);
+    name.strip_prefix("tool:").unwrap_or(&name).to_owned()
 }
 
 /// What the last part of a step's id says of its kind. An effect of an agent's own may have any name, also one of these.

@@ -89,9 +89,15 @@ impl Default for AcceptOptions {
 
 /// Reads the arguments; the first is the program.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // What stands behind `run` is for the program.
+    let mut own = args.iter().skip(1).take_while(|arg| *arg != "run");
+    if own.any(|arg| arg == "--help" || arg == "-h") {
+        return Ok(Command::Help);
+    }
     let mut parser = Parser::from_iter(args);
     let name = match parser.next()? {
-        None | Some(Arg::Long("help") | Arg::Short('h')) => return Ok(Command::Help),
+        None => return Ok(Command::Help),
         Some(Arg::Value(name)) => name.string()?,
         Some(other) => return Err(other.unexpected().into()),
     };
@@ -189,7 +195,11 @@ mod tests {
 
     #[test]
     fn commands_and_their_options() {
-        assert_eq!(parsed(""), Ok(Command::Help));
+        for asks in ["", "help", "--help", "-h", "accept --help", "accept main-job -h"] {
+            assert_eq!(parsed(asks), Ok(Command::Help), "{asks}");
+        }
+        let args = vec!["--help".into()];
+        assert_eq!(parsed("run --help"), Ok(Command::Run { args }));
         assert_eq!(parsed("test --skip-model"), Ok(Command::Test(TestOptions { skip_model: true })));
         let args = vec!["run".into(), "a goal".replace(' ', "-").into(), "--yes".into()];
         assert_eq!(parsed("run -- run a-goal --yes"), Ok(Command::Run { args }));

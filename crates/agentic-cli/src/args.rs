@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agentic::LlmPlanner;
 use agentic::core::ApprovalRule;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,10 @@ pub(crate) use self::runs::{Became, Fork, List, One, Printed, Question, Runs, Ru
 use crate::exhausted::Exhausted;
 use crate::exit::{self, Failure};
 use crate::{render, rules};
+
+const SETTINGS: &str = "\
+What is no flag of a command may be a variable of the environment, which its help names, or a line of the
+configuration: `agentic doctor` tells where that file is, AGENTIC_CONFIG names another.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,7 +36,7 @@ Exit codes:
 
 /// Run LLM agents that can be trusted with real work.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, after_help = EXIT_CODES)]
+#[command(version, about, propagate_version = true, after_help = format!("{SETTINGS}\n\n{EXIT_CODES}"))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -113,7 +118,7 @@ pub(crate) struct Plan {
     #[arg(long, conflicts_with = "file")]
     pub(crate) hierarchical: bool,
     /// The most tasks of a plan, not counting those of tasks that are split [default: 10; with --hierarchical 5]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = tasks, allow_negative_numbers = true)]
     pub(crate) max_tasks: Option<u64>,
     /// The most tasks that are worked on at a time [default: 4]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "execute")]
@@ -405,6 +410,13 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     };
     let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
     at_least_one(number.ok_or_else(|| "not a whole number, for example 20 or 50k".to_owned())?)
+}
+
+fn tasks(text: &str) -> Result<u64, String> {
+    match count(text)? {
+        tasks if tasks <= LlmPlanner::MOST_TASKS as u64 => Ok(tasks),
+        _ => Err(format!("a plan of a model has at most {} tasks", LlmPlanner::MOST_TASKS)),
+    }
 }
 
 pub(crate) fn at_least_one(count: u64) -> Result<u64, String> {

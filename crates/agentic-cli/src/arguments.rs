@@ -1,7 +1,7 @@
 //! Arguments of tools as the user writes them, held to the tool's schema: a mistake is found before it costs anything.
 
 use agentic::core::ToolSpec;
-use agentic::schema::Schema;
+use agentic::schema::{Schema, check_arguments};
 use agentic::tools::builtin;
 use serde_json::{Map, Value};
 
@@ -27,9 +27,5 @@ pub(crate) fn check_some(spec: &ToolSpec, arguments: &Map<String, Value>) -> Res
 /// Whether these are arguments of the built-in tool of this name. Those of others can't be checked here.
 pub(crate) fn check(tool: &str, arguments: &Value) -> Result<(), String> {
     let Ok(tool) = builtin::by_name(tool, &builtin::Settings::new(".")) else { return Ok(()) };
-    let spec = tool.spec();
-    let Ok(schema) = Schema::compile(&spec.parameters) else { return Ok(()) };
-    schema
-        .validate(arguments)
-        .map_err(|invalid| format!("these are no arguments of `{}`: {invalid}", spec.name))
+    check_arguments(tool.spec(), arguments).map_err(|error| error.message().to_owned())
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::args::Care;
+use crate::arguments;
 use crate::exit::Failure;
 
 /// What a run has that tasks and criteria may ask for.
@@ -71,6 +72,10 @@ fn check_tool(
     let refused = |why: String| Err(Failure::usage(format!("{of}{asks} `{tool}`, {why}")));
     if !tools.iter().any(|known| known.spec().name == *tool) {
         return refused(format!("which the run does not have; add --tool {tool}"));
+    }
+    if !arguments.is_null() {
+        arguments::check(tool, arguments)
+            .map_err(|why| Failure::usage(format!("{of}{asks} `{tool}`: {why}")))?;
     }
     let call = Approval::of_tool(tool, arguments.clone());
     match rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {

@@ -1,6 +1,16 @@
 //! Answers, as they are compared.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+
+/// A value as text: a string as it is, anything else as JSON.
+pub fn value_text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => text.into(),
+        other => other.to_string().into(),
+    }
+}
 
 /// A short answer in the form in which answers are compared: lower case, without punctuation and the English articles, one
 /// space between words. So "The Eiffel Tower." is "eiffel tower".

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::answer::value_text;
 use crate::usage::Spend;
 
 /// What is wanted.
@@ -181,10 +182,7 @@ impl Outcome {
 
     /// The output as text: a string as it is, anything else as JSON.
     pub fn text(&self) -> String {
-        match &self.output {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
+        value_text(&self.output).into_owned()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Plans: a goal split into tasks that depend on each other. Valid by construction; another set of tasks is another version.
+//! Plans: a goal split into tasks that depend on each other. Valid by construction. A plan that is being written gets
+//! more tasks; any other set of tasks is another version.
 
 mod assigned;
 mod check;

@@ -115,7 +115,8 @@ impl PlanExecutor {
         self
     }
 
-    /// So often a task that fails is tried again, unless it says so itself. Default: 1. The agent reads why it failed.
+    /// So often a task that fails is tried again at most, unless it says so itself. Default: 1. The agent reads why it failed. A
+    /// [reflector](Self::reflector) that finds no other try worth it ends the tries.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
@@ -145,7 +146,7 @@ impl PlanExecutor {
     }
 
     /// Reflects on failures: what it says is read by who tries again, and by the planner. Where neither would read it, it is not
-    /// asked.
+    /// asked. A task of which it says that it [should not be retried](Reflection::should_retry) is not tried again.
     #[must_use]
     pub fn reflector(mut self, reflector: impl Reflector) -> Self {
         self.reflector = Some(Arc::new(reflector));
@@ -164,7 +165,7 @@ impl PlanExecutor {
     ///
     /// # Errors
     /// [`AgentError::Task`] with the task that the plan failed with, [`AgentError::InvalidInput`] if a task names an agent that
-    /// there is not, and what [ends](AgentError::ends) all here: the budget, a cancellation.
+    /// there is not, [`AgentError::InvalidOutput`] if a planner's next version has lost what was done or can't be worked on, and what [ends](AgentError::ends) all here: the budget, a cancellation.
     ///
     /// # Cancel safety
     /// Dropping the future drops the tasks that are worked on.

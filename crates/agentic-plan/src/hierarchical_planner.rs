@@ -82,6 +82,9 @@ impl HierarchicalPlanner {
         let open = tasks.iter().filter(|task| task.status.is_open());
         let mut level: Vec<String> = open.map(|task| task.id.clone()).collect();
         for _ in 1..self.depth {
+            if level.is_empty() {
+                break;
+            }
             let look_at = |cx: RunContext, path| {
                 let part = Part { goal, context, tasks: &tasks, path };
                 async move { self.subtasks(part, &cx).await }
@@ -143,8 +146,7 @@ impl Planner for HierarchicalPlanner {
     /// Plans the rest of the top level anew; new tasks are split where they have to be. What is done of a task that was split
     /// stays, as that task.
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
-        let told = context.to_owned() + &prompt::done_in_part(plan.tasks());
-        let top = self.top().replan(plan, &told, &cx.scope("top")).await?;
+        let top = self.top().replan(plan, context, &cx.scope("top")).await?;
         let tasks = self.expanded(plan.goal(), context, top.tasks().to_vec(), cx).await?;
         // What is done stays by itself.
         let new = tasks.into_iter().filter(|task| task.status.is_open()).collect();

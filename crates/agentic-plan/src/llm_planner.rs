@@ -38,6 +38,9 @@ pub struct LlmPlanner {
 }
 
 impl LlmPlanner {
+    /// The most tasks that a model is asked for at once: each is named in the schema of its answer.
+    pub const MOST_TASKS: usize = 1_000;
+
     /// This model plans.
     pub fn new(model: impl ChatModel) -> Self {
         Self {
@@ -73,10 +76,10 @@ impl LlmPlanner {
         self
     }
 
-    /// A plan has at most so many tasks. Default: 10.
+    /// A plan has at most so many tasks, up to [`MOST_TASKS`](Self::MOST_TASKS). Default: 10.
     #[must_use]
     pub fn max_tasks(mut self, tasks: usize) -> Self {
-        self.max_tasks = tasks.max(1);
+        self.max_tasks = tasks.clamp(1, Self::MOST_TASKS);
         self
     }
 
@@ -121,10 +124,11 @@ impl LlmPlanner {
         };
         let error = match extract_with(cx, &self.model, request, &schema, &options, read).await {
             Ok(extracted) => return Ok(extracted.value),
-            Err(error @ ExtractError::Step { .. }) => return Err(error.into()),
             Err(error) => error,
         };
-        flawed.into_inner().unwrap_or_else(PoisonError::into_inner).ok_or_else(|| error.into())
+        let ends = matches!(&error, ExtractError::Step { source, .. } if source.ends(cx));
+        let flawed = flawed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        flawed.filter(|_| !ends).ok_or_else(|| error.into())
     }
 }
 

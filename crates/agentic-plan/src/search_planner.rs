@@ -8,7 +8,9 @@ mod thought;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agentic_core::{AgentError, ChatModel, Goal, Plan, Planner, RunContext, Task, TaskStatus, async_trait};
+use agentic_core::{
+    AgentError, ChatModel, Goal, Plan, Planner, RunContext, Task, TaskStatus, async_trait, value_text,
+};
 use serde_json::Value;
 
 pub use self::error::{Ended, SearchError};
@@ -136,7 +138,7 @@ impl SearchPlanner {
         self
     }
 
-    /// A plan has so many steps, at most. Default: 10.
+    /// A plan has so many steps, at most; one that is planned again so many beside those that are done. Default: 10.
     #[must_use]
     pub fn depth(mut self, steps: usize) -> Self {
         self.depth = steps.max(1);
@@ -229,9 +231,5 @@ fn chain(thoughts: &[Thought], taken: BTreeSet<&str>, mut after: Vec<String>) ->
 
 /// Text as it is, nothing for null, else JSON.
 fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.trim().to_owned(),
-        other => other.to_string(),
-    }
+    if value.is_null() { String::new() } else { value_text(value).trim().to_owned() }
 }

@@ -28,6 +28,18 @@ impl StaticPlanner {
         let written_for = Some(plan.goal().text.clone());
         Self { tasks: plan.tasks().iter().map(anew).collect(), written_for }
     }
+
+    /// The plan for this goal.
+    ///
+    /// # Errors
+    /// [`PlanError`] if the tasks are none for it.
+    pub fn planned(&self, goal: &Goal) -> Result<Plan, PlanError> {
+        let mut tasks = self.tasks.clone();
+        if self.written_for.as_ref().is_some_and(|text| *text != goal.text) {
+            read_goal(&mut tasks);
+        }
+        Plan::new(goal.clone(), tasks)
+    }
 }
 
 /// The task as it was written: nothing of it is done.
@@ -50,10 +62,6 @@ fn read_goal(tasks: &mut [Task]) {
 #[async_trait]
 impl Planner for StaticPlanner {
     async fn plan(&self, goal: &Goal, _: &str, _: &RunContext) -> Result<Plan, AgentError> {
-        let mut tasks = self.tasks.clone();
-        if self.written_for.as_ref().is_some_and(|text| *text != goal.text) {
-            read_goal(&mut tasks);
-        }
-        Plan::new(goal.clone(), tasks).map_err(|error| AgentError::invalid_input(error.to_string()))
+        self.planned(goal).map_err(|error| AgentError::invalid_input(error.to_string()))
     }
 }

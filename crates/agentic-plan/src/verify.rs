@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic_core::{
-    Agent, AgentError, ChatModel, Criterion, Decision, EffectClass, Goal, GoalVerdict, Outcome, Partial,
-    RunContext, StepError, Tool, async_trait, code_in, passes,
+    Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
+    StepError, Tool, ToolErrorKind, async_trait, code_in, passes, value_text,
 };
+use agentic_schema::check_arguments;
 use serde_json::{Map, Value};
 
 /// What evidence says of a criterion that could not be looked at.
@@ -17,11 +18,11 @@ const UNKNOWN: &str = "is not known to hold";
 
 /// Whether this evidence says of a criterion that it is not known whether it holds: there was one, and it could not be looked at.
 pub fn is_unknown(evidence: &str) -> bool {
-    // A task's, or the goal's own.
-    let own = evidence
-        .strip_prefix("task `")
-        .and_then(|rest| rest.split_once("`: "))
-        .map_or(evidence, |(_, own)| own);
+    // A task's, or that of a task of its own plan, or the goal's.
+    let mut own = evidence;
+    while let Some((_, rest)) = own.strip_prefix("task `").and_then(|rest| rest.split_once("`: ")) {
+        own = rest;
+    }
     let number = own.strip_prefix("criterion ").and_then(|rest| rest.split_once(' '));
     number.is_some_and(|(number, rest)| number.parse::<usize>().is_ok() && rest.starts_with(UNKNOWN))
 }
@@ -195,22 +196,20 @@ impl Verifier {
                 format!("`{name}` is not called with an output in its arguments, as it may change something");
             return Ok(Finding::Unknown(why));
         }
-        let admitted = |arguments| cx.timeout(self.timeout, cx.admit(name, arguments));
-        let Some(call) = admitted(arguments).await? else { return Ok(self.no_answer()) };
-        let (mut call, mut what) = (call?, format!("`{name}`"));
-        if tool.spec().policy.approval {
-            match call.ask().await? {
-                Decision::Approve => {}
-                Decision::Edit { arguments } => {
-                    what = format!("`{name}`, with other arguments {},", short(&arguments));
-                    let Some(other) = admitted(arguments).await? else { return Ok(self.no_answer()) };
-                    call = other?;
-                }
-                Decision::Deny { reason } => {
-                    return Ok(Finding::Unknown(format!("`{name}` is not called: {reason}")));
-                }
+        let Some(admitted) = cx.timeout(self.timeout, cx.admit(name, arguments.clone())).await? else {
+            return Ok(self.no_answer());
+        };
+        let call = match admitted?.allowed(&tool.spec().policy).await {
+            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Denied => {
+                return Ok(Finding::Unknown(format!("`{name}` is {}", error.message())));
             }
-        }
+            call => call?,
+        };
+        check_arguments(tool.spec(), call.arguments())?;
+        let what = match call.arguments() {
+            others if *others != arguments => format!("`{name}`, with other arguments {},", short(others)),
+            _ => format!("`{name}`"),
+        };
         let made = async {
             match call.make(tool).await {
                 Ok(given) if passes(&given, gives) => {
@@ -255,13 +254,10 @@ fn filled(arguments: &Value, output: &str) -> (Value, bool) {
 /// The beginning of a value, for people.
 fn short(value: &Value) -> String {
     const MOST: usize = 300;
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value_text(value);
     match text.len() > MOST {
         true => format!("{}…", &text[..text.floor_char_boundary(MOST)]),
-        false => text,
+        false => text.into_owned(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use agentic_core::{Agent, AgentError, Goal, Outcome, Partial, RunContext, async_trait, normalised_answer};
+use agentic_core::{
+    Agent, AgentError, Goal, Outcome, Partial, RunContext, async_trait, equals, json_in, normalised_answer,
+    value_text,
+};
 use serde_json::Value;
 
 use crate::again::best;
@@ -11,7 +14,7 @@ use crate::spend::with_spend;
 /// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
 ///
 /// The agent has to draw its words (a temperature above 0), else all answers are one. Answers are the same if they are so
-/// [normalised](normalised_answer), or as JSON; of equally frequent ones the first is taken. It is for answers that can be the
+/// [normalised](normalised_answer), lists and objects if they are as JSON, also those that are written as text; of equally frequent ones the first is taken. It is for answers that can be the
 /// same: a number, a name, a choice. Where answers were verified, those that met the goal are counted alone, and those that did
 /// not only if there are no others.
 #[derive(Clone, Debug)]
@@ -98,16 +101,53 @@ impl SelfConsistencyAgent {
 
 /// The place of the first of the most frequent answers, and how often it is given.
 pub(crate) fn majority(outputs: &[&Value]) -> Option<(usize, usize)> {
-    let forms: Vec<String> = outputs.iter().map(|output| form(output)).collect();
-    let votes = forms.iter().map(|form| forms.iter().filter(|other| *other == form).count());
+    let forms: Vec<Form> = outputs.iter().map(|output| Form::of(output)).collect();
+    let votes = forms.iter().map(|form| forms.iter().filter(|other| other.is_same(form)).count());
     // The last of equal ones is given, so from the end.
     votes.enumerate().collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, votes)| *votes)
 }
 
-fn form(output: &Value) -> String {
-    match output {
-        Value::String(text) => normalised_answer(text),
-        Value::Number(number) => normalised_answer(&number.to_string()),
-        other => other.to_string(),
+/// An answer, as answers are compared.
+enum Form {
+    /// A list or an object, also one that is written as text.
+    Json(Value),
+    Words(String),
+}
+
+impl Form {
+    fn of(output: &Value) -> Self {
+        let is_structure = |value: &Value| value.is_array() || value.is_object();
+        let written = output.as_str().and_then(json_in).filter(is_structure);
+        match written.or_else(|| Some(output).filter(|output| is_structure(output)).cloned()) {
+            Some(value) => Self::Json(value),
+            None => Self::Words(normalised_answer(&value_text(output))),
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Json(one), Self::Json(other)) => equals(one, other),
+            (Self::Words(one), Self::Words(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_vote_together_if_they_are_the_same() {
+        let votes = |outputs: &[Value]| majority(&outputs.iter().collect::<Vec<_>>());
+        assert_eq!(votes(&[]), None);
+        let (one, turned) = (json!({"a": 1, "b": 2.0}), json!({"b": 2, "a": 1}));
+        assert_eq!(votes(&[json!("c"), one.clone(), turned.clone()]), Some((1, 2)), "in whatever order");
+        assert_eq!(votes(&[json!("c"), one, json!(format!("```json\n{turned}\n```"))]), Some((1, 2)));
+        assert_eq!(votes(&[json!("[1,2]"), json!("[12]")]), Some((0, 1)), "no list is read as words");
+        assert_eq!(votes(&[json!("x"), json!(30), json!("30.0")]), Some((1, 2)));
+        assert_eq!(votes(&[json!("b"), json!("a")]), Some((0, 1)), "of equally frequent ones the first");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentic_core::{
     Agent, AgentError, ChatModel, Critic, Critique, Goal, Message, ModelRequest, Outcome, Partial,
-    RunContext, Sampling, Score, Spend, async_trait, quoted,
+    RunContext, Sampling, Score, Spend, async_trait, quoted, value_text,
 };
 use agentic_schema::{ExtractOptions, Schema, extract_value, lenient, repair};
 use serde_json::{Map, Value, json};
@@ -159,8 +159,7 @@ impl Agent for CriticAgent {
 
     async fn run(&self, mut goal: Goal, cx: &RunContext) -> Result<Outcome, AgentError> {
         let result = match goal.inputs.remove("result") {
-            Some(Value::String(text)) => text,
-            Some(other) => other.to_string(),
+            Some(result) => value_text(&result).into_owned(),
             None => {
                 return Err(AgentError::invalid_input(
                     "the goal has no input `result`; give what is to be judged",

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, async_trait, passes,
+    AgentError, Goal, Reflection, Reflector, RunContext, StepError, Tool, ToolErrorKind, ToolSpec,
+    async_trait, passes, value_text,
 };
-use agentic_schema::{Schema, SchemaError, lenient};
+use agentic_schema::{Schema, SchemaError, check_arguments, lenient};
 use serde_json::Value;
 
 type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
@@ -17,6 +18,9 @@ type Arguments = dyn Fn(&Goal, &str) -> Value + Send + Sync;
 /// Then there is no retry; else, and where the tool [found](ToolErrorKind::is_finding) that it is not or took too long, there is, and what
 /// to do better is what the tool says: its `stdout` and `stderr` where it has some, else all it gives, cut to its last
 /// 2,000 bytes, for errors end with what matters.
+///
+/// Where the tool's policy wants [approval](agentic_core::ToolPolicy::approval), it is asked for as when an agent calls it. A call that
+/// is not allowed, or whose arguments are none of the tool, is an error: nobody has reflected.
 #[derive(Clone)]
 pub struct ToolReflector {
     tool: Arc<dyn Tool>,
@@ -60,8 +64,10 @@ impl Reflector for ToolReflector {
         _: &str,
         cx: &RunContext,
     ) -> Result<Reflection, AgentError> {
-        let name = &self.tool.spec().name;
-        match cx.tool(&self.tool, (self.arguments)(goal, action)).await {
+        let ToolSpec { name, policy, .. } = &**self.tool.spec();
+        let call = cx.admit(name, (self.arguments)(goal, action)).await?.allowed(policy).await?;
+        check_arguments(self.tool.spec(), call.arguments()).map_err(StepError::from)?;
+        match call.make(&self.tool).await {
             Ok(given) => {
                 let problem =
                     (!passes(&given, &self.gives)).then(|| format!("`{name}` says: {}", said(&given)));
@@ -83,10 +89,9 @@ fn said(given: &Value) -> String {
     const MOST: usize = 2_000;
     let streams =
         ["stdout", "stderr"].map(|name| given.get(name).and_then(Value::as_str).unwrap_or_default());
-    let text = match given {
-        Value::String(text) => text.clone(),
-        _ if streams.iter().any(|stream| !stream.trim().is_empty()) => streams.concat(),
-        other => other.to_string(),
+    let text = match streams.iter().any(|stream| !stream.trim().is_empty()) {
+        true => streams.concat(),
+        false => value_text(given).into_owned(),
     };
     let text = text.trim();
     match text.len() > MOST {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentic::core::{Budgeted, Cancellation, Goal, Plan, Planner, Spend};
-use agentic::plan::{Mermaid, Tree};
+use agentic::plan::{Mermaid, StaticPlanner, Tree};
 use agentic::runtime::RunReport;
 use agentic::{Agent, AgentError, ChatModel, Ephemeral, Outcome, RunContext};
 use async_trait::async_trait;
@@ -78,7 +78,8 @@ async fn start(args: args::Plan, interrupt: &Cancellation) -> Result<u8, Failure
         return Err(Failure::usage("a Mermaid flowchart is text; leave out --mermaid or --output json"));
     }
     let plan = match written {
-        Some(plan) => Plan::new(goal, plan.tasks().to_vec()).map_err(Failure::usage)?,
+        // As it would be executed.
+        Some(plan) => StaticPlanner::of(plan).planned(&goal).map_err(Failure::usage)?,
         None => {
             let recipe = PlanRecipe::new(None, &args);
             let settings = Settings::of(args.agent)?;

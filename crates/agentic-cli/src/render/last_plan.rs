@@ -55,7 +55,7 @@ impl LastPlan {
         let (above, own) = scope.rsplit_once('/').map_or(("", scope), |(above, own)| (above, own));
         let own = own.split('@').next().unwrap_or(own);
         let scope = if above.is_empty() { own.to_owned() } else { format!("{above}/{own}") };
-        self.tasks.get(&scope).map(String::as_str)
+        self.tasks.get(&without_shares(&scope)).map(String::as_str)
     }
 
     fn of(&mut self, scope: &str) -> Option<&mut LivePlan> {
@@ -67,8 +67,13 @@ impl LastPlan {
             let path = if above.is_empty() { task.id.clone() } else { format!("{above}/{}", task.id) };
             let name = path_part(&path);
             let within = if scope.is_empty() { String::new() } else { format!("{scope}/") };
-            self.tasks.insert(format!("{within}task:{name}"), task.description.clone());
+            self.tasks.insert(without_shares(&format!("{within}task:{name}")), task.description.clone());
             self.describe(scope, &path, &task.subtasks);
         }
     }
+}
+
+/// A scope as it would be if no task had a share of the budget.
+fn without_shares(scope: &str) -> String {
+    scope.split('/').filter(|part| !part.starts_with("share:")).collect::<Vec<_>>().join("/")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentic::core::{
     ApprovalRule, Decision, ErrorClass, Event, EventKind, EventSink, ModelDelta, Reason, Spend, StepKind,
-    TaskStatus, Timestamp, path_name,
+    TaskStatus, Timestamp, path_name, value_text,
 };
 use agentic::runtime::RunReport;
 use serde_json::Value;
@@ -267,7 +267,7 @@ impl EventSink for Live {
                 shown.bar.clear();
                 let (mark, came) = match error {
                     Some(error) => (paint(Style::Red, "✗"), one_line(error, LINE)),
-                    None => (paint(Style::Cyan, "←"), one_line(&text_of(result), LINE)),
+                    None => (paint(Style::Cyan, "←"), one_line(&value_text(result), LINE)),
                 };
                 line(&format!("{mark} {}{came}", of_task(&event.scope)));
             }
@@ -284,7 +284,7 @@ impl EventSink for Live {
             }
             EventKind::StepLate { step, result, error, .. } => {
                 shown.bar.clear();
-                let came = error.clone().unwrap_or_else(|| text_of(result));
+                let came = error.clone().unwrap_or_else(|| value_text(result).into_owned());
                 super::note(&format!("`{step}` ended late: {}", one_line(&came, LINE)));
             }
             EventKind::StepRestarted { step, .. } => {
@@ -397,10 +397,6 @@ fn said(response: &Value) -> (String, bool) {
     let parts = response["message"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let text = parts.iter().filter_map(|part| part["text"].as_str()).collect();
     (text, parts.iter().any(|part| part["type"] == "tool_call"))
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What was spent; of a call that was cut off only the most that it can have taken is known.

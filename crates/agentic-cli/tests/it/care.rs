@@ -125,7 +125,7 @@ fn a_criterion_that_calls_the_shell_waits_for_a_yes() {
     let replayed = place.run(&["runs", "replay", "last"]);
     assert!(replayed.code == 0 && replayed.out.contains("same outcome"), "{replayed:?}");
     let denied = place.run(&[&run[..], &["--ephemeral"]].concat());
-    assert!(denied.code == 4 && denied.err.contains("`shell` is not called: nobody is there"), "{denied:?}");
+    assert!(denied.code == 4 && denied.err.contains("`shell` is not allowed: nobody is there"), "{denied:?}");
 }
 
 #[test]
@@ -145,6 +145,11 @@ fn criteria_that_can_not_be_looked_at_are_refused_before_the_run() {
             "- {type: tool, tool: shell, arguments: {command: ls}}",
             &["--tool", "shell", "--deny", "shell"],
             "criterion 1 calls `shell`, which a rule of the run denies",
+        ),
+        (
+            "- {type: tool, tool: shell, arguments: {comand: ls}}",
+            &["--tool", "shell"],
+            "criterion 1 calls `shell`: these are no arguments of `shell`: ",
         ),
     ] {
         place.file("criteria.yaml", written);

@@ -36,6 +36,12 @@ fn plans_of_people_are_shown_and_executed() {
     }
     let again = place.run(&["runs", "replay", "last"]);
     assert_eq!((again.code, again.out.as_str()), (0, "repeated: same outcome\n"), "{again:?}");
+    place.file("plan.yaml", PLAN.replace("the weather}", "the weather, budget_share: 0.5}"));
+    let args = ["--budget-tokens", "50k", "--model", "scripted:script.yaml"];
+    let done = place.run(&[&["plan", "--file", "plan.yaml", "--execute"], &args[..]].concat());
+    assert_eq!((done.code, done.out.as_str()), (0, "An umbrella.\n"), "{done:?}");
+    let shown = place.run(&["runs", "show", "last"]);
+    assert!(shown.out.contains("task:weather  Look up the weather\n"), "{}", shown.out);
 }
 
 #[test]
@@ -88,6 +94,10 @@ fn what_there_is_not_is_refused_where_a_plan_is_only_shown() {
     place.file("plan.yaml", "goal: g\ntasks: [{id: a, description: d, tools: [http_get, recall]}]");
     let shown = place.run(&["plan", "--file", "plan.yaml"]);
     assert_eq!(shown.code, 0, "a run may have them: {shown:?}");
+    let shown = place.run(&["plan", "another goal", "--file", "plan.yaml"]);
+    assert!(shown.out.contains("reads the goal]"), "as it would be executed: {shown:?}");
+    let refused = place.run(&["plan", "g", "--max-tasks", "1001"]);
+    assert!(refused.code == 2 && refused.err.contains("at most 1000 tasks"), "{refused:?}");
 }
 
 #[test]

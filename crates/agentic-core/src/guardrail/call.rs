@@ -9,7 +9,7 @@ use crate::approval::{Approval, Decision};
 use crate::context::RunContext;
 use crate::id::StepId;
 use crate::step::{Step, StepError};
-use crate::tool::{Tool, ToolError};
+use crate::tool::{Tool, ToolError, ToolErrorKind, ToolPolicy};
 
 /// A call whose arguments have passed the guardrails, for those who do more about a call than to
 /// [make it](RunContext::tool): they check what a guardrail put in the arguments' place, ask a person, or call an agent as
@@ -37,6 +37,31 @@ impl AdmittedCall {
     pub fn ask(&self) -> Step<Decision> {
         let Gates { cx, tool, .. } = &self.gates;
         cx.ask(cx.step_id("approve"), Approval::of_tool(&**tool, self.arguments.clone()))
+    }
+
+    /// The call after a person has allowed it, where this policy of its tool [wants](ToolPolicy::approval) that: with the
+    /// arguments that they gave instead, once these have been admitted too. Whether those keep to the tool's schema, nobody has
+    /// checked.
+    ///
+    /// # Errors
+    /// [`StepError::Tool`], `denied`, if they say no; else as [`RunContext::admit`].
+    ///
+    /// # Cancel safety
+    /// As a [`Step`].
+    pub async fn allowed(self, policy: &ToolPolicy) -> Result<Self, StepError> {
+        if !policy.approval {
+            return Ok(self);
+        }
+        match self.ask().await? {
+            Decision::Approve => Ok(self),
+            Decision::Edit { arguments } => {
+                let Gates { cx, tool, .. } = &self.gates;
+                cx.admit(tool, arguments).await
+            }
+            Decision::Deny { reason } => {
+                Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}")).into())
+            }
+        }
     }
 
     /// Calls the tool; what it gives passes the guardrails.

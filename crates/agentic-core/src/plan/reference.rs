@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::answer::json_in;
+use crate::answer::{json_in, value_text};
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,10 +143,9 @@ pub(super) fn filled<'r>(value: &Value, result: &impl Fn(&str) -> Option<&'r Val
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => filled.push_str(text),
-                        Piece::Reference(whole, reference) => match &*found(whole, reference)? {
-                            Value::String(text) => filled.push_str(text),
-                            other => filled.push_str(&other.to_string()),
-                        },
+                        Piece::Reference(whole, reference) => {
+                            filled.push_str(&value_text(&*found(whole, reference)?));
+                        }
                     }
                 }
                 filled.into()

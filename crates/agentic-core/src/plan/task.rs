@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::reference;
 use crate::goal::Criterion;
 
 /// Where a task is in its life.
@@ -70,7 +71,7 @@ pub struct Task {
     /// How often it is tried again when it fails; `None` leaves it to whoever executes the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
-    /// The most that it may take of each limit of the budget, as a share above 0 and up to 1: all its tries together, and all its
+    /// The most that it may take of each [limit that can be shared](crate::Budget::share), as a share above 0 and up to 1: all its tries together, and all its
     /// subtasks. `None` is no other limit than what the whole has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_share: Option<f64>,
@@ -152,12 +153,24 @@ impl Task {
         self
     }
 
-    /// The places of the tasks of one level that no other one of it needs: what comes of the level is theirs.
+    /// The places of the tasks of one level that no other one of it needs, by its dependencies or by what it refers to: what comes
+    /// of the level is theirs.
     pub fn last_of(tasks: &[Self]) -> impl Iterator<Item = usize> {
-        let needed: BTreeSet<&str> =
-            tasks.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
-        let last = tasks.iter().enumerate().filter(move |(_, task)| !needed.contains(task.id.as_str()));
+        let declared = tasks.iter().flat_map(|task| &task.dependencies).cloned();
+        let needed: BTreeSet<String> = declared.chain(tasks.iter().flat_map(Self::refers_to)).collect();
+        let last = tasks.iter().enumerate().filter(move |(_, task)| !needed.contains(&task.id));
         last.map(|(place, _)| place)
+    }
+
+    /// The tasks that it refers to, or one of its subtasks. What is no good as a reference is none here.
+    fn refers_to(&self) -> Vec<String> {
+        let is_below = |id: &String| self.subtasks.iter().any(|task| task.id == *id);
+        let mut found: Vec<String> = self.subtasks.iter().flat_map(Self::refers_to).collect();
+        found.retain(|id| !is_below(id));
+        for value in self.inputs.values() {
+            let _ = reference::each(value, &mut |_, reference| found.push(reference.task));
+        }
+        found
     }
 
     /// Whether it is worked on itself.

@@ -127,12 +127,17 @@ impl<'a> Execution<'a> {
         Ok(is_whole)
     }
 
-    fn unwritten(&self, error: AgentError) -> AgentError {
+    fn unwritten(&mut self, error: AgentError) -> AgentError {
+        self.of_planner("the plan was not written to its end", error)
+    }
+
+    /// An error of the planner, with what there is.
+    fn of_planner(&mut self, what: &str, error: AgentError) -> AgentError {
         let partial = self.partial();
         match error {
             // It has no place for what there is.
             AgentError::InvalidInput { message } => {
-                let message = format!("the plan was not written to its end: {message}");
+                let message = format!("{what}: {message}");
                 AgentError::InvalidOutput { message, partial: Box::new(partial) }
             }
             error => error.with_partial(partial),
@@ -263,7 +268,7 @@ impl<'a> Execution<'a> {
         self.replans += 1;
         self.failed.clear();
         self.unwritten = None;
-        self.adopted()
+        self.adopted().map_err(|error| self.of_planner("the rest of the plan can't be worked on", error))
     }
 
     /// What is known of the failures, in the planner's order.
@@ -293,8 +298,6 @@ impl<'a> Execution<'a> {
     }
 
     fn fails_with(&mut self, task: String, error: AgentError) -> AgentError {
-        // What is cut off is booked.
-        self.running.clear();
         let partial = self.partial();
         match error {
             // These are not the task's.
@@ -305,7 +308,9 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn partial(&self) -> Partial {
+    /// What there is in the end: what is under way is cut off, and so booked.
+    fn partial(&mut self) -> Partial {
+        self.running.clear();
         let text = crate::render::Tree(&self.plan).to_string();
         Partial { text, spend: self.accounts.spent() }
     }

@@ -95,12 +95,13 @@ impl Job<'_> {
         let cx = self.cx.scope("try");
         // Who it is for was looked at before.
         let agent = self.executor.worker(&self.task).unwrap_or(&self.executor.agent);
-        let mut goal = self.goal();
+        let goal = self.goal();
+        let mut asked = goal.clone();
         if let Some(failed) = before {
-            goal.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
+            asked.inputs.insert(FAILED_BEFORE.to_owned(), failed.told().into());
         }
         let within = only::context(&self.task, cx.clone());
-        let worked = within.call(agent.name(), &**agent, goal.clone()).await?;
+        let worked = within.call(agent.name(), &**agent, asked).await?;
         let outcome = self.executor.verifier.verify(&goal, worked, &cx.scope("verify")).await?;
         match outcome.verdict {
             GoalVerdict::NotMet => Err(AgentError::not_met(&outcome)),

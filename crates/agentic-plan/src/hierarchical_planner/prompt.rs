@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agentic_core::{Task, TaskStatus};
+use agentic_core::Task;
 
 use super::Part;
 use crate::LlmPlanner;
@@ -40,33 +40,6 @@ pub(super) fn alone(part: Part<'_>) -> String {
              none of the tasks above.",
             part.path
         )
-}
-
-/// What of tasks that were split is done, where not all of it is.
-pub(super) fn done_in_part(tasks: &[Task]) -> String {
-    let mut told = String::new();
-    for task in tasks.iter().filter(|task| task.status != TaskStatus::Completed) {
-        let mut done = Vec::new();
-        add_done(&task.subtasks, &task.id, &mut done);
-        if !done.is_empty() {
-            let Task { id, .. } = task;
-            told.push_str(&format!(
-                "\nOf task `{id}` this is done and stays, as task `{id}`; new tasks may depend on it and can't have its id:\n{}",
-                done.join("\n")
-            ));
-        }
-    }
-    told
-}
-
-fn add_done(tasks: &[Task], above: &str, done: &mut Vec<String>) {
-    for task in tasks {
-        let path = format!("{above}/{}", task.id);
-        match task.status {
-            TaskStatus::Completed => done.push(format!("- `{path}`: {}", first_line(&task.description))),
-            _ => add_done(&task.subtasks, &path, done),
-        }
-    }
 }
 
 fn whole(part: Part<'_>) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agentic_core::{Goal, Plan, Task, TaskStatus};
+use agentic_core::{Goal, Plan, Task, TaskStatus, value_text};
 use serde_json::Value;
 
 use super::LlmPlanner;
@@ -79,27 +79,51 @@ pub(super) fn again(planner: &LlmPlanner, plan: &Plan, names: &Names, context: &
         )
 }
 
-/// Tasks at the top, as those that come may depend on them.
+/// What is done and what is not: of tasks at the top, as those that come may depend on them, and of one that is done in part its
+/// parts.
 fn tell(tasks: &[Task], done: &mut String, open: &mut String) {
     for task in tasks {
-        let Task { id, description, status, .. } = task;
-        match (status, &task.result) {
-            (TaskStatus::Completed, result) => {
-                let result = result.as_ref().map(shown).unwrap_or_default();
-                done.push_str(&format!("- `{id}`: {description}\n  result: {result}\n"));
+        let Task { id, description, .. } = task;
+        match task.status {
+            TaskStatus::Completed => done.push_str(&line(id, task)),
+            _ => {
+                let (mut parts, mut left) = (String::new(), String::new());
+                tell_parts(&task.subtasks, id, &mut parts, &mut left);
+                if !parts.is_empty() {
+                    done.push_str(&format!("- `{id}`, of which these parts are done:\n{parts}"));
+                }
+                open.push_str(&match parts.is_empty() {
+                    true => format!("- `{id}`: {description}\n"),
+                    false => left,
+                });
             }
-            _ => open.push_str(&format!("- `{id}`: {description}\n")),
         }
     }
 }
 
+fn tell_parts(tasks: &[Task], above: &str, done: &mut String, open: &mut String) {
+    for task in tasks {
+        let path = format!("{above}/{}", task.id);
+        match task.status {
+            TaskStatus::Completed => done.push_str(&line(&path, task)),
+            _ if task.is_leaf() => open.push_str(&format!("- `{path}`: {}\n", task.description)),
+            _ => tell_parts(&task.subtasks, &path, done, open),
+        }
+    }
+}
+
+/// A task that is done.
+fn line(path: &str, task: &Task) -> String {
+    let result = task.result.as_ref().map(shown).unwrap_or_default();
+    format!("- `{path}`: {}\n  result: {result}\n", task.description)
+}
+
 fn shown(result: &Value) -> String {
-    let text = match result {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let cut = text.floor_char_boundary(RESULT);
-    if cut < text.len() { format!("{}… ({} bytes more)", &text[..cut], text.len() - cut) } else { text }
+    let text = value_text(result);
+    match text.floor_char_boundary(RESULT) {
+        cut if cut < text.len() => format!("{}… ({} bytes more)", &text[..cut], text.len() - cut),
+        _ => text.into_owned(),
+    }
 }
 
 /// What there is to plan with.

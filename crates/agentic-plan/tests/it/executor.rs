@@ -93,6 +93,8 @@ async fn a_task_whose_criteria_nobody_could_look_at_is_done_and_that_is_told() {
     let told = "task `a`: criterion 1 is not known to hold: nobody judges whether It rhymes.";
     assert_eq!(outcome.evidence, [told]);
     assert!(agentic_plan::is_unknown(told) && !agentic_plan::is_unknown("task `a` failed: no"));
+    let deeper = format!("task `b`: task `c`: {told}");
+    assert!(agentic_plan::is_unknown(&deeper), "of plans whose tasks are worked on along plans");
 }
 
 #[tokio::test(start_paused = true)]

@@ -189,6 +189,17 @@ async fn a_planner_that_loses_what_is_done_is_not_followed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_done_is_not_lost_where_the_next_plan_is_for_nobody() {
+    let first = vec![Task::new("a", "do a", NONE), Task::new("b", "b fails", NONE)];
+    let next = vec![Task::new("c", "do c", NONE).for_agent("nobody")];
+    let executor = PlanExecutor::new(Planned::new([first, next]), Worker::default()).retries(0);
+    let error = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap_err();
+    let told = "the rest of the plan can't be worked on: task `c` is for agent `nobody`";
+    assert!(error.to_string().starts_with(told), "{error}");
+    assert!(error.partial().unwrap().text.contains("✔ a"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn planning_again_is_bounded_and_ends_where_it_brings_nothing() {
     let fails = |id: &str| vec![Task::new(id, format!("{id} fails"), NONE)];
     let both =

@@ -186,7 +186,7 @@ async fn tasks_of_one_level_are_looked_at_at_the_same_time() {
 
 #[tokio::test(start_paused = true)]
 async fn depth_is_kept_and_nothing_is_asked_below_it() {
-    for (depth, asked, tasks) in [(1, 0, 2), (2, 2, 5), (3, 5, 7), (4, 7, 9), (9, 9, 9)] {
+    for (depth, asked, tasks) in [(1, 0, 2), (2, 2, 5), (3, 5, 7), (4, 7, 9), (usize::MAX, 9, 9)] {
         let model = Rules::new(PACK);
         let (plan, _) = planned(HierarchicalPlanner::new(model.clone()).depth(depth)).await;
         let decided = model.asked("to be split into smaller ones?").len();
@@ -301,7 +301,9 @@ async fn planning_again_keeps_what_is_done_and_splits_what_is_new() {
     assert_eq!(next.task("t1").unwrap().status, TaskStatus::Completed);
     assert_eq!(next.assigned("t4/t1").unwrap().inputs["t1"], json!({"t1": "rain", "t2": "sun"}));
     let top = &model.asked("A plan for it has failed")[0];
-    assert!(top.contains("- `t1/t1`: do oslo\n- `t1/t2/t1`: do day"), "{top}");
+    let done = "- `t1`, of which these parts are done:\n- `t1/t1`: do oslo\n  result: rain\n- `t1/t2/t1`: do day\n  result: sun\n";
+    assert!(top.contains(done), "{top}");
+    assert!(top.contains("What was planned and is not done:\n- `t1/t2/t2`: do night\n"), "{top}");
     let part = &model.asked("What is planned now is task")[0];
     assert!(part.contains("reads the result of `t1` besides"), "{part}");
     let looked_at = model.asked("to be split into smaller ones?");

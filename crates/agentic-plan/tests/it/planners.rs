@@ -1,6 +1,6 @@
 //! Models plan.
 
-use agentic_core::{AgentError, Goal, Plan, Planner as _, RunContext};
+use agentic_core::{AgentError, Goal, ModelErrorKind, Plan, Planner as _, RunContext, Task};
 use agentic_plan::LlmPlanner;
 use agentic_runtime::RunContextExt as _;
 use agentic_testkit::ScriptedModel;
@@ -82,6 +82,10 @@ async fn a_plan_that_has_lost_a_name_of_the_goal_is_sent_back() {
     let model = ScriptedModel::new().says(reads("the note")).says("I would rather not.").says(reads("it"));
     let plan = LlmPlanner::new(model).plan(&goal, "", &RunContext::ephemeral()).await.unwrap();
     assert_eq!(plan.tasks()[0].description, "read the note");
+    // Nor does a model that fails when it is asked again take it away.
+    let model = ScriptedModel::new().says(reads("the note")).fails(ModelErrorKind::Unavailable, "down");
+    let plan = LlmPlanner::new(model).plan(&goal, "", &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(plan.tasks()[0].description, "read the note");
 }
 
 #[tokio::test]
@@ -105,6 +109,14 @@ async fn who_works_on_the_last_task_reads_the_goal() {
         "none gives the whole"
     );
     assert_eq!(planned(&planner).await.unwrap().purpose("t1"), None, "it is the goal");
+    let refers = json!({"description": "d", "agent": "a", "inputs": {"x": "{{t1.result}}"}, "after": []});
+    let first = json!({"description": "d", "agent": "a", "after": []});
+    let model = ScriptedModel::new().says(written(json!([first, refers])));
+    let referring = planned(&LlmPlanner::new(model).agent("a", "works")).await.unwrap();
+    assert_eq!(
+        ["t1", "t2"].map(|task| referring.purpose(task).map(|purpose| purpose.text)),
+        [None, Some("pack for Oslo")]
+    );
     let mut failed = planned(&planner).await.unwrap();
     failed.complete("t1", 1).unwrap();
     failed.fail("t2", "no").unwrap();
@@ -155,4 +167,28 @@ async fn planning_again_keeps_what_is_done_and_gives_no_number_twice() {
         model.requests()[1..].iter().map(|request| request.messages.last().unwrap().text()).collect();
     assert!(asked[0].contains("it rains") && asked[0].contains("`t2` has no paper"), "{}", asked[0]);
     assert!(asked[1].contains("/tasks/0/after/0"), "what failed can't be needed: {}", asked[1]);
+}
+
+#[tokio::test]
+async fn what_is_done_of_a_task_that_was_split_is_told() {
+    let none: [&str; 0] = [];
+    let parts = [Task::new("fetch", "fetch it", none), Task::new("write", "write it", ["fetch"])];
+    let mut plan = Plan::new(Goal::new("g"), vec![Task::new("g", "all", none).split(parts)]).unwrap();
+    plan.complete("g/fetch", "it rains").unwrap();
+    plan.fail("g/write", "no paper").unwrap();
+    let model = ScriptedModel::new().says(written(json!([task(&["g"])])));
+    let planner = LlmPlanner::new(model.clone());
+    let next = planner.replan(&plan, "no paper", &RunContext::ephemeral()).await.unwrap();
+    let asked = model.requests()[0].messages.last().unwrap().text();
+    let told = "- `g`, of which these parts are done:\n- `g/fetch`: fetch it\n  result: it rains\n";
+    assert!(asked.contains(told) && asked.contains("is not done:\n- `g/write`: write it\n"), "{asked}");
+    assert_eq!(next.assigned("t1").unwrap().inputs["g"], "it rains");
+}
+
+#[tokio::test]
+async fn no_more_tasks_are_asked_for_than_a_schema_can_name() {
+    let model = ScriptedModel::new().says(written(json!([task(&[])])));
+    planned(&LlmPlanner::new(model.clone()).max_tasks(usize::MAX)).await.unwrap();
+    let asked = model.requests()[0].messages.last().unwrap().text();
+    assert!(asked.contains("At most 1000 tasks"), "{}", &asked[..200]);
 }

@@ -87,6 +87,10 @@ async fn tools_find_out_what_holds() {
     assert_eq!(found, GoalVerdict::Met, "{why}");
     let (found, why) = verdict(vec![probes("changes {{output}}", Value::Null)], &verifier).await;
     assert_eq!((found, why.contains("it may change something")), (GoalVerdict::Unverified, true), "{why}");
+    let numbers = Criterion::Tool { tool: "probe".into(), arguments: json!({"what": 5}), gives: Value::Null };
+    let (found, why) = verdict(vec![numbers], &verifier).await;
+    let told = "these are no arguments of `probe`: at /what";
+    assert_eq!((found, why.contains(told)), (GoalVerdict::Unverified, true), "{why}");
     let (found, why) = verdict(vec![probes("good", ok)], &Verifier::new()).await;
     assert_eq!((found, why.contains("has no tool `probe`")), (GoalVerdict::Unverified, true), "{why}");
 }
@@ -99,7 +103,7 @@ async fn what_wants_approval_is_asked_for() {
     assert_eq!(run.run(&agent(), goal()).await.result.unwrap().verdict, GoalVerdict::Met);
     let outcome = Ephemeral::new().approver(DenyAll).run(&agent(), goal()).await.result.unwrap();
     assert_eq!(outcome.verdict, GoalVerdict::Unverified);
-    assert!(outcome.evidence[0].contains("`probe` is not called: "), "{:?}", outcome.evidence);
+    assert!(outcome.evidence[0].contains("`probe` is not allowed: "), "{:?}", outcome.evidence);
 }
 
 /// Takes longer to answer than a criterion may take.

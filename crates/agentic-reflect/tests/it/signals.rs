@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use agentic_core::{
     EffectClass, EffectContext, Goal, GoalVerdict, Reflector as _, RunContext, Tool, ToolError,
-    ToolErrorKind, ToolSpec, async_trait,
+    ToolErrorKind, ToolPolicy, ToolSpec, async_trait,
 };
 use agentic_reflect::{LlmReflector, SchemaReflector, SelfCorrectionAgent, ToolReflector};
-use agentic_runtime::RunContextExt as _;
+use agentic_runtime::{ApproveAll, DenyAll, Ephemeral, RunContextExt as _};
 use agentic_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
@@ -69,6 +69,28 @@ async fn a_program_that_ends_itself_passes_no_tests_where_a_mark_is_wanted() {
     };
     assert!(!reflect(tests().gives(json!({"exit_code": 0, "stdout": "1 test\n"}))).await);
     assert!(reflect(tests().gives(json!({"exit_code": 0, "stdout": "passed\n"}))).await);
+}
+
+#[tokio::test]
+async fn a_tool_that_wants_approval_is_asked_for() {
+    let spec = ToolSpec::new("run", "Runs code.", json!({"type": "object"}))
+        .with_policy(ToolPolicy::default().ask_first());
+    let tool: Arc<dyn Tool> = Arc::new(Runs(Arc::new(spec)));
+    let asking = ToolReflector::new(tool, |_, code| json!({"code": code}));
+    let reflects = async |run: Ephemeral| asking.reflect(&Goal::new("g"), "right", "", &run.context()).await;
+    assert!(!reflects(Ephemeral::new().approver(ApproveAll)).await.unwrap().should_retry);
+    let error = reflects(Ephemeral::new().approver(DenyAll)).await.unwrap_err();
+    assert!(error.to_string().contains("not allowed: "), "{error}");
+}
+
+#[tokio::test]
+async fn arguments_that_are_none_of_the_tool_are_an_error() {
+    let parameters =
+        json!({"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]});
+    let tool: Arc<dyn Tool> = Arc::new(Runs(Arc::new(ToolSpec::new("run", "Runs code.", parameters))));
+    let wrong = ToolReflector::new(tool, |_, code| json!({"cod": code}));
+    let error = wrong.reflect(&Goal::new("g"), "right", "", &RunContext::ephemeral()).await.unwrap_err();
+    assert!(error.to_string().contains("these are no arguments of `run`"), "{error}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::exit::{self, Failure};
 use crate::{render, rules};
 
 const SETTINGS: &str = "\
-What is no flag of a command may be a variable of the environment, which its help names, or a line of the
+What is not given as a flag is taken from the environment (the help of a command names the variables), else from the
 configuration: `agentic doctor` tells where that file is, AGENTIC_CONFIG names another.";
 
 const EXIT_CODES: &str = "\
@@ -409,7 +409,7 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         _ => (text, 1),
     };
     let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
-    at_least_one(number.ok_or_else(|| "not a whole number, for example 20 or 50k".to_owned())?)
+    at_least_one(number.ok_or_else(|| "not a whole number, or too large; for example 20 or 50k".to_owned())?)
 }
 
 fn tasks(text: &str) -> Result<u64, String> {

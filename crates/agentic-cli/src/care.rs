@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use agentic::core::{Approval, ApprovalRule, Criterion, Task, Tool};
-use agentic::plan::read_criteria;
+use agentic::core::{Approval, ApprovalRule, Criterion, EffectClass, Task, Tool};
+use agentic::plan::{OUTPUT, read_criteria};
 use agentic::tools::builtin::{self, BUILTINS};
 use agentic::{
     Agent, ChatModel, CriticAgent, IterativeRefinementAgent, LlmReflector, SelfCorrectionAgent, Verifier,
@@ -37,7 +37,7 @@ pub(crate) fn check_task(of: &str, task: &Task, has: Option<Has<'_>>) -> Result<
     }
     for tool in task.tools.iter().flatten() {
         if !OF_MEMORY.contains(&tool.as_str()) {
-            check_tool(of, "it names the tool", tool, &Value::Null, has)?;
+            check_tool(of, "it names the tool", tool, None, has)?;
         } else if has.is_some_and(|has| !has.remembers) {
             let why = "which the run does not have; give it a memory with --memory";
             return Err(Failure::usage(format!("{of}it names the tool `{tool}`, {why}")));
@@ -51,35 +51,49 @@ pub(crate) fn check_task(of: &str, task: &Task, has: Option<Has<'_>>) -> Result<
 pub(crate) fn check(of: &str, criteria: &[Criterion], has: Option<Has<'_>>) -> Result<(), Failure> {
     for (criterion, number) in criteria.iter().zip(1..) {
         if let Criterion::Tool { tool, arguments, .. } = criterion {
-            check_tool(of, &format!("criterion {number} calls"), tool, arguments, has)?;
+            check_tool(of, &format!("criterion {number} calls"), tool, Some(arguments), has)?;
         }
     }
     Ok(())
 }
 
+/// `called_with` are the arguments of a criterion; a task only names its tools.
 fn check_tool(
     of: &str,
     asks: &str,
     tool: &str,
-    arguments: &Value,
+    called_with: Option<&Value>,
     has: Option<Has<'_>>,
 ) -> Result<(), Failure> {
     if !BUILTINS.iter().any(|known| known.name == tool) {
         let unknown = builtin::by_name(tool, &builtin::Settings::new("."));
-        return unknown.map(|_| ()).map_err(|error| Failure::usage(format!("{of}{error}")));
+        let asks = if called_with.is_some() { format!("{asks} `{tool}`: ") } else { String::new() };
+        return unknown.map(|_| ()).map_err(|error| Failure::usage(format!("{of}{asks}{error}")));
     }
-    let Some(Has { tools, rules, .. }) = has else { return Ok(()) };
-    let refused = |why: String| Err(Failure::usage(format!("{of}{asks} `{tool}`, {why}")));
-    if !tools.iter().any(|known| known.spec().name == *tool) {
-        return refused(format!("which the run does not have; add --tool {tool}"));
+    let refused = |why: String| Err(Failure::usage(format!("{of}{asks} `{tool}`{why}")));
+    if has.is_some_and(|has| !has.tools.iter().any(|known| known.spec().name == *tool)) {
+        return refused(format!(", which the run does not have; add --tool {tool}"));
     }
-    if !arguments.is_null() {
-        arguments::check(tool, arguments)
-            .map_err(|why| Failure::usage(format!("{of}{asks} `{tool}`: {why}")))?;
+    let arguments = match called_with {
+        Some(Value::Null) => Value::Object(Default::default()),
+        arguments => arguments.cloned().unwrap_or_default(),
+    };
+    if called_with.is_some()
+        && let Err(why) = arguments::check(tool, &arguments)
+    {
+        return refused(format!(": {why}"));
     }
-    let call = Approval::of_tool(tool, arguments.clone());
-    match rules.iter().any(|rule| rule.denies() && rule.matches(&call)) {
-        true => refused("which a rule of the run denies; leave one of the two out".into()),
+    if arguments.to_string().contains(OUTPUT)
+        && builtin::by_name(tool, &builtin::Settings::new("."))
+            .is_ok_and(|tool| tool.effect(&arguments) != EffectClass::Pure)
+    {
+        return refused(format!(
+            " with `{OUTPUT}`, which only tools get that change nothing; have the agent write a file, or take `run_code`"
+        ));
+    }
+    let call = Approval::of_tool(tool, arguments);
+    match has.is_some_and(|has| has.rules.iter().any(|rule| rule.denies() && rule.matches(&call))) {
+        true => refused(", which a rule of the run denies; leave one of the two out".into()),
         false => Ok(()),
     }
 }

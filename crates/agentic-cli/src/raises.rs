@@ -6,7 +6,12 @@ use serde_json::Value;
 /// Whether an answer that is a yes says by how much, if that is asked. Gives what whoever answers should know.
 pub(crate) fn check(asked: &Approval, decision: &Decision) -> Result<Option<String>, String> {
     if asked.raised_by(&Decision::Approve).is_none() || matches!(decision, Decision::Deny { .. }) {
-        return Ok(None);
+        return match decision {
+            Decision::Edit { .. } if asked.tool.is_none() => {
+                Err("there is nothing to edit in this question; answer it without --edit".to_owned())
+            }
+            _ => Ok(None),
+        };
     }
     let number = |name: &str| asked.arguments.get(name).and_then(Value::as_u64).unwrap_or_default();
     let is_money = asked.arguments.get("what").is_some_and(|what| what == "nano_usd");

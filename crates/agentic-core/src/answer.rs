@@ -87,11 +87,13 @@ pub fn includes(given: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Whether what a check gives is what it has to give: nothing in particular if that is null, else what it [includes]. In any case
-/// what has an `exit_code` other than 0 does not pass, unless that code is wanted.
+/// Whether what a check gives is what it has to give: nothing in particular if that is null, else what it [includes], also if it is
+/// given as a [text of JSON](json_in). In any case what has an `exit_code` other than 0 does not pass, unless that code is wanted.
 pub fn passes(given: &Value, wanted: &Value) -> bool {
     let is_well = given.get("exit_code").is_none_or(|code| code.as_i64() == Some(0));
-    (is_well || wanted.get("exit_code").is_some()) && (wanted.is_null() || includes(given, wanted))
+    let read = || given.as_str().and_then(json_in);
+    let has = || includes(given, wanted) || read().is_some_and(|given| includes(&given, wanted));
+    (is_well || wanted.get("exit_code").is_some()) && (wanted.is_null() || has())
 }
 
 /// Whether two values are the same. 30 and 30.0 are one number.
@@ -158,6 +160,8 @@ mod tests {
             assert_eq!(passes(&ended(code.clone()), &wanted), expected, "{code} {wanted}");
         }
         assert!(passes(&json!("fine"), &Value::Null) && !passes(&json!("fine"), &json!("good")));
+        assert!(passes(&json!("42"), &json!(42)) && passes(&json!("42"), &json!("42")));
+        assert!(!passes(&json!("43"), &json!(42)) && !passes(&json!(42), &json!("42")));
     }
 
     #[test]

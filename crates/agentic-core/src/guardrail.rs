@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::answer::value_text;
 use crate::context::RunContext;
 use crate::step::StepError;
 
@@ -83,14 +84,7 @@ impl Passage {
 
     /// The content as text: a string as it is, anything else as JSON.
     pub fn text(&self) -> String {
-        text_of(&self.content)
-    }
-}
-
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        value_text(&self.content).into_owned()
     }
 }
 

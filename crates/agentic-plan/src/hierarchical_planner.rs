@@ -39,14 +39,14 @@ impl HierarchicalPlanner {
         Self { planner, max_tasks: 5, max_subtasks: 3, depth: 3, max_parallel: 4 }
     }
 
-    /// A goal is split into so many tasks at most. Default: 5.
+    /// A goal is split into so many tasks at most, up to [`LlmPlanner::MOST_TASKS`]. Default: 5.
     #[must_use]
     pub fn max_tasks(mut self, tasks: usize) -> Self {
         self.max_tasks = tasks.max(1);
         self
     }
 
-    /// A task is split into so many subtasks at most, at least 2. Default: 3.
+    /// A task is split into so many subtasks at most, at least 2, up to [`LlmPlanner::MOST_TASKS`]. Default: 3.
     #[must_use]
     pub fn max_subtasks(mut self, tasks: usize) -> Self {
         self.max_subtasks = tasks.max(2);

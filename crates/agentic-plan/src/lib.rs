@@ -26,7 +26,7 @@ pub use streaming_planner::StreamingPlanner;
 pub use executor::{Executed, OnFailure, PlanExecutor};
 
 // What says that a goal is met.
-pub use verify::{Verifier, VerifyingAgent, is_unknown};
+pub use verify::{OUTPUT, Verifier, VerifyingAgent, is_unknown};
 
 // How people see them.
 pub use render::{Mermaid, Tree, mark};

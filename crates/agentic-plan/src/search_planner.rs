@@ -196,19 +196,33 @@ impl Planner for SearchPlanner {
         Plan::new(goal.clone(), tasks).map_err(|error| AgentError::invalid_input(error.to_string()))
     }
 
-    /// Searches on from the state that the done tasks have led to.
+    /// Searches on from the state that the done tasks have led to, and the done parts of others.
     async fn replan(&self, plan: &Plan, context: &str, cx: &RunContext) -> Result<Plan, AgentError> {
-        let done: Vec<&Task> =
-            plan.tasks().iter().filter(|task| task.status == TaskStatus::Completed).collect();
-        let begun =
-            done.iter().map(|task| Thought::new(&*task.description, task.result.clone().unwrap_or_default()));
-        let found = self.search_from(plan.goal(), context, begun.collect(), cx).await?;
+        let (mut begun, mut done) = (Vec::new(), Vec::new());
+        for task in plan.tasks() {
+            let steps = steps_done(task);
+            if !steps.is_empty() {
+                done.push(task);
+            }
+            begun.extend(steps);
+        }
+        let found = self.search_from(plan.goal(), context, begun, cx).await?;
         let needed: BTreeSet<&str> =
             done.iter().flat_map(|task| &task.dependencies).map(String::as_str).collect();
         let last = done.iter().filter(|task| !needed.contains(&*task.id)).map(|task| task.id.clone());
         let taken = plan.tasks().iter().map(|task| &*task.id).collect();
         plan.next_version(context, chain(&found.thoughts, taken, last.collect()))
             .map_err(|error| AgentError::invalid_input(error.to_string()))
+    }
+}
+
+/// What is done of a task: itself, or its parts.
+fn steps_done(task: &Task) -> Vec<Thought> {
+    match task.status {
+        TaskStatus::Completed => {
+            vec![Thought::new(&*task.description, task.result.clone().unwrap_or_default())]
+        }
+        _ => task.subtasks.iter().flat_map(steps_done).collect(),
     }
 }
 

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use agentic_core::{
     Agent, AgentError, ChatModel, Criterion, EffectClass, Goal, GoalVerdict, Outcome, Partial, RunContext,
-    StepError, Tool, ToolErrorKind, async_trait, code_in, passes, value_text,
+    StepError, Tool, async_trait, code_in, passes,
 };
 use agentic_schema::check_arguments;
 use serde_json::{Map, Value};
+
+/// What stands for the output in the arguments of a criterion's tool.
+pub const OUTPUT: &str = "{{output}}";
 
 /// What evidence says of a criterion that could not be looked at.
 const UNKNOWN: &str = "is not known to hold";
@@ -196,20 +199,24 @@ impl Verifier {
                 format!("`{name}` is not called with an output in its arguments, as it may change something");
             return Ok(Finding::Unknown(why));
         }
-        let Some(admitted) = cx.timeout(self.timeout, cx.admit(name, arguments.clone())).await? else {
-            return Ok(self.no_answer());
-        };
-        let call = match admitted?.allowed(&tool.spec().policy).await {
-            Err(StepError::Tool(error)) if error.kind() == ToolErrorKind::Denied => {
-                return Ok(Finding::Unknown(format!("`{name}` is {}", error.message())));
+        check_arguments(tool.spec(), &arguments)?;
+        let admitted = async |arguments| cx.timeout(self.timeout, cx.admit(name, arguments)).await;
+        let Some(call) = admitted(arguments).await? else { return Ok(self.no_answer()) };
+        let (mut call, mut what) = (call?, format!("`{name}`"));
+        match call.allowed(&tool.spec().policy).await {
+            Ok(None) => {}
+            Ok(Some(edited)) => {
+                what = format!("`{name}`, with other arguments {},", short(&edited));
+                let Some(other) = admitted(edited).await? else { return Ok(self.no_answer()) };
+                call = other?;
             }
-            call => call?,
-        };
+            Err(StepError::Tool(denied)) => {
+                return Ok(Finding::Unknown(format!("`{name}` is {}", denied.message())));
+            }
+            Err(error) => return Err(error),
+        }
+        // A guardrail or a person may have given others.
         check_arguments(tool.spec(), call.arguments())?;
-        let what = match call.arguments() {
-            others if *others != arguments => format!("`{name}`, with other arguments {},", short(others)),
-            _ => format!("`{name}`"),
-        };
         let made = async {
             match call.make(tool).await {
                 Ok(given) if passes(&given, gives) => {
@@ -230,7 +237,6 @@ impl Verifier {
 
 /// Arguments with the output where they want it, and whether they do.
 fn filled(arguments: &Value, output: &str) -> (Value, bool) {
-    const OUTPUT: &str = "{{output}}";
     match arguments {
         Value::String(text) => (text.replace(OUTPUT, output).into(), text.contains(OUTPUT)),
         Value::Array(values) => {
@@ -251,13 +257,13 @@ fn filled(arguments: &Value, output: &str) -> (Value, bool) {
     }
 }
 
-/// The beginning of a value, for people.
+/// The beginning of a value, as JSON: a text is seen to be one.
 fn short(value: &Value) -> String {
     const MOST: usize = 300;
-    let text = value_text(value);
+    let text = value.to_string();
     match text.len() > MOST {
         true => format!("{}…", &text[..text.floor_char_boundary(MOST)]),
-        false => text.into_owned(),
+        false => text,
     }
 }
 

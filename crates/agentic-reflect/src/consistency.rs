@@ -14,7 +14,7 @@ use crate::spend::with_spend;
 /// Has an agent answer several times and takes the answer that is given most: self-consistency (Wang et al. 2023).
 ///
 /// The agent has to draw its words (a temperature above 0), else all answers are one. Answers are the same if they are so
-/// [normalised](normalised_answer), lists and objects if they are as JSON, also those that are written as text; of equally frequent ones the first is taken. It is for answers that can be the
+/// [normalised](normalised_answer); lists and objects if they are as JSON with their texts so, also those that are written as text; of equally frequent ones the first is taken. It is for answers that can be the
 /// same: a number, a name, a choice. Where answers were verified, those that met the goal are counted alone, and those that did
 /// not only if there are no others.
 #[derive(Clone, Debug)]
@@ -117,9 +117,9 @@ enum Form {
 impl Form {
     fn of(output: &Value) -> Self {
         let is_structure = |value: &Value| value.is_array() || value.is_object();
-        let written = output.as_str().and_then(json_in).filter(is_structure);
+        let written = output.as_str().and_then(as_json).filter(is_structure);
         match written.or_else(|| Some(output).filter(|output| is_structure(output)).cloned()) {
-            Some(value) => Self::Json(value),
+            Some(value) => Self::Json(plain(value)),
             None => Self::Words(normalised_answer(&value_text(output))),
         }
     }
@@ -130,6 +130,25 @@ impl Form {
             (Self::Words(one), Self::Words(other)) => one == other,
             _ => false,
         }
+    }
+}
+
+/// The JSON that a text is, alone or in a code fence: with words around it, these are a part of the answer.
+fn as_json(text: &str) -> Option<Value> {
+    const FENCE: &str = "```";
+    let text = text.trim();
+    let is_fence = text.starts_with(FENCE) && text.ends_with(FENCE) && text.matches(FENCE).count() == 2;
+    let whole = serde_json::from_str(text).ok();
+    whole.or_else(|| json_in(text).filter(|_| is_fence))
+}
+
+/// The same value, its texts as they are compared.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::String(text) => normalised_answer(&text).into(),
+        Value::Array(values) => values.into_iter().map(plain).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        other => other,
     }
 }
 
@@ -147,6 +166,11 @@ mod tests {
         assert_eq!(votes(&[json!("c"), one.clone(), turned.clone()]), Some((1, 2)), "in whatever order");
         assert_eq!(votes(&[json!("c"), one, json!(format!("```json\n{turned}\n```"))]), Some((1, 2)));
         assert_eq!(votes(&[json!("[1,2]"), json!("[12]")]), Some((0, 1)), "no list is read as words");
+        let cities =
+            ["Lyon", "Lyon", "Paris", "paris", "Paris."].map(|city| json!({"city": city}).to_string());
+        assert_eq!(votes(&cities.map(Value::from)), Some((2, 3)), "texts in it as texts alone");
+        let with = |answer: &str| json!(format!("Given\n```json\n{{\"x\": 1}}\n```\nit is {answer}."));
+        assert_eq!(votes(&[with("5"), with("7")]), Some((0, 1)), "words around it count");
         assert_eq!(votes(&[json!("x"), json!(30), json!("30.0")]), Some((1, 2)));
         assert_eq!(votes(&[json!("b"), json!("a")]), Some((0, 1)), "of equally frequent ones the first");
     }

@@ -64,9 +64,16 @@ impl Reflector for ToolReflector {
         _: &str,
         cx: &RunContext,
     ) -> Result<Reflection, AgentError> {
-        let ToolSpec { name, policy, .. } = &**self.tool.spec();
-        let call = cx.admit(name, (self.arguments)(goal, action)).await?.allowed(policy).await?;
-        check_arguments(self.tool.spec(), call.arguments()).map_err(StepError::from)?;
+        let spec = self.tool.spec();
+        let ToolSpec { name, policy, .. } = &**spec;
+        let arguments = (self.arguments)(goal, action);
+        check_arguments(spec, &arguments).map_err(StepError::from)?;
+        let mut call = cx.admit(name, arguments).await?;
+        if let Some(edited) = call.allowed(policy).await? {
+            call = cx.admit(name, edited).await?;
+        }
+        // A guardrail or a person may have given others.
+        check_arguments(spec, call.arguments()).map_err(StepError::from)?;
         match call.make(&self.tool).await {
             Ok(given) => {
                 let problem =

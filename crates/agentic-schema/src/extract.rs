@@ -13,8 +13,8 @@ mod tests;
 use std::sync::Arc;
 
 use agentic_core::{
-    AgentError, ChatModel, FinishReason, ModelRequest, ModelResponse, OutputFormat, Partial, RunContext,
-    Spend, StepError, Usage,
+    AgentError, ChatModel, EventKind, FinishReason, ModelRequest, ModelResponse, OutputFormat, Partial,
+    RunContext, Spend, StepError, Usage,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -239,6 +239,8 @@ pub async fn extract_with<T>(
             let (model, last) = (info.id.to_string(), conversation::text_of(&response));
             return Err(ExtractError::Invalid { model, attempts: attempt, usage, reason, last });
         }
+        let told = || reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        cx.emit(|| EventKind::Note { text: format!("the answer is sent back: {}", told()) });
         conversation::ask_again(&mut request, &response, &reason);
         attempt += 1;
     }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    AdmittedCall, Decision, EffectClass, EventKind, Gate, Goal, RunContext, Spend, StepError, Timestamp,
-    ToolCall, ToolError, ToolErrorKind, ToolResult,
+    AdmittedCall, EffectClass, EventKind, Gate, Goal, RunContext, Spend, StepError, Timestamp, ToolCall,
+    ToolError, ToolErrorKind, ToolResult,
 };
 use agentic_schema::{lenient, repair};
 use futures_util::stream::{self, StreamExt as _};
@@ -294,21 +294,20 @@ impl ActionExecutor {
             return Ok(Err(ToolError::invalid(message)));
         }
         let call = match admitted(cx, entry, arguments.clone()).await? {
-            Ok(call) if entry.spec.policy.approval => call,
-            answered => return Ok(answered),
+            Ok(call) => call,
+            refused => return Ok(refused),
         };
-        match call.ask().await? {
-            Decision::Approve => Ok(Ok(call)),
+        match call.allowed(&entry.spec.policy).await {
+            Ok(None) => Ok(Ok(call)),
             // Checked like what the model wrote.
-            Decision::Edit { arguments } => match entry.schema.validate(&arguments) {
-                Ok(()) => admitted(cx, entry, arguments).await,
+            Ok(Some(edited)) => match entry.schema.validate(&edited) {
+                Ok(()) => admitted(cx, entry, edited).await,
                 Err(invalid) => {
                     Ok(Err(ToolError::invalid(format!("the edited arguments are invalid: {invalid}"))))
                 }
             },
-            Decision::Deny { reason } => {
-                Ok(Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}"))))
-            }
+            Err(StepError::Tool(denied)) => Ok(Err(denied)),
+            Err(error) => Err(error),
         }
     }
 

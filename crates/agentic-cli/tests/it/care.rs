@@ -21,7 +21,9 @@ fn an_outcome_that_misses_its_criteria_is_said_to() {
     let missed = place.run(&args);
     assert_eq!((missed.code, missed.out.as_str()), (4, "four\n"), "{missed:?}");
     assert!(
-        missed.err.contains("criterion 1 does not hold: the output is four, not one that matches `^[0-9]+$`"),
+        missed
+            .err
+            .contains("criterion 1 does not hold: the output is \"four\", not one that matches `^[0-9]+$`"),
         "{}",
         missed.err
     );
@@ -33,7 +35,7 @@ fn an_outcome_that_misses_its_criteria_is_said_to() {
         shown.out
     };
     let shown = told(&place, "not met");
-    assert!(shown.contains("         criterion 1 does not hold: the output is four"), "{shown}");
+    assert!(shown.contains("         criterion 1 does not hold: the output is \"four\""), "{shown}");
     let listed = place.run(&["runs", "list", "--output", "json"]).json();
     assert_eq!(
         (listed["verdict"].as_str(), listed["criteria_open"].as_bool()),
@@ -150,6 +152,16 @@ fn criteria_that_can_not_be_looked_at_are_refused_before_the_run() {
             "- {type: tool, tool: shell, arguments: {comand: ls}}",
             &["--tool", "shell"],
             "criterion 1 calls `shell`: these are no arguments of `shell`: ",
+        ),
+        (
+            "- {type: tool, tool: shell}",
+            &["--tool", "shell"],
+            "criterion 1 calls `shell`: these are no arguments of `shell`: at /command",
+        ),
+        (
+            "- {type: tool, tool: shell, arguments: {command: '{{output}}'}}",
+            &["--tool", "shell"],
+            "criterion 1 calls `shell` with `{{output}}`, which only tools get that change nothing",
         ),
     ] {
         place.file("criteria.yaml", written);

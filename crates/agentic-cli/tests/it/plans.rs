@@ -65,7 +65,11 @@ fn what_a_plan_asks_for_and_the_run_does_not_have_is_refused_before_it_begins() 
             &[],
             "task `a/x`: it names the tool `recall`, which the run does not have; give it a memory",
         ),
-        ("criteria: [{type: tool, tool: runcode}]", &[], "task `a/x`: there is no tool `runcode`"),
+        (
+            "criteria: [{type: tool, tool: runcode}]",
+            &[],
+            "task `a/x`: criterion 1 calls `runcode`: there is no tool `runcode`",
+        ),
         ("agent: coder", &[], "task `a/x`: it is for agent `coder`, and the command line has one agent"),
     ] {
         let written = format!(
@@ -85,7 +89,10 @@ fn what_there_is_not_is_refused_where_a_plan_is_only_shown() {
     for (task, expected) in [
         ("tools: [readfile]", "task `a`: there is no tool `readfile`; there are: "),
         ("agent: coder", "task `a`: it is for agent `coder`"),
-        ("criteria: [{type: tool, tool: runcode}]", "task `a`: there is no tool `runcode`"),
+        (
+            "criteria: [{type: tool, tool: runcode}]",
+            "task `a`: criterion 1 calls `runcode`: there is no tool `runcode`",
+        ),
     ] {
         place.file("plan.yaml", format!("goal: g\ntasks: [{{id: a, description: d, {task}}}]"));
         let refused = place.run(&["plan", "--file", "plan.yaml"]);
@@ -96,6 +103,12 @@ fn what_there_is_not_is_refused_where_a_plan_is_only_shown() {
     assert_eq!(shown.code, 0, "a run may have them: {shown:?}");
     let shown = place.run(&["plan", "another goal", "--file", "plan.yaml"]);
     assert!(shown.out.contains("reads the goal]"), "as it would be executed: {shown:?}");
+    place.file(
+        "script.yaml",
+        r#"turns: [{text: '{"tasks": []}'}, {text: '{"tasks": [{"description": "Do it", "after": []}]}'}]"#,
+    );
+    let again = place.run(&["plan", "g", "--model", "scripted:script.yaml"]);
+    assert!(again.code == 0 && again.err.contains("the answer is sent back: "), "{again:?}");
     let refused = place.run(&["plan", "g", "--max-tasks", "1001"]);
     assert!(refused.code == 2 && refused.err.contains("at most 1000 tasks"), "{refused:?}");
 }

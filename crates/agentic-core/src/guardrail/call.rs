@@ -39,25 +39,21 @@ impl AdmittedCall {
         cx.ask(cx.step_id("approve"), Approval::of_tool(&**tool, self.arguments.clone()))
     }
 
-    /// The call after a person has allowed it, where this policy of its tool [wants](ToolPolicy::approval) that: with the
-    /// arguments that they gave instead, once these have been admitted too. Whether those keep to the tool's schema, nobody has
-    /// checked.
+    /// [Asks](Self::ask) whether the call may be made, where this policy of its tool [wants](ToolPolicy::approval) that. Gives the
+    /// arguments that were given instead, if they were: these have to be admitted, too.
     ///
     /// # Errors
-    /// [`StepError::Tool`], `denied`, if they say no; else as [`RunContext::admit`].
+    /// [`StepError::Tool`], `denied`, if it may not; else as [`RunContext::approve`].
     ///
     /// # Cancel safety
     /// As a [`Step`].
-    pub async fn allowed(self, policy: &ToolPolicy) -> Result<Self, StepError> {
+    pub async fn allowed(&self, policy: &ToolPolicy) -> Result<Option<Value>, StepError> {
         if !policy.approval {
-            return Ok(self);
+            return Ok(None);
         }
         match self.ask().await? {
-            Decision::Approve => Ok(self),
-            Decision::Edit { arguments } => {
-                let Gates { cx, tool, .. } = &self.gates;
-                cx.admit(tool, arguments).await
-            }
+            Decision::Approve => Ok(None),
+            Decision::Edit { arguments } => Ok(Some(arguments)),
             Decision::Deny { reason } => {
                 Err(ToolError::new(ToolErrorKind::Denied, format!("not allowed: {reason}")).into())
             }

@@ -206,6 +206,11 @@ impl<'a> Execution<'a> {
             self.running.push(decided.boxed());
             return Ok(());
         }
+        if self.executor.on_failure == OnFailure::Ask {
+            let text =
+                format!("nobody is asked about task `{path}`: nothing is left of its share of the budget");
+            self.cx.emit(|| EventKind::Note { text });
+        }
         self.gave_up(path, failed)
     }
 
@@ -264,11 +269,26 @@ impl<'a> Execution<'a> {
             let partial = Box::new(self.partial());
             return Err(AgentError::InvalidOutput { message: problem, partial });
         }
+        self.gone(&next);
         (self.plan, self.done) = (next, done);
         self.replans += 1;
         self.failed.clear();
         self.unwritten = None;
         self.adopted().map_err(|error| self.of_planner("the rest of the plan can't be worked on", error))
+    }
+
+    /// What has criteria and is planned no more: nobody will look at these.
+    fn gone(&mut self, next: &Plan) {
+        let mut paths = waiting(self.plan.tasks(), "");
+        paths.extend(failed(&self.plan).into_iter().map(|(path, _)| path));
+        for path in paths {
+            let has_criteria = self.plan.task(&path).is_some_and(|task| !task.criteria.is_empty());
+            let stays = next.task(&path).is_some_and(|task| !task.criteria.is_empty());
+            if has_criteria && !stays {
+                let told = "it was planned again, and its criteria are gone with it".to_owned();
+                self.open.insert(path, vec![told]);
+            }
+        }
     }
 
     /// What is known of the failures, in the planner's order.

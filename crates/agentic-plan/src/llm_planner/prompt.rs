@@ -85,12 +85,14 @@ fn tell(tasks: &[Task], done: &mut String, open: &mut String) {
     for task in tasks {
         let Task { id, description, .. } = task;
         match task.status {
-            TaskStatus::Completed => done.push_str(&line(id, task)),
+            TaskStatus::Completed => done.push_str(&line("", id, task)),
             _ => {
                 let (mut parts, mut left) = (String::new(), String::new());
                 tell_parts(&task.subtasks, id, &mut parts, &mut left);
                 if !parts.is_empty() {
-                    done.push_str(&format!("- `{id}`, of which these parts are done:\n{parts}"));
+                    done.push_str(&format!(
+                        "- `{id}`: {description}\n  not all of it, but these parts, after which tasks come as after `{id}`:\n{parts}"
+                    ));
                 }
                 open.push_str(&match parts.is_empty() {
                     true => format!("- `{id}`: {description}\n"),
@@ -105,7 +107,7 @@ fn tell_parts(tasks: &[Task], above: &str, done: &mut String, open: &mut String)
     for task in tasks {
         let path = format!("{above}/{}", task.id);
         match task.status {
-            TaskStatus::Completed => done.push_str(&line(&path, task)),
+            TaskStatus::Completed => done.push_str(&line("  ", &path, task)),
             _ if task.is_leaf() => open.push_str(&format!("- `{path}`: {}\n", task.description)),
             _ => tell_parts(&task.subtasks, &path, done, open),
         }
@@ -113,9 +115,9 @@ fn tell_parts(tasks: &[Task], above: &str, done: &mut String, open: &mut String)
 }
 
 /// A task that is done.
-fn line(path: &str, task: &Task) -> String {
+fn line(indent: &str, path: &str, task: &Task) -> String {
     let result = task.result.as_ref().map(shown).unwrap_or_default();
-    format!("- `{path}`: {}\n  result: {result}\n", task.description)
+    format!("{indent}- `{path}`: {}\n{indent}  result: {result}\n", task.description)
 }
 
 fn shown(result: &Value) -> String {

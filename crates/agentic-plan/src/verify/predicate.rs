@@ -31,9 +31,10 @@ pub(super) fn look(criterion: &Criterion, outcome: &Outcome) -> Finding {
             Err(why) => Finding::Unknown(why),
         },
         Criterion::Schema { schema } => match compiled_schema(schema) {
-            Ok(schema) => match schema.validate(output).or_else(|invalid| {
-                let value = read(output);
-                value.filter(|value| schema.is_valid(value)).map(drop).ok_or(invalid)
+            // Of a text that is JSON it is the JSON that does not keep to it.
+            Ok(schema) => match schema.validate(output).or_else(|invalid| match read(output) {
+                Some(value) => schema.validate(&value),
+                None => Err(invalid),
             }) {
                 Ok(()) => Finding::Holds("the output keeps to the schema".to_owned()),
                 Err(invalid) => Finding::Fails(format!("the output does not keep to the schema: {invalid}")),
@@ -116,6 +117,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_text_of_json_it_is_said_what_the_json_lacks() {
+        let schema = json!({"type": "object", "required": ["a", "b"]});
+        let looked = look(&Criterion::Schema { schema }, &Outcome::new(r#"{"a":1}"#, Spend::default()));
+        let Finding::Fails(why) = looked else { panic!("{looked:?}") };
+        assert!(why.contains("at /b"), "{why}");
+    }
+
+    #[test]
     fn outputs_are_compared_matched_and_measured() {
         let equals = Criterion::Equals { value: json!({"a": 1}) };
         assert_eq!(holds(&equals, json!({"a": 1})), Some(true));
@@ -163,7 +172,9 @@ mod tests {
                 panic!("it does not hold")
             };
             assert!(
-                why.starts_with("the output is Rome, not ") && !why.contains("Oslo") && !why.contains("4711")
+                why.starts_with("the output is \"Rome\", not ")
+                    && !why.contains("Oslo")
+                    && !why.contains("4711")
             );
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use agentic_core::{
-    Agent as _, AgentError, Budget, Goal, GoalVerdict, Plan, Planner, Reason, Reflection, Reflector,
-    RunContext, Task, async_trait,
+    Agent as _, AgentError, Budget, Criterion, Goal, GoalVerdict, Plan, Planner, Reason, Reflection,
+    Reflector, RunContext, Task, async_trait,
 };
 use agentic_plan::{OnFailure, PlanExecutor};
 use agentic_runtime::{ApproveAll, DenyAll, Ephemeral, RunContextExt as _};
@@ -197,6 +197,22 @@ async fn what_is_done_is_not_lost_where_the_next_plan_is_for_nobody() {
     let told = "the rest of the plan can't be worked on: task `c` is for agent `nobody`";
     assert!(error.to_string().starts_with(told), "{error}");
     assert!(error.partial().unwrap().text.contains("✔ a"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn criteria_of_tasks_that_are_planned_again_are_said_to_be_gone() {
+    let ok = || Criterion::Matches { pattern: "do".into() };
+    let criteria = |task: Task| task.with_criterion(ok());
+    let first = vec![
+        criteria(Task::new("a", "do a", NONE)),
+        criteria(Task::new("b", "b fails", NONE)),
+        criteria(Task::new("c", "do c", ["b"])),
+        Task::new("d", "do d", ["b"]),
+    ];
+    let next = vec![criteria(Task::new("c", "do c", NONE))];
+    let executor = PlanExecutor::new(Planned::new([first, next]), Worker::default()).retries(0);
+    let outcome = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
+    assert_eq!(outcome.evidence, ["task `b`: it was planned again, and its criteria are gone with it"]);
 }
 
 #[tokio::test(start_paused = true)]

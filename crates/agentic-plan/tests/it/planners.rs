@@ -180,7 +180,7 @@ async fn what_is_done_of_a_task_that_was_split_is_told() {
     let planner = LlmPlanner::new(model.clone());
     let next = planner.replan(&plan, "no paper", &RunContext::ephemeral()).await.unwrap();
     let asked = model.requests()[0].messages.last().unwrap().text();
-    let told = "- `g`, of which these parts are done:\n- `g/fetch`: fetch it\n  result: it rains\n";
+    let told = "- `g`: all\n  not all of it, but these parts, after which tasks come as after `g`:\n  - `g/fetch`: fetch it\n    result: it rains\n";
     assert!(asked.contains(told) && asked.contains("is not done:\n- `g/write`: write it\n"), "{asked}");
     assert_eq!(next.assigned("t1").unwrap().inputs["g"], "it rains");
 }

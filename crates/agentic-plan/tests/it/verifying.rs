@@ -104,6 +104,12 @@ async fn what_wants_approval_is_asked_for() {
     let outcome = Ephemeral::new().approver(DenyAll).run(&agent(), goal()).await.result.unwrap();
     assert_eq!(outcome.verdict, GoalVerdict::Unverified);
     assert!(outcome.evidence[0].contains("`probe` is not allowed: "), "{:?}", outcome.evidence);
+    // Nobody is asked about what can't be called anyway.
+    let wrong = Criterion::Tool { tool: "probe".into(), arguments: json!({"what": 5}), gives: Value::Null };
+    let outcome =
+        Ephemeral::new().approver(DenyAll).run(&agent(), Goal::new("look").with_criterion(wrong)).await;
+    let evidence = outcome.result.unwrap().evidence;
+    assert!(evidence[0].contains("these are no arguments of `probe`"), "{evidence:?}");
 }
 
 /// Takes longer to answer than a criterion may take.

@@ -1,6 +1,6 @@
 //! What is said, in the form that the conventions give to messages.
 
-use agentic_core::{FinishReason, ModelResponse, Part, ToolCall};
+use agentic_core::{FinishReason, ModelResponse, Part, ToolCall, value_text};
 use serde_json::{Value, json};
 
 /// A goal, as what the agent is told.
@@ -10,8 +10,7 @@ pub(super) fn goal(text: &str) -> String {
 
 /// What an agent gave.
 pub(super) fn output(output: &Value) -> String {
-    let text = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
-    let parts = [json!({"type": "text", "content": text})];
+    let parts = [json!({"type": "text", "content": value_text(output)})];
     json!([{"role": "assistant", "parts": parts, "finish_reason": "stop"}]).to_string()
 }
 

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use agentic::core::{
     Added, Filter, Memory as _, MemoryEntry, MemoryQuery, Recalled, RunContext, Standing, Timestamp,
+    value_text,
 };
 use agentic::memory::Ancestor;
 use agentic::runtime::RunContextExt as _;
@@ -206,7 +207,7 @@ pub(super) async fn show(which: Entry) -> Result<u8, Failure> {
         }
     }
     for (name, value) in &entry.metadata {
-        line("with", &format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        line("with", &format!("{name}={}", value_text(value)));
     }
     Ok(exit::OK)
 }

@@ -144,7 +144,13 @@ async fn open(
 
 fn nothing(run: &RunRecord) -> Failure {
     let status = super::list::status(run);
-    Failure::failed(format!("run {} does not ask this; it is {status}", run.id))
+    let next = match pick::state(run) {
+        State::Pending | State::Interrupted => {
+            format!(", and asks when it goes on: agentic runs resume {}", run.id)
+        }
+        _ => String::new(),
+    };
+    Failure::failed(format!("run {} does not ask this; it is {status}{next}", run.id))
 }
 
 fn told(args: &Question, run: &RunRecord, did: &str, step: &str) {

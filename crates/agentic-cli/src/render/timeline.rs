@@ -63,7 +63,12 @@ pub(crate) fn of(entries: &[Entry]) -> Timeline {
     for entry in entries {
         rows.add(entry);
     }
-    Timeline { spend: rows.spend, plan: rows.plan.plan().cloned(), lines: rows.lines() }
+    let mut plan = rows.plan.plan().cloned();
+    if entries.last().is_some_and(|last| matches!(last.kind, EntryKind::Finished { .. })) {
+        // Nobody works on any of it any more.
+        plan.iter_mut().for_each(Plan::reopen);
+    }
+    Timeline { spend: rows.spend, plan, lines: rows.lines() }
 }
 
 /// `2 turns · 120 tokens in · 12 out · $0.0012`.

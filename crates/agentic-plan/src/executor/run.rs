@@ -331,7 +331,9 @@ impl<'a> Execution<'a> {
     /// What there is in the end: what is under way is cut off, and so booked.
     fn partial(&mut self) -> Partial {
         self.running.clear();
-        let text = crate::render::Tree(&self.plan).to_string();
+        let mut left = self.plan.clone();
+        left.reopen();
+        let text = crate::render::Tree(&left).to_string();
         Partial { text, spend: self.accounts.spent() }
     }
 

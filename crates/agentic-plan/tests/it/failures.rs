@@ -45,7 +45,7 @@ async fn a_plan_that_is_aborted_ends_at_once() {
     let error = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap_err();
     let AgentError::Task { task, error, partial } = error else { panic!("{error:?}") };
     assert_eq!((task.as_str(), error.reason()), ("a", Reason::InvalidInput));
-    assert!(partial.text.contains("✘ a"), "{}", partial.text);
+    assert!(partial.text.contains("✘ a") && partial.text.contains("· b"), "{}", partial.text);
     assert_eq!(worker.times("do c"), 0);
 }
 

@@ -74,6 +74,7 @@ impl Choice {
     /// What there is to choose from. Rules are for tools alone.
     fn offered(approval: &Approval) -> &'static str {
         match (&approval.tool, rules::allowing(approval, true)) {
+            (None, _) if !raises::can_be_edited(approval) => "[y]es, [n]o",
             (None, _) => "[y]es, [n]o, [e]dit",
             (_, None) => "[y]es, [n]o, [e]dit, [a]lways, ne[v]er",
             _ => "[y]es, [n]o, [e]dit, [a]lways, [s]ame always, ne[v]er",
@@ -94,7 +95,8 @@ impl Choice {
         }
         Self::Answer(match word.as_str() {
             "y" | "yes" => Decision::Approve.into(),
-            "e" | "edit" => return Self::Edit,
+            "e" | "edit" if raises::can_be_edited(approval) => return Self::Edit,
+            "e" | "edit" => return Self::Unclear,
             "" | "n" | "no" => deny("the user said no").into(),
             // A slip of the finger decides nothing.
             word if word.chars().count() == 1 => return Self::Unclear,
@@ -210,6 +212,10 @@ mod tests {
         for typed in ["20000", "{\"raise\": 0.5}"] {
             assert!(edited(typed, &raise).unwrap_err().contains("whole number"), "{typed}");
         }
+        let again = Approval::new("Task `a` failed. Try it again?");
+        assert_eq!(Choice::offered(&again), "[y]es, [n]o");
+        assert_eq!(Choice::of("e", &again), Choice::Unclear);
+        assert!(edited("{\"raise\": 5}", &again).unwrap_err().contains("nothing to edit"));
         assert!(!Choice::offered(&other).contains("always"));
         assert!(!Choice::offered(&Approval::of_tool("shell", json!(1))).contains("same"));
     }

@@ -3,11 +3,16 @@
 use agentic::core::{Approval, Decision};
 use serde_json::Value;
 
+/// Whether there is anything in a question that other arguments could be given for.
+pub(crate) fn can_be_edited(asked: &Approval) -> bool {
+    asked.tool.is_some() || !asked.arguments.is_null()
+}
+
 /// Whether an answer that is a yes says by how much, if that is asked. Gives what whoever answers should know.
 pub(crate) fn check(asked: &Approval, decision: &Decision) -> Result<Option<String>, String> {
     if asked.raised_by(&Decision::Approve).is_none() || matches!(decision, Decision::Deny { .. }) {
         return match decision {
-            Decision::Edit { .. } if asked.tool.is_none() => {
+            Decision::Edit { .. } if !can_be_edited(asked) => {
                 Err("there is nothing to edit in this question; answer it without --edit".to_owned())
             }
             _ => Ok(None),

@@ -88,11 +88,12 @@ pub fn includes(given: &Value, wanted: &Value) -> bool {
 }
 
 /// Whether what a check gives is what it has to give: nothing in particular if that is null, else what it [includes], also if it is
-/// given as a [text of JSON](json_in). In any case what has an `exit_code` other than 0 does not pass, unless that code is wanted.
+/// given as a [text of JSON](as_json). In any case what has an `exit_code` other than 0 does not pass, unless that code is wanted.
 pub fn passes(given: &Value, wanted: &Value) -> bool {
-    let is_well = given.get("exit_code").is_none_or(|code| code.as_i64() == Some(0));
-    let read = || given.as_str().and_then(json_in);
-    let has = || includes(given, wanted) || read().is_some_and(|given| includes(&given, wanted));
+    let read = given.as_str().and_then(as_json);
+    let ends_well = |given: &Value| given.get("exit_code").is_none_or(|code| code.as_i64() == Some(0));
+    let is_well = ends_well(given) && read.as_ref().is_none_or(ends_well);
+    let has = || includes(given, wanted) || read.as_ref().is_some_and(|given| includes(given, wanted));
     (is_well || wanted.get("exit_code").is_some()) && (wanted.is_null() || has())
 }
 
@@ -132,6 +133,15 @@ pub fn json_in(answer: &str) -> Option<Value> {
     whole.or_else(|| serde_json::from_str(code_in(answer)).ok())
 }
 
+/// The JSON value that an answer is, alone or in a code fence: with words around it there is more to it.
+pub fn as_json(answer: &str) -> Option<Value> {
+    const FENCE: &str = "```";
+    let answer = answer.trim();
+    let is_fence = answer.starts_with(FENCE) && answer.ends_with(FENCE) && answer.matches(FENCE).count() == 2;
+    let whole = serde_json::from_str(answer).ok();
+    whole.or_else(|| json_in(answer).filter(|_| is_fence))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -162,6 +172,9 @@ mod tests {
         assert!(passes(&json!("fine"), &Value::Null) && !passes(&json!("fine"), &json!("good")));
         assert!(passes(&json!("42"), &json!(42)) && passes(&json!("42"), &json!("42")));
         assert!(!passes(&json!("43"), &json!(42)) && !passes(&json!(42), &json!("42")));
+        let written = json!(ended(json!(1)).to_string());
+        assert!(!passes(&written, &json!({"stdout": "42\n"})) && !passes(&written, &Value::Null));
+        assert!(!passes(&json!("Not this:\n```json\n42\n```"), &json!(42)), "it is quoted, not given");
     }
 
     #[test]

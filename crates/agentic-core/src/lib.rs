@@ -45,7 +45,7 @@ pub use async_trait::async_trait;
 
 // What is wanted, and who works on it.
 pub use agent::{Agent, AgentError, Partial};
-pub use answer::{code_in, equals, includes, json_in, normalised_answer, passes, value_text};
+pub use answer::{as_json, code_in, equals, includes, json_in, normalised_answer, passes, value_text};
 pub use goal::{Criterion, Goal, GoalVerdict, Lookup, Outcome};
 pub use run::{Reason, RunStatus};
 

@@ -19,6 +19,11 @@ pub const OUTPUT: &str = "{{output}}";
 /// What evidence says of a criterion that could not be looked at.
 const UNKNOWN: &str = "is not known to hold";
 
+/// What evidence says of this criterion, from 1, if nobody could look at it.
+pub(crate) fn unknown_criterion(number: usize, why: &str) -> String {
+    format!("criterion {number} {UNKNOWN}: {why}")
+}
+
 /// Whether this evidence says of a criterion that it is not known whether it holds: there was one, and it could not be looked at.
 pub fn is_unknown(evidence: &str) -> bool {
     // A task's, or that of a task of its own plan, or the goal's.
@@ -201,12 +206,11 @@ impl Verifier {
         }
         check_arguments(tool.spec(), &arguments)?;
         let admitted = async |arguments| cx.timeout(self.timeout, cx.admit(name, arguments)).await;
-        let Some(call) = admitted(arguments).await? else { return Ok(self.no_answer()) };
-        let (mut call, mut what) = (call?, format!("`{name}`"));
+        let Some(call) = admitted(arguments.clone()).await? else { return Ok(self.no_answer()) };
+        let mut call = call?;
         match call.allowed(&tool.spec().policy).await {
             Ok(None) => {}
             Ok(Some(edited)) => {
-                what = format!("`{name}`, with other arguments {},", short(&edited));
                 let Some(other) = admitted(edited).await? else { return Ok(self.no_answer()) };
                 call = other?;
             }
@@ -217,6 +221,10 @@ impl Verifier {
         }
         // A guardrail or a person may have given others.
         check_arguments(tool.spec(), call.arguments())?;
+        let what = match call.arguments() {
+            others if *others != arguments => format!("`{name}`, with other arguments {},", short(others)),
+            _ => format!("`{name}`"),
+        };
         let made = async {
             match call.make(tool).await {
                 Ok(given) if passes(&given, gives) => {

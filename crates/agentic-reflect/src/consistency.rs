@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agentic_core::{
-    Agent, AgentError, Goal, Outcome, Partial, RunContext, async_trait, equals, json_in, normalised_answer,
+    Agent, AgentError, Goal, Outcome, Partial, RunContext, as_json, async_trait, equals, normalised_answer,
     value_text,
 };
 use serde_json::Value;
@@ -131,15 +131,6 @@ impl Form {
             _ => false,
         }
     }
-}
-
-/// The JSON that a text is, alone or in a code fence: with words around it, these are a part of the answer.
-fn as_json(text: &str) -> Option<Value> {
-    const FENCE: &str = "```";
-    let text = text.trim();
-    let is_fence = text.starts_with(FENCE) && text.ends_with(FENCE) && text.matches(FENCE).count() == 2;
-    let whole = serde_json::from_str(text).ok();
-    whole.or_else(|| json_in(text).filter(|_| is_fence))
 }
 
 /// The same value, its texts as they are compared.

@@ -128,6 +128,7 @@ impl Live {
     /// Shows how the run ended.
     pub(crate) fn finish(&self, report: &RunReport) {
         let mut shown = self.shown();
+        shown.plan.iter_mut().for_each(LivePlan::end);
         let plan = self.leave(&mut shown);
         let time = shown.time().map(|time| time.as_secs_f64());
         match &report.result {

@@ -65,6 +65,11 @@ impl LivePlan {
         };
     }
 
+    /// Nobody works on any of it any more.
+    pub(crate) fn end(&mut self) {
+        self.plan.reopen();
+    }
+
     /// Whether each of its tasks is done.
     pub(crate) fn is_fulfilled(&self) -> bool {
         self.plan.is_fulfilled()

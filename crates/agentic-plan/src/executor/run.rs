@@ -14,6 +14,7 @@ use super::failure::{self, done, failed};
 use super::task::{self, Done, Ended, Failed, Job};
 use super::writing::{Writing, Written};
 use super::{Executed, OnFailure, PlanExecutor};
+use crate::verify::unknown_criterion;
 
 /// What can happen next.
 enum Next<'a> {
@@ -189,9 +190,10 @@ impl<'a> Execution<'a> {
         let failed = match result {
             Ok(Done { output, open }) => {
                 let result = self.change(way(&path), |plan| plan.complete(&path, output));
-                if !open.is_empty() {
-                    self.open.insert(path, open);
-                }
+                match open.is_empty() {
+                    true => self.open.remove(&path),
+                    false => self.open.insert(path, open),
+                };
                 return result;
             }
             Err(failed) => failed,
@@ -277,16 +279,13 @@ impl<'a> Execution<'a> {
         self.adopted().map_err(|error| self.of_planner("the rest of the plan can't be worked on", error))
     }
 
-    /// What has criteria and is planned no more: nobody will look at these.
+    /// Nobody will look at the criteria of what is not done and planned no more.
     fn gone(&mut self, next: &Plan) {
-        let mut paths = waiting(self.plan.tasks(), "");
-        paths.extend(failed(&self.plan).into_iter().map(|(path, _)| path));
-        for path in paths {
-            let has_criteria = self.plan.task(&path).is_some_and(|task| !task.criteria.is_empty());
-            let stays = next.task(&path).is_some_and(|task| !task.criteria.is_empty());
-            if has_criteria && !stays {
-                let told = "it was planned again, and its criteria are gone with it".to_owned();
-                self.open.insert(path, vec![told]);
+        for (path, criteria) in open_criteria(self.plan.tasks(), "") {
+            if next.task(&path).is_none_or(|task| task.criteria.is_empty()) {
+                let told =
+                    (1..=criteria).map(|number| unknown_criterion(number, "the task was planned again"));
+                self.open.insert(path, told.collect());
             }
         }
     }
@@ -367,6 +366,19 @@ impl<'a> Execution<'a> {
 fn way(path: &str) -> Vec<String> {
     let above = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
     std::iter::once(path).chain(above).map(str::to_owned).collect()
+}
+
+/// The tasks that are not done and have criteria, and how many.
+fn open_criteria(tasks: &[Task], above: &str) -> Vec<(String, usize)> {
+    let of = |task: &Task| {
+        let path = format!("{above}{}", task.id);
+        let mut found = open_criteria(&task.subtasks, &format!("{path}/"));
+        if task.status != TaskStatus::Completed && !task.criteria.is_empty() {
+            found.insert(0, (path, task.criteria.len()));
+        }
+        found
+    };
+    tasks.iter().flat_map(of).collect()
 }
 
 /// The paths of all tasks that have not begun.

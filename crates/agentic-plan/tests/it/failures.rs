@@ -39,13 +39,18 @@ async fn what_is_left_out_takes_along_what_needs_it_and_no_more() {
 async fn a_plan_that_is_aborted_ends_at_once() {
     let worker = Worker::default();
     let mut all = tasks(&[("a", &[]), ("b", &[]), ("c", &["b"])]);
-    all[0].description = "fails".into();
+    (all[0].description, all[0].inputs) =
+        ("fails".into(), [("ms".to_owned(), json!(10))].into_iter().collect());
     all[1].inputs.insert("ms".into(), json!(60_000));
+    let long = Task::new("y", "do y", ["x"]).with_input("ms", 60_000);
+    all.push(Task::new("d", "both", NONE).split([Task::new("x", "do x", NONE), long]));
     let executor = executor(all, &worker).unwrap().on_failure(OnFailure::Abort);
     let error = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap_err();
     let AgentError::Task { task, error, partial } = error else { panic!("{error:?}") };
     assert_eq!((task.as_str(), error.reason()), ("a", Reason::InvalidInput));
-    assert!(partial.text.contains("✘ a") && partial.text.contains("· b"), "{}", partial.text);
+    for line in ["✘ a", "· b", "✔ x", "· y"] {
+        assert!(partial.text.contains(line), "{line}: {}", partial.text);
+    }
     assert_eq!(worker.times("do c"), 0);
 }
 
@@ -207,12 +212,16 @@ async fn criteria_of_tasks_that_are_planned_again_are_said_to_be_gone() {
         criteria(Task::new("a", "do a", NONE)),
         criteria(Task::new("b", "b fails", NONE)),
         criteria(Task::new("c", "do c", ["b"])),
-        Task::new("d", "do d", ["b"]),
+        criteria(Task::new("d", "do d", ["b"])),
+        criteria(Task::new("e", "all", NONE))
+            .split([Task::new("x", "do x", NONE), Task::new("y", "y fails", ["x"])]),
     ];
     let next = vec![criteria(Task::new("c", "do c", NONE))];
     let executor = PlanExecutor::new(Planned::new([first, next]), Worker::default()).retries(0);
     let outcome = executor.run(Goal::new("g"), &RunContext::ephemeral()).await.unwrap();
-    assert_eq!(outcome.evidence, ["task `b`: it was planned again, and its criteria are gone with it"]);
+    let told = "criterion 1 is not known to hold: the task was planned again";
+    assert_eq!(outcome.evidence, ["b", "d", "e"].map(|task| format!("task `{task}`: {told}")));
+    assert_eq!(outcome.verdict, GoalVerdict::Unverified);
 }
 
 #[tokio::test(start_paused = true)]

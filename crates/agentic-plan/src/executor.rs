@@ -146,7 +146,7 @@ impl PlanExecutor {
     }
 
     /// Reflects on failures: what it says is read by who tries again, and by the planner. Where neither would read it, it is not
-    /// asked. A task of which it says that it [should not be retried](Reflection::should_retry) is not tried again.
+    /// asked. A task of which it says that it [should not be retried](agentic_core::Reflection::should_retry) is not tried again.
     #[must_use]
     pub fn reflector(mut self, reflector: impl Reflector) -> Self {
         self.reflector = Some(Arc::new(reflector));

@@ -21,8 +21,9 @@ use crate::exit::{self, Failure};
 use crate::{render, rules};
 
 const SETTINGS: &str = "\
-What is not given as a flag is taken from the environment (the help of a command names the variables), else from the
-configuration: `agentic doctor` tells where that file is, AGENTIC_CONFIG names another.";
+What is not given as a flag is taken from the environment (the help of a command names
+the variables), else from the configuration: `agentic doctor` tells where that file is,
+AGENTIC_CONFIG names another.";
 
 const EXIT_CODES: &str = "\
 Exit codes:

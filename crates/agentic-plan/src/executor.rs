@@ -165,7 +165,8 @@ impl PlanExecutor {
     ///
     /// # Errors
     /// [`AgentError::Task`] with the task that the plan failed with, [`AgentError::InvalidInput`] if a task names an agent that
-    /// there is not, [`AgentError::InvalidOutput`] if a planner's next version has lost what was done or can't be worked on, and what [ends](AgentError::ends) all here: the budget, a cancellation.
+    /// there is not, [`AgentError::InvalidOutput`] if a planner's next version has lost what was done or can't be worked on, and what
+    /// [ends](AgentError::ends) all here: the budget, a cancellation.
     ///
     /// # Cancel safety
     /// Dropping the future drops the tasks that are worked on.

@@ -71,8 +71,8 @@ pub struct Task {
     /// How often it is tried again when it fails; `None` leaves it to whoever executes the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
-    /// The most that it may take of each [limit that can be shared](crate::Budget::share), as a share above 0 and up to 1: all its tries together, and all its
-    /// subtasks. `None` is no other limit than what the whole has.
+    /// The most that it may take of each [limit that can be shared](crate::Budget::share), as a share above 0 and up to 1: all its
+    /// tries together, and all its subtasks. `None` is no other limit than what the whole has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_share: Option<f64>,
     /// What came of it.
